@@ -1,0 +1,35 @@
+import { mint } from "../shared/token/prove-token.ts";
+import { version } from "../shared/version.ts";
+import { reportFailure } from "./failure.ts";
+import { closingLine, tellEvent, tellNotices } from "./narrate.ts";
+import { outputsOf } from "./outputs.ts";
+import { guard } from "./process-guard.ts";
+import { readInputs } from "./read-inputs.ts";
+import { Runner } from "./runner.ts";
+
+const runner = new Runner();
+
+/** The step: mask, check, sign in and prove, hand out. The order is a contract. */
+async function run(): Promise<void> {
+  const secret = runner.takeSecret("client-secret");
+  runner.say(`scm-auth ${version}`);
+  runner.requireOutputs();
+  const { request, options } = readInputs(runner, secret);
+  tellNotices(runner, request);
+  const token = await mint(request, {
+    ...options,
+    userAgent: `scm-auth/${version}`,
+    onToken: (raw) => {
+      runner.mask(raw);
+    },
+    onEvent: (event) => {
+      tellEvent(runner, event);
+    },
+  });
+  for (const [name, value] of Object.entries(outputsOf(token))) runner.output(name, value);
+  runner.say(closingLine(token, options));
+}
+
+guard(run, (error) => {
+  reportFailure(runner, error);
+});

@@ -1,0 +1,56 @@
+import { writeFileSync } from "node:fs";
+
+/**
+ * Makes of this process one that is red until `run` is through, and that says nothing behind our back.
+ *
+ * @param onFailure - tells of whatever ended `run`, once
+ */
+export function guard(run: () => Promise<void>, onFailure: (error: unknown) => void): void {
+  // Red from the first line: an event loop that runs dry ends node with 0 otherwise.
+  process.exitCode = 1;
+  keepSecretsOutOfDumps();
+  keepQuiet();
+  let over = false;
+  const fail = (error: unknown): void => {
+    process.exitCode = 1;
+    if (over) return;
+    over = true;
+    onFailure(error);
+  };
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  process.on("beforeExit", () => {
+    if (!over) fail(new Error("the work stopped before its end"));
+  });
+  run().then(() => {
+    if (over) return;
+    over = true;
+    process.exitCode = 0;
+  }, fail);
+}
+
+/** Reports and core files would hold the environment, which holds the secret. */
+function keepSecretsOutOfDumps(): void {
+  Object.assign(process.report, {
+    excludeEnv: true,
+    reportOnFatalError: false,
+    reportOnSignal: false,
+    reportOnUncaughtException: false,
+  });
+  try {
+    writeFileSync("/proc/self/coredump_filter", "0");
+  } catch {
+    // Not Linux.
+  }
+}
+
+/**
+ * Nothing goes to stderr: the runner reads it apart from stdout, so a line there may come before the masks.
+ * Warnings (deprecations, NODE_TLS_REJECT_UNAUTHORIZED) and NODE_DEBUG of a job would write there.
+ */
+function keepQuiet(): void {
+  process.removeAllListeners("warning");
+  // Not the stream itself: making it costs time, and nobody needs it.
+  Object.defineProperty(process, "stderr", { value: { write: () => true } });
+  Object.assign(process, { _rawDebug: () => undefined });
+}

@@ -1,0 +1,55 @@
+import { AuthError, configError } from "../shared/report/errors.ts";
+import type { Problem } from "../shared/report/fields.ts";
+import { AuthRequest } from "../shared/token/auth-request.ts";
+import { readCaCert } from "./ca-cert.ts";
+import { parseInputs, type StepOptions } from "./inputs.ts";
+import { whyNoSecrets } from "./pull-request.ts";
+import type { Runner } from "./runner.ts";
+
+/** What a step is to do. */
+export interface Order {
+  readonly request: AuthRequest;
+  readonly options: StepOptions;
+}
+
+/**
+ * Reads all inputs and checks them together.
+ *
+ * @param secret - the client secret, which was read before anything else
+ * @throws AuthError of kind `config` with every problem of every input
+ */
+export function readInputs(runner: Runner, secret: string): Order {
+  const problems: Problem[] = [];
+  const { request, options } = parseInputs(
+    (name) => (name === "client-secret" ? secret : runner.input(name)),
+    problems,
+  );
+  const ca = readCaCert(request.ca ?? "", problems);
+  const checked = check(() => AuthRequest.parse({ ...request, ca }));
+  if ("problems" in checked) problems.unshift(...checked.problems.map(explainMissingSecret));
+  if (problems.length > 0 || !("request" in checked)) throw configError(problems);
+  return { request: checked.request, options };
+}
+
+function check(
+  parse: () => AuthRequest,
+): { readonly request: AuthRequest } | { readonly problems: readonly Problem[] } {
+  try {
+    return { request: parse() };
+  } catch (error) {
+    if (AuthError.isAuthError(error)) return { problems: error.problems };
+    throw error;
+  }
+}
+
+/** A secret that is not there is the commonest first failure, and the input alone does not tell why. */
+function explainMissingSecret(problem: Problem): Problem {
+  if (problem.field !== "clientSecret" || !problem.reason.startsWith("is missing")) return problem;
+  const { GITHUB_EVENT_NAME = "", GITHUB_ACTOR = "", GITHUB_EVENT_PATH = "" } = process.env;
+  const reason = whyNoSecrets({ eventName: GITHUB_EVENT_NAME, actor: GITHUB_ACTOR, eventPath: GITHUB_EVENT_PATH });
+  if (reason !== undefined) return { ...problem, reason: `is missing: ${reason.because}`, hint: reason.hint };
+  return {
+    ...problem,
+    hint: "Is the secret's name spelt as in the repository's settings? A secret of an environment needs `environment:` on the job, a reusable workflow needs `secrets: inherit`.",
+  };
+}

@@ -1,0 +1,94 @@
+import { accessSync, constants } from "node:fs";
+import * as core from "@actions/core";
+import { AuthError } from "../shared/report/errors.ts";
+import { printable } from "../shared/report/printable.ts";
+import { Redactor, secretForms } from "../shared/report/secrets.ts";
+
+/** Constant, since the runner does not mask an annotation's title. */
+const TITLE = { title: "scm-auth" };
+
+/**
+ * The GitHub Actions runner as this action sees it. All that is written passes through here, so no secret
+ * that was masked can leave, and no foreign text becomes a workflow command.
+ */
+export class Runner {
+  readonly #redactor = new Redactor();
+  readonly #masked = new Set<string>();
+
+  /** An input as it was written, white space and all. */
+  input(name: string): string {
+    return core.getInput(name, { trimWhitespace: false });
+  }
+
+  /** An input that is secret: masked first, then gone from the environment, where child processes would see it. */
+  takeSecret(name: string): string {
+    const value = this.input(name);
+    this.mask(value);
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- only deleting takes a variable away
+    delete process.env[`INPUT_${name.toUpperCase()}`];
+    return value;
+  }
+
+  /** Masks `secret` in all forms from here on, for the runner's log and for what is written here. */
+  mask(secret: string): void {
+    this.#redactor.add(secret);
+    for (const form of secretForms(secret)) {
+      if (this.#masked.has(form)) continue;
+      this.#masked.add(form);
+      core.setSecret(form);
+    }
+  }
+
+  say(text: string): void {
+    core.info(this.#line(text));
+  }
+
+  debug(text: string): void {
+    core.debug(this.#line(text));
+  }
+
+  notice(text: string): void {
+    core.notice(this.#line(text), TITLE);
+  }
+
+  warning(text: string): void {
+    core.warning(this.#line(text), TITLE);
+  }
+
+  /** An annotation: the cause on its first line, what to do on its second. */
+  error(cause: string, hint: string): void {
+    core.error(`${this.#line(cause)}\n${this.#line(`Hint: ${hint}`)}`, TITLE);
+  }
+
+  /** @throws AuthError unless outputs can be written; without the file the toolkit would print them to the log */
+  requireOutputs(): void {
+    try {
+      accessSync(process.env["GITHUB_OUTPUT"] ?? "", constants.W_OK);
+    } catch (cause) {
+      throw new AuthError("the runner gave no file for outputs (GITHUB_OUTPUT).", {
+        kind: "config",
+        code: "outputs_unwritable",
+        cause,
+      });
+    }
+  }
+
+  /** @throws AuthError when the runner's file can't be written */
+  output(name: string, value: string): void {
+    try {
+      core.setOutput(name, value);
+    } catch (cause) {
+      throw new AuthError(`the output ${name} could not be written.`, {
+        kind: "config",
+        code: "outputs_unwritable",
+        cause,
+      });
+    }
+  }
+
+  #line(text: string): string {
+    return this.#redactor.redact(printable(this.#redactor.redact(text), LONGEST_LINE));
+  }
+}
+
+const LONGEST_LINE = 2000;

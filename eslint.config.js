@@ -1,0 +1,34 @@
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+/** A test in `node:test` may be called without awaiting it: the runner waits for it. */
+const TEST_CALLS = { from: "package", package: "node:test", name: ["test", "describe", "it", "suite", "skip", "todo"] };
+
+export default defineConfig(
+  globalIgnores(["dist/", "node_modules/"]),
+  { linterOptions: { reportUnusedDisableDirectives: "error", reportUnusedInlineConfigs: "error" } },
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [TEST_CALLS] }],
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      eqeqeq: "error",
+    },
+  },
+  {
+    // What runs on a machine's own node, before there is anything to check types with.
+    files: ["**/*.cjs", "**/*.js"],
+    extends: [tseslint.configs.recommended],
+    languageOptions: { globals: { console: "readonly", process: "readonly" } },
+    rules: { eqeqeq: "error", "no-undef": "error", "prefer-const": "error" },
+  },
+  {
+    files: ["**/*.cjs"],
+    languageOptions: { sourceType: "commonjs", globals: { __dirname: "readonly", require: "readonly" } },
+    rules: { "@typescript-eslint/no-require-imports": "off" },
+  },
+);

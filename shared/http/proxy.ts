@@ -1,0 +1,48 @@
+import { checkBypass, getProxyUrl } from "@actions/http-client/lib/proxy";
+import { AuthError, errorCode } from "../report/errors.ts";
+
+/**
+ * The proxy that the usual variables (`https_proxy`, `http_proxy`, `no_proxy`, in either case) name for `url`.
+ * A value that is no URL is an error here: the HTTP client would silently go without a proxy.
+ */
+export function proxyFor(url: URL): URL | undefined {
+  const name = url.protocol === "https:" ? "https_proxy" : "http_proxy";
+  if (checkBypass(url) || !(process.env[name] || process.env[name.toUpperCase()])) return undefined;
+  try {
+    const proxy = getProxyUrl(url);
+    if (proxy && /^https?:$/.test(proxy.protocol) && proxy.hostname) return proxy;
+  } catch {
+    // Told below, without the value: it may hold a password.
+  }
+  throw new AuthError(`the variable ${name} holds no proxy URL.`, { kind: "config", code: "proxy_invalid" });
+}
+
+/** What the tunnel to a proxy reports, all under the one code ECONNRESET, told apart. */
+export function proxyFailure(error: unknown, host: string): AuthError | undefined {
+  const message = error instanceof Error ? error.message : "";
+  if (!/^tunneling socket|^got illegal response body from proxy/.test(message)) return undefined;
+  const status = Number(/statusCode=(\d{3})/.exec(message)?.[1] ?? 0);
+  if (status === 407) {
+    return new AuthError("the proxy wants a user and a password, or refuses those given (407).", {
+      kind: "network",
+      code: "proxy_auth_required",
+      status,
+      cause: error,
+    });
+  }
+  if (status !== 0) {
+    const passing = status >= 500 || status === 429 || status === 408;
+    return new AuthError(`the proxy answered ${status} instead of connecting to ${host}.`, {
+      kind: passing ? "network" : "rejected",
+      code: "proxy_refused",
+      status,
+      cause: error,
+    });
+  }
+  const reason = /cause=.*?\b(E[A-Z_]{3,})\b/.exec(message)?.[1] ?? errorCode(error) ?? "no connection";
+  return new AuthError(`the proxy can't be reached (${reason}).`, {
+    kind: "network",
+    code: "proxy_unreachable",
+    cause: error,
+  });
+}

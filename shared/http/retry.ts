@@ -1,0 +1,145 @@
+import { sleep, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
+import { AuthError } from "../report/errors.ts";
+import type { OnEvent, RequestName } from "../report/events.ts";
+import { timeSpan } from "../report/time-span.ts";
+import { retryAfter } from "./retry-after.ts";
+import type { HttpAnswer } from "./send.ts";
+
+/**
+ * What an answer means: done, a fault that may pass soon (5xx, a broken connection), an overload that passes
+ * only if all who wait spread out (429, 503, no answer), or a failure that a repeat would not change.
+ */
+export type Verdict<T> =
+  | { readonly is: "done"; readonly value: T }
+  | { readonly is: "fault" | "overload" | "final"; readonly error: AuthError };
+
+/** The HTTP statuses that are worth a repeat (RFC 9110 section 15, RFC 6585 section 4). All others are final. */
+export const RETRIED_STATUS: Readonly<Record<number, "fault" | "overload">> = Object.freeze({
+  408: "fault",
+  429: "overload",
+  500: "fault",
+  502: "fault",
+  503: "overload",
+  504: "fault",
+});
+
+/** How often and how patiently to repeat. */
+export interface RetryPolicy {
+  /** Repeats of each request; 0 is one try. */
+  readonly maxRetries: number;
+  /** Scale of the waits after a fault, in seconds. */
+  readonly backoff: Seconds;
+  /** Whether an overload asks for a wide wait. Otherwise it is waited for as a fault. */
+  readonly spreadOverload: boolean;
+}
+
+/** No try takes longer, however much time is left. */
+const LONGEST_TRY: Milliseconds = 30_000;
+/** No wait is longer, unless the server asks for more. */
+const WIDEST_WAIT: Milliseconds = 30_000;
+
+/** How long one try may take, so that every permitted try after it fits as well. */
+export function tryLimit(timeLeft: Milliseconds, triesLeft: number): Milliseconds {
+  return Math.max(1, Math.min(LONGEST_TRY, timeLeft / triesLeft));
+}
+
+/** What the wait before the next try depends on. */
+export interface Pause {
+  readonly after: "fault" | "overload";
+  /** Tries made so far, at least 1. */
+  readonly tries: number;
+  /** Tries still permitted, at least 1. */
+  readonly triesLeft: number;
+  readonly timeLeft: Milliseconds;
+  /** What the server asked for, 0 if nothing. Never cut short. */
+  readonly floor: Milliseconds;
+  readonly policy: RetryPolicy;
+  readonly random: Random;
+}
+
+/** How long to wait before the next try; `undefined` when the server's floor leaves no time for one. */
+export function waitFor(pause: Pause): Milliseconds | undefined {
+  const { after, tries, triesLeft, timeLeft, floor, policy, random } = pause;
+  if (floor >= timeLeft) return undefined;
+  // One share of the time for this wait, one for each try to come.
+  const widest = Math.min(WIDEST_WAIT, (timeLeft - floor) / (triesLeft + 1));
+  const width = after === "overload" && policy.spreadOverload ? widest : policy.backoff * 1000 * 2 ** (tries - 1);
+  return floor + random() * Math.min(width, widest);
+}
+
+/** What {@link withRetries} needs of the world. */
+export interface RetryContext {
+  readonly name: RequestName;
+  readonly policy: RetryPolicy;
+  /** When all must be over, on the monotonic clock. */
+  readonly deadline: Milliseconds;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onEvent: OnEvent;
+}
+
+/**
+ * Repeats a request until its answer is judged done or final, tries or time are used up, or `signal` aborts.
+ * Every wait is announced as an event before it begins.
+ *
+ * @param attempt - one try, which must end within the time given (in milliseconds)
+ * @param judge - what the answer means
+ * @throws AuthError, that of the last try, with the number of tries
+ */
+export async function withRetries<T>(
+  attempt: (timeLimit: Milliseconds) => Promise<HttpAnswer>,
+  judge: (answer: HttpAnswer) => Verdict<T>,
+  context: RetryContext,
+): Promise<T> {
+  const { name, policy, deadline, signal, clock, onEvent } = context;
+  for (let tries = 1; ; tries++) {
+    const triesLeft = policy.maxRetries + 1 - tries;
+    const { verdict, floor } = await judged(
+      attempt,
+      judge,
+      context,
+      tryLimit(deadline - clock.monotonic(), triesLeft + 1),
+    );
+    if (verdict.is === "done") return verdict.value;
+    const { error } = verdict;
+    if (verdict.is === "final" || triesLeft === 0) throw error.after(tries);
+    const timeLeft = deadline - clock.monotonic();
+    const wait = waitFor({ after: verdict.is, tries, triesLeft, timeLeft, floor, policy, random: context.random });
+    if (wait === undefined) throw error.after(tries, tooLate(floor, timeLeft));
+    onEvent({ type: "wait", request: name, wait, tries, of: policy.maxRetries + 1, error });
+    await sleep(clock, wait, signal);
+    if (signal.aborted)
+      throw new AuthError("the request was ended by its caller.", {
+        kind: "aborted",
+        code: "aborted",
+        attempts: tries,
+      });
+  }
+}
+
+async function judged<T>(
+  attempt: (timeLimit: Milliseconds) => Promise<HttpAnswer>,
+  judge: (answer: HttpAnswer) => Verdict<T>,
+  { name, clock }: RetryContext,
+  timeLimit: Milliseconds,
+): Promise<{ readonly verdict: Verdict<T>; readonly floor: Milliseconds }> {
+  let answer: HttpAnswer;
+  try {
+    answer = await attempt(timeLimit);
+  } catch (error) {
+    if (!AuthError.isAuthError(error)) throw error;
+    const is = !error.retryable ? "final" : error.code === "no_answer" ? "overload" : "fault";
+    return { verdict: { is, error: error.during(name) }, floor: 0 };
+  }
+  return { verdict: judge(answer), floor: retryAfter(answer, clock) ?? 0 };
+}
+
+function tooLate(
+  floor: Milliseconds,
+  timeLeft: Milliseconds,
+): { readonly because: string; readonly retryAfterMs?: Milliseconds } {
+  return floor > 0
+    ? { because: `the server asks to wait ${timeSpan(floor)}, ${timeSpan(timeLeft)} are left`, retryAfterMs: floor }
+    : { because: "the time is used up" };
+}

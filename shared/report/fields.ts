@@ -1,0 +1,20 @@
+/** Ids of everything a user can set. Each front door (action, library, environment) has its own names for them. */
+export type Field =
+  "clientId" | "clientSecret" | "tsgId" | "scope" | "tokenUrl" | "jwksUrl" | "verify" | "ca" | "maxRetries" | "timeout";
+
+/** What one front door calls each field. */
+export type FieldNames = Readonly<Record<Field, string>>;
+
+/** `text` with each `{field}` in it replaced by the name that the reader knows. */
+export function nameFields(text: string, names: FieldNames): string {
+  return text.replace(/\{(\w+)\}/g, (whole, id: string) => (id in names ? names[id as Field] : whole));
+}
+
+/** One thing wrong with what the user gave. Neither text holds a secret; both may name fields as `{tsgId}`. */
+export interface Problem {
+  readonly field: Field;
+  /** The rest of a sentence that begins with the field's name: "is missing". */
+  readonly reason: string;
+  /** What to write instead. */
+  readonly hint: string;
+}

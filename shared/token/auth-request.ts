@@ -1,0 +1,164 @@
+import { inspect } from "node:util";
+import type * as z from "zod/mini";
+import { configError } from "../report/errors.ts";
+import type { Problem } from "../report/fields.ts";
+import { requestFields } from "./request-fields.ts";
+import { badScopeWords, scopeWords, tenantScope, tenantsOf } from "./scope.ts";
+
+/** What a sign-in may be given, all text. Blank is absent; white space around a value is taken off. */
+export interface AuthRequestInput {
+  /** The service account's client id: `name@<TSG id>.iam.panserviceaccount.com`. Required. */
+  readonly clientId?: string | undefined;
+  /** The service account's secret. Required. */
+  readonly clientSecret?: string | undefined;
+  /** The tenant service group's id, digits. Default: the tenant that `scope`, else the client id names. */
+  readonly tsgId?: string | undefined;
+  /** Words separated by spaces (RFC 6749 section 3.3). Default: `tsg_id:<tsgId>`. */
+  readonly scope?: string | undefined;
+  /** Where tokens are asked for. Default: {@link DEFAULT_TOKEN_URL}. */
+  readonly tokenUrl?: string | undefined;
+  /** Where the signing keys are. Default: beside the token URL, at `connect/jwk_uri`. */
+  readonly jwksUrl?: string | undefined;
+  /** What the token's `iss` must be. Default: anything. */
+  readonly issuer?: string | undefined;
+  /** Certificates that are trusted beside those node trusts, PEM text. */
+  readonly ca?: string | undefined;
+}
+
+/** The token endpoint of SCM (pan.dev, "Get Started with Strata Cloud Manager APIs"). */
+export const DEFAULT_TOKEN_URL = "https://auth.apps.paloaltonetworks.com/am/oauth2/access_token";
+const DEFAULT_HOST = new URL(DEFAULT_TOKEN_URL).host;
+
+/** `name@<TSG id>.iam.panserviceaccount.com`, as SCM names service accounts. */
+const SERVICE_ACCOUNT = /^[^@]+@(\d+)\.iam\.panserviceaccount\.com$/i;
+
+/** A complete, checked order for one token. It prints without its secret. */
+export class AuthRequest {
+  readonly clientId: string;
+  /** The scope as it is sent. */
+  readonly scope: string;
+  /** The tenants asked for, each of which the token must grant; empty when the scope names none. */
+  readonly tenants: readonly string[];
+  readonly tokenUrl: URL;
+  readonly jwksUrl: URL;
+  readonly issuer: string | undefined;
+  readonly ca: string | undefined;
+  /** What was assumed or put right, for the user to know. May name fields as `{tsgId}`. */
+  readonly notices: readonly string[];
+  readonly #clientSecret: string;
+
+  private constructor(fields: CheckedFields & { readonly clientSecret: string }) {
+    this.clientId = fields.clientId;
+    this.#clientSecret = fields.clientSecret;
+    this.scope = fields.scope;
+    this.tenants = tenantsOf(scopeWords(fields.scope));
+    this.tokenUrl = fields.tokenUrl;
+    this.jwksUrl = fields.jwksUrl;
+    this.issuer = fields.issuer;
+    this.ca = fields.ca;
+    this.notices = fields.notices;
+  }
+
+  get clientSecret(): string {
+    return this.#clientSecret;
+  }
+
+  [inspect.custom](): string {
+    return `AuthRequest { ${this.clientId} ${this.scope} ${this.tokenUrl.href} }`;
+  }
+
+  /**
+   * Checks everything and reports all problems at once.
+   *
+   * @throws AuthError of kind `config`; its `problems` name each field
+   */
+  static parse(input: AuthRequestInput): AuthRequest {
+    const problems: Problem[] = [];
+    const notices: string[] = [];
+    const given = parseFields(input, problems, notices);
+    const scope = problems.some(({ field }) => SCOPE_FIELDS.has(field))
+      ? undefined
+      : chooseScope(given, problems, notices);
+    const { clientId, clientSecret } = given;
+    if (problems.length > 0 || scope === undefined || clientId === undefined || clientSecret === undefined)
+      throw configError(problems);
+    const tokenUrl = given.tokenUrl ?? new URL(DEFAULT_TOKEN_URL);
+    const jwksUrl = given.jwksUrl ?? defaultJwksUrl(tokenUrl);
+    return new AuthRequest({ ...given, clientId, clientSecret, scope, tokenUrl, jwksUrl, notices });
+  }
+}
+
+interface CheckedFields {
+  readonly clientId: string;
+  readonly scope: string;
+  readonly tokenUrl: URL;
+  readonly jwksUrl: URL;
+  readonly issuer?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly notices: readonly string[];
+}
+
+/** The fields that the scope is made of: with one of them wrong nothing can be said of it. */
+const SCOPE_FIELDS: ReadonlySet<string> = new Set(["clientId", "tsgId", "scope"]);
+const REQUIRED: ReadonlySet<string> = new Set(["clientId", "clientSecret"]);
+/** White space around these is worth a word: it was pasted along. */
+const TRIM_TOLD: ReadonlySet<string> = new Set(["clientId", "clientSecret"]);
+
+type Given = { readonly [F in keyof typeof requestFields]?: z.infer<(typeof requestFields)[F]> };
+
+function parseFields(input: AuthRequestInput, problems: Problem[], notices: string[]): Given {
+  const given: Record<string, unknown> = {};
+  for (const [field, schema] of Object.entries(requestFields) as [Problem["field"], z.ZodMiniType][]) {
+    const raw = input[field as keyof AuthRequestInput] ?? "";
+    const text = raw.trim();
+    if (text === "" && !REQUIRED.has(field)) continue;
+    if (text !== "" && text !== raw && TRIM_TOLD.has(field))
+      notices.push(`White space around {${field}} was taken off.`);
+    const parsed = schema.safeParse(text);
+    if (parsed.success) given[field] = parsed.data;
+    else {
+      const [reason = "", hint = ""] = (parsed.error.issues[0]?.message ?? "").split(" | ");
+      problems.push({ field, reason, hint });
+    }
+  }
+  return given;
+}
+
+/** The scope to send, by what of tenant, scope and client id is given. */
+function chooseScope({ clientId, tsgId, scope }: Given, problems: Problem[], notices: string[]): string | undefined {
+  if (scope === undefined) {
+    const named = tsgId ?? SERVICE_ACCOUNT.exec(clientId ?? "")?.[1];
+    if (named === undefined) {
+      problems.push({
+        field: "tsgId",
+        reason: "is missing and the client id names no tenant",
+        hint: "Give the tenant service group's id in digits.",
+      });
+      return undefined;
+    }
+    if (tsgId === undefined) notices.push(`Tenant ${named} is taken from the client id; {tsgId} would name another.`);
+    return tenantScope(named);
+  }
+  const words = scopeWords(scope);
+  if (badScopeWords(words).length > 0) {
+    const hint = "Write words of printable ASCII with a space between them, a tenant as tsg_id:<digits>.";
+    problems.push({ field: "scope", reason: "holds a word that no scope may hold (RFC 6749 section 3.3)", hint });
+    return undefined;
+  }
+  const tenants = tenantsOf(words);
+  if (tsgId !== undefined && (tenants.length !== 1 || tenants[0] !== tsgId)) {
+    const others = words.filter((word) => !word.startsWith("tsg_id:"));
+    const hint = `Write ${[tenantScope(tsgId), ...others].join(" ")}, or leave {scope} out.`;
+    problems.push({ field: "scope", reason: "is for another tenant than {tsgId}", hint });
+    return undefined;
+  }
+  if (tenants.length === 0)
+    notices.push("{scope} names no tenant (tsg_id:<digits>), so the token's tenant is not checked.");
+  return words.join(" ");
+}
+
+/** Beside the token URL; SCM itself has its keys in one place, whichever of its token URLs is used. */
+function defaultJwksUrl(tokenUrl: URL): URL {
+  const base = tokenUrl.host === DEFAULT_HOST ? DEFAULT_TOKEN_URL : tokenUrl.href;
+  return new URL("connect/jwk_uri", base);
+}

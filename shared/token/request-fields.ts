@@ -1,0 +1,121 @@
+import { X509Certificate } from "node:crypto";
+import * as z from "zod/mini";
+
+/**
+ * The shape of each field of a sign-in, as far as it can be judged alone. An issue's message is
+ * `reason | hint`, written for the person who set the field; no message quotes a value.
+ */
+
+const fail = (reason: string, hint: string): string => `${reason} | ${hint}`;
+
+/** Control characters, those of Unicode included. */
+const CONTROL = /\p{Cc}/u;
+
+const present = z.string().check(z.minLength(1, fail("is missing or blank", "Give it a value.")));
+
+const clientId = present.check(
+  z.refine(
+    (text) => !/[\p{Cc}\s]/u.test(text),
+    fail(
+      "holds white space or control characters",
+      "Write the id alone, as Strata Cloud Manager shows it: name@<TSG id>.iam.panserviceaccount.com.",
+    ),
+  ),
+);
+
+const clientSecret = present.check(
+  z.refine(
+    (text) => !CONTROL.test(text),
+    fail(
+      "holds a line break or a control character",
+      "Paste the secret anew as one line; if it is written in a file, take the file's line only.",
+    ),
+  ),
+);
+
+const tsgId = z.pipe(
+  z
+    .string()
+    .check(
+      z.regex(
+        /^(tsg_id:)?\d{1,20}$/,
+        fail(
+          "is no row of digits",
+          'Write the tenant service group\'s id in digits, in YAML with quotes: "1234567890".',
+        ),
+      ),
+    ),
+  z.transform((text) => text.replace(/^tsg_id:/, "")),
+);
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** The first thing wrong with the text of a URL, `undefined` if nothing is. */
+function urlFault(text: string): string | undefined {
+  const example = "Write it like https://auth.apps.paloaltonetworks.com/am/oauth2/access_token.";
+  if (/[\p{Cc}\s]/u.test(text)) return fail("holds white space or control characters", example);
+  if (!URL.canParse(text)) return fail("is no URL", example);
+  const { protocol, hostname, username, password } = new URL(text);
+  if (protocol !== "https:" && !(protocol === "http:" && LOOPBACK.test(hostname))) {
+    return fail(
+      "is not an https URL",
+      "Begin it with https:// (http:// is for loopback alone), since the secret travels to it.",
+    );
+  }
+  if (username !== "" || password !== "")
+    return fail("holds a user name or password", "Leave out the part before the @.");
+  if (text.includes("?")) return fail("holds a query", "Leave out the ? and all behind it.");
+  if (text.includes("#")) return fail("holds a fragment", "Leave out the # and all behind it.");
+  return undefined;
+}
+
+const url = z.pipe(
+  z.string().check((context) => {
+    const message = urlFault(context.value);
+    if (message !== undefined) context.issues.push({ code: "custom", message, input: context.value });
+  }),
+  z.transform((text) => new URL(text)),
+);
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** How many certificates a PEM text holds (RFC 7468); 0 when one of them can't be read. */
+function countCertificates(pem: string): number {
+  const blocks = pem.match(CERTIFICATE) ?? [];
+  try {
+    return blocks.map((block) => new X509Certificate(block)).length;
+  } catch {
+    return 0;
+  }
+}
+
+const ca = z
+  .string()
+  .check(
+    z.refine(
+      (text) => countCertificates(text) > 0,
+      fail(
+        "holds no certificate that can be read",
+        "Give one or more certificates in PEM form, each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.",
+      ),
+    ),
+  );
+
+const issuer = z
+  .string()
+  .check(
+    z.refine((text) => !CONTROL.test(text), fail("holds control characters", "Write the token's iss claim as it is.")),
+  );
+const scope = z.string();
+
+/** One schema a field. Blank is absent before these are asked; values are trimmed. */
+export const requestFields = Object.freeze({
+  clientId,
+  clientSecret,
+  tsgId,
+  scope,
+  tokenUrl: url,
+  jwksUrl: url,
+  issuer,
+  ca,
+});

@@ -18,6 +18,7 @@ async function run(): Promise<void> {
   tellNotices(runner, request);
   const token = await mint(request, {
     ...options,
+    redactor: runner.redactor,
     userAgent: `scm-auth/${version}`,
     onToken: (raw) => {
       runner.mask(raw);

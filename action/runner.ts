@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import * as core from "@actions/core";
 import { AuthError } from "../shared/report/errors.ts";
 import { printable } from "../shared/report/printable.ts";
-import { Redactor, secretForms } from "../shared/report/secrets.ts";
+import { Redactor } from "../shared/report/secrets.ts";
 
 /** Constant, since the runner does not mask an annotation's title. */
 const TITLE = { title: "scm-auth" };
@@ -12,8 +12,8 @@ const TITLE = { title: "scm-auth" };
  * that was masked can leave, and no foreign text becomes a workflow command.
  */
 export class Runner {
-  readonly #redactor = new Redactor();
-  readonly #masked = new Set<string>();
+  /** Knows what was masked. */
+  readonly redactor = new Redactor();
 
   /** An input as it was written, white space and all. */
   input(name: string): string {
@@ -31,12 +31,7 @@ export class Runner {
 
   /** Masks `secret` in all forms from here on, for the runner's log and for what is written here. */
   mask(secret: string): void {
-    this.#redactor.add(secret);
-    for (const form of secretForms(secret)) {
-      if (this.#masked.has(form)) continue;
-      this.#masked.add(form);
-      core.setSecret(form);
-    }
+    for (const form of this.redactor.add(secret)) core.setSecret(form);
   }
 
   say(text: string): void {
@@ -87,7 +82,7 @@ export class Runner {
   }
 
   #line(text: string): string {
-    return this.#redactor.redact(printable(this.#redactor.redact(text), LONGEST_LINE));
+    return this.redactor.redact(printable(this.redactor.redact(text), LONGEST_LINE));
   }
 }
 

@@ -76,15 +76,21 @@ const HIDDEN = "***";
 
 /** Hides secrets in text from outside. Letters match in either case, so that mixed-case hex hides too. */
 export class Redactor {
+  /** As they are searched for: in lower case. */
   readonly #forms = new Set<string>();
+  readonly #known = new Set<string>();
 
   constructor(secrets: readonly string[] = []) {
     for (const secret of secrets) this.add(secret);
   }
 
-  /** From now on hides `secret` as well. */
-  add(secret: string): void {
-    for (const form of secretForms(secret)) this.#forms.add(lowerAscii(form));
+  /** From now on hides `secret` as well. Gives back those of its forms that were not hidden before, longest first. */
+  add(secret: string): readonly string[] {
+    if (this.#known.has(secret)) return [];
+    const forms = secretForms(secret).filter((form) => !this.#known.has(form));
+    for (const form of [secret, ...forms]) this.#known.add(form);
+    for (const form of forms) this.#forms.add(lowerAscii(form));
+    return forms;
   }
 
   /** `text` with each stretch that any form of a secret covers replaced by `***`. No form is left in it. */

@@ -24,6 +24,8 @@ export interface MintOptions {
   /** Whether the signature is proved. A JWT's claims are judged in any case. */
   readonly verify: boolean;
   readonly userAgent: string;
+  /** Hides secrets in what servers say. The caller's own one spares a second reckoning of their forms. */
+  readonly redactor?: Redactor;
   /** Gets each raw token first of all, before anything is proved or reported: the moment to mask it. */
   readonly onToken?: (token: string) => void;
   readonly onEvent?: OnEvent;
@@ -73,7 +75,8 @@ class Flight {
     this.#clock = options.clock ?? systemClock;
     this.#deadline = this.#clock.monotonic() + options.timeout * 1000;
     this.#secureContext = trust(request.ca);
-    this.#redactor = new Redactor([request.clientSecret]);
+    this.#redactor = options.redactor ?? new Redactor();
+    this.#redactor.add(request.clientSecret);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (options.signal?.aborted) this.#stop.abort();
   }
@@ -136,8 +139,8 @@ class Flight {
     let sentAt = 0;
     let clockOffset: Milliseconds | undefined;
     const onToken = (token: string): void => {
-      this.#redactor.add(token);
       this.#options.onToken?.(token);
+      this.#redactor.add(token);
     };
     const answer = await this.#ask("token request", tokenRequest(this.#request), (httpAnswer, started, quote) => {
       sentAt = started;

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { makePage, wrap } from "../../scripts/page.ts";
+
+const START = fileURLToPath(new URL("../../scripts/start.ts", import.meta.url));
+
+/** Runs `npm start`'s script as if piped, with a temporary folder of its own. */
+async function start(onOutput: (output: string, stop: () => void) => void = () => undefined) {
+  const temporary = await mkdtemp(join(tmpdir(), "scm-auth-start-test-"));
+  try {
+    const env = { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary };
+    const child = spawn(process.execPath, [START], { env, timeout: 30_000, stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+      onOutput(stdout, () => child.kill("SIGINT"));
+    });
+    const exitCode = await new Promise<number | null>((resolve) => child.once("close", resolve));
+    return { exitCode, stdout, stderr, left: await readdir(temporary) };
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+test("a newcomer sees a sign-in, a call with the token and a failure, and nothing stays behind", async () => {
+  const { exitCode, stdout, stderr, left } = await start();
+  assert.equal(stderr, "");
+  assert.equal(exitCode, 0, stdout);
+  assert.deepEqual(left, []);
+  const parts = [
+    "Signed in: tenant 1234567890",
+    "access-token: ***",
+    "-> 200 tag",
+    "Error: ",
+    "Hint: ",
+    "Exit code 1, 0 outputs",
+    "README.md",
+  ];
+  const places = parts.map((part) => stdout.indexOf(part));
+  assert.ok(!places.includes(-1), `missing: ${parts.filter((_, n) => places[n] === -1).join("; ")}`);
+  assert.deepEqual(
+    places,
+    places.toSorted((a, b) => a - b),
+  );
+});
+
+test("through a pipe it is plain, fits 80 columns, and shows neither secret nor token", async () => {
+  const { stdout } = await start();
+  assert.doesNotMatch(stdout, /[^\n\x20-\x7e]/);
+  assert.deepEqual(
+    stdout.split("\n").filter((line) => line.length > 80),
+    [],
+  );
+  assert.doesNotMatch(stdout, /[0-9a-f]{8}-[0-9a-f]{4}-4|eyJ/);
+});
+
+// On Windows a signal ends a process before it can clean up.
+test("stopped half-way it fails and still leaves nothing behind", { skip: process.platform === "win32" }, async () => {
+  const { exitCode, stdout, left } = await start((output, stop) => {
+    if (output.includes("2. ")) stop();
+  });
+  // On a busy machine the signal may come too late.
+  assert.equal(exitCode, stdout.includes("Where to read on") ? 0 : 1);
+  assert.deepEqual(left, []);
+});
+
+test("text is wrapped at spaces, keeps its indentation, and long words stay whole", () => {
+  assert.deepEqual(wrap("  one two three", 9), ["  one two", "  three"]);
+  assert.deepEqual(wrap("a longer-than-that b", 5), ["a", "longer-than-that", "b"]);
+  assert.deepEqual(wrap("", 5), [""]);
+});
+
+test("a page sets apart what machines say, on however narrow a terminal", () => {
+  let text = "";
+  const page = makePage({ write: (part) => (text += String(part)) !== "", columns: 10 });
+  page.step("One");
+  page.say("prose that is longer than one line");
+  page.show(["a", ""]);
+  page.say("more");
+  assert.equal(text, "1. One\nprose that is longer\nthan one line\n\n  | a\n  |\n\nmore\n");
+});

@@ -109,7 +109,7 @@ const describe = ({ error, error_description }: Refusal, quote: Quote): string =
   [error, ...(typeof error_description === "string" ? [error_description] : [])].map(quote).join(": ");
 
 function judgeRefusal(refusal: Refusal, status: number, quote: Quote): Verdict<TokenAnswer> {
-  const what = `the server refused to sign in (status ${status}): ${describe(refusal, quote)}`;
+  const what = `the server refused to sign in (status ${status}): ${describe(refusal, quote)}.`;
   const passing = Object.hasOwn(PASSING, refusal.error) ? PASSING[refusal.error] : undefined;
   if (passing)
     return {

@@ -14,8 +14,8 @@ export interface Example {
 const repository = new URL("../../", import.meta.url);
 
 const needsOf = (workflow: string): readonly string[] => [
-  ...(/\bcurl -/.test(workflow) ? ["curl"] : []),
-  ...(/pan-scm-sdk/.test(workflow) ? ["pan-scm-sdk"] : []),
+  ...(workflow.includes("curl -") ? ["curl"] : []),
+  ...(workflow.includes("pan-scm-sdk") ? ["pan-scm-sdk"] : []),
 ];
 
 /** Every example workflow. */

@@ -50,15 +50,15 @@ export function makeFakeClock(wallStart: Milliseconds = Date.UTC(2026, 0, 31, 12
     now: () => now,
     sleepers: () => sleepers.size,
     runUntil: async (work) => {
-      let settled = false;
+      const state = { settled: false };
       const settle = (): void => {
-        settled = true;
+        state.settled = true;
       };
       work.then(settle, settle);
       for (;;) {
         await everyPromise();
         // The promise alone tells what became of it.
-        if (settled) return work;
+        if (state.settled) return work;
         const sleeper = next();
         if (sleeper === undefined) throw new Error("time stands still: nobody sleeps, and the work is not done");
         sleepers.delete(sleeper);

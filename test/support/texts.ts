@@ -1,0 +1,44 @@
+import fc from "fast-check";
+
+/** Pieces that mean something to the runner, to a terminal or to an encoder. */
+const PIECES = [
+  "::", ":", "::error::", "::add-mask::", "::set-output name=a::", "##[", "##[group]", "#", "[", "]",
+  "\n", "\r", "\r\n", "\t", " ", "  ", "\u0000", "\u001b[31m", "\u0085", "\u2028", "\u2029", "\ufeff", "\u00a0",
+  "\u202e", "\u2066", "\u200b", "\u{e0001}", "\ue000", "\ud83d\ude00", "\ud800", "\udc00", "%", "%0A", "%25", "+", "*",
+  "***", "&", "<", ">", '"', "'", "\\", "/", "\\u0041", "&amp;", "a", "B", "0", "error", "İ", "ß", "K",
+]; // prettier-ignore
+
+/** Text as a hostile or broken server would write it. */
+export const foreignText: fc.Arbitrary<string> = fc
+  .array(
+    fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom(...PIECES) },
+      { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 12 }) },
+      { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 6 }) },
+    ),
+    { maxLength: 24 },
+  )
+  .map((pieces) => pieces.join(""));
+
+const notBlank = (text: string): boolean => text.trim() !== "";
+
+/** Secrets of every sort, as short as one character, made of asterisks or of what encoders change. */
+export const anySecret: fc.Arbitrary<string> = fc
+  .oneof(
+    fc.uuid({ version: 4 }),
+    fc.base64String({ minLength: 8, maxLength: 40 }),
+    fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }),
+    fc.string({ unit: fc.constantFrom("*", "a", "A", ":"), minLength: 1, maxLength: 6 }),
+    fc.string({ unit: fc.constantFrom(..."abC12 +/=&%<>\"'\\~*!()é√😀\n"), minLength: 1, maxLength: 16 }),
+  )
+  .filter(notBlank);
+
+/** Secrets as service accounts have them: at least 8 characters that no front door refuses. */
+export const usualSecret: fc.Arbitrary<string> = fc
+  .oneof(
+    fc.uuid({ version: 4 }),
+    fc.base64String({ minLength: 12, maxLength: 40 }),
+    fc.string({ unit: fc.constantFrom(..."abcXYZ123 +/=&%<>\"'\\~*!()é√😀"), minLength: 8, maxLength: 24 }),
+  )
+  .map((text) => text.trim())
+  .filter((text) => text.length >= 8);

@@ -1,15 +1,24 @@
 import { readFileSync } from "node:fs";
 import tls from "node:tls";
+import { configError } from "../report/errors.ts";
 
 /**
  * The trust of one run: what node trusts already, and the user's own CA beside it. `undefined` without a CA,
  * since node's own default is then right and costs nothing. Never process-wide.
  *
  * @param ca - certificates as PEM text (RFC 7468), any number of them
+ * @throws AuthError of kind `config`
  */
 export function trust(ca: string | undefined): tls.SecureContext | undefined {
   if (ca === undefined) return undefined;
-  return tls.createSecureContext({ ca: [...effectiveList(), ca] });
+  try {
+    return tls.createSecureContext({ ca: [...effectiveList(), ca] });
+  } catch {
+    // What OpenSSL says is no help, and it may quote the text.
+    throw configError([
+      { field: "ca", reason: "can't be used for TLS", hint: "Give certificates of authorities in PEM form." },
+    ]);
+  }
 }
 
 /**

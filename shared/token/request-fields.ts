@@ -11,7 +11,14 @@ const fail = (reason: string, hint: string): string => `${reason} | ${hint}`;
 /** Control characters, those of Unicode included. */
 const CONTROL = /\p{Cc}/u;
 
-const present = z.string().check(z.minLength(1, fail("is missing or blank", "Give it a value.")));
+const present = z
+  .string()
+  .check(
+    z.minLength(
+      1,
+      fail("is missing or blank", "Give it a value: a variable or secret that is not set reads as blank."),
+    ),
+  );
 
 const clientId = present.check(
   z.refine(

@@ -1,0 +1,107 @@
+import type { SecureContext } from "node:tls";
+import { systemClock, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
+import type { Quote } from "../http/json-answer.ts";
+import { withRetries, type RetryPolicy, type Verdict } from "../http/retry.ts";
+import { send, type HttpAnswer, type HttpRequest } from "../http/send.ts";
+import { trust } from "../http/tls.ts";
+import type { OnEvent, RequestName } from "../report/events.ts";
+import { printable } from "../report/printable.ts";
+import { Redactor } from "../report/secrets.ts";
+
+/** How requests are made. */
+export interface FlightOptions {
+  readonly policy: RetryPolicy;
+  /** For all requests together, their repeats and waits. */
+  readonly timeout: Seconds;
+  readonly userAgent: string;
+  /** Hides secrets in what servers say. The caller's own one spares a second reckoning of their forms. */
+  readonly redactor?: Redactor;
+  readonly onEvent?: OnEvent;
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** What came of a request, and when. */
+export interface Answered<T> {
+  readonly value: T;
+  /** When the try that succeeded was sent, on the monotonic clock. */
+  readonly sentAt: Milliseconds;
+  /** The server's clock less ours; unknown when its answer tells no time. */
+  readonly clockOffset: Milliseconds | undefined;
+}
+
+/** Judges an answer; what it shows of it passes through `quote`. */
+export type Judge<T> = (answer: HttpAnswer, quote: Quote) => Verdict<T>;
+
+/** The requests of one sign-in: they share a deadline, a trust, a way to stop and the knowledge of what to hide. */
+export class Flight {
+  readonly clock: Clock;
+  /** Hides the secrets known so far. */
+  readonly redactor: Redactor;
+  readonly #options: FlightOptions;
+  readonly #secureContext: SecureContext | undefined;
+  readonly #deadline: Milliseconds;
+  readonly #stop = new AbortController();
+  readonly #requests: Promise<unknown>[] = [];
+  readonly #onAbort = (): void => {
+    this.#stop.abort();
+  };
+
+  /** @param ca - PEM text of certificates to trust beside the usual ones */
+  constructor(ca: string | undefined, options: FlightOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.redactor = options.redactor ?? new Redactor();
+    this.#options = options;
+    this.#secureContext = trust(ca);
+    this.#deadline = this.clock.monotonic() + options.timeout * 1000;
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (options.signal?.aborted) this.#stop.abort();
+  }
+
+  /**
+   * Sends a request, as often as the policy says.
+   *
+   * @throws AuthError
+   */
+  ask<T>(name: RequestName, request: HttpRequest, judge: Judge<T>): Promise<Answered<T>> {
+    const asked = this.#ask(name, request, judge);
+    this.#requests.push(asked);
+    return asked;
+  }
+
+  /** Stops what is still under way and waits for its end. */
+  async end(): Promise<void> {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stop.abort();
+    await Promise.allSettled(this.#requests);
+  }
+
+  async #ask<T>(name: RequestName, request: HttpRequest, judge: Judge<T>): Promise<Answered<T>> {
+    const { policy, userAgent, onEvent = () => undefined, random = Math.random } = this.#options;
+    const { clock } = this;
+    const { signal } = this.#stop;
+    let sentAt = 0;
+    let clockOffset: Milliseconds | undefined;
+    const attempt = async (timeLimit: Milliseconds): Promise<HttpAnswer> => {
+      sentAt = clock.monotonic();
+      const answer = await send(request, { timeLimit, signal, secureContext: this.#secureContext, userAgent, clock });
+      ({ clockOffset } = answer);
+      onEvent({ type: "answer", request: name, status: answer.status, took: clock.monotonic() - sentAt });
+      return answer;
+    };
+    const value = await withRetries(attempt, (answer) => judge(answer, this.#quote), {
+      name,
+      policy,
+      deadline: this.#deadline,
+      signal,
+      clock,
+      random,
+      onEvent,
+    });
+    return { value, sentAt, clockOffset };
+  }
+
+  /** Hides before and after: making a text printable may bring a secret's parts together. */
+  readonly #quote: Quote = (text) => this.redactor.redact(printable(this.redactor.redact(text)));
+}

@@ -26,6 +26,18 @@ export function reportFailure(runner: Runner, error: unknown): void {
 
 /** What nobody thought of. Its message is shown, redacted as all is; its stack is not. */
 function unexpected(error: unknown): AuthError {
-  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new AuthError(`unexpected failure: ${what}`, { kind: "protocol", code: "unexpected", cause: error });
+  return new AuthError(`unexpected failure: ${describe(error)}`, {
+    kind: "protocol",
+    code: "unexpected",
+    cause: error,
+  });
+}
+
+/** Anything can be thrown, even what can't be read. */
+function describe(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return "something that tells nothing of itself";
+  }
 }

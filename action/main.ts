@@ -10,7 +10,7 @@ import { Runner } from "./runner.ts";
 const runner = new Runner();
 
 /** The step: mask, check, sign in and prove, hand out. The order is a contract. */
-async function run(): Promise<void> {
+async function run(signal: AbortSignal): Promise<void> {
   const secret = runner.takeSecret("client-secret");
   runner.say(`scm-auth ${version}`);
   runner.requireOutputs();
@@ -18,6 +18,7 @@ async function run(): Promise<void> {
   tellNotices(runner, request);
   const token = await mint(request, {
     ...options,
+    signal,
     redactor: runner.redactor,
     userAgent: `scm-auth/${version}`,
     onToken: (raw) => {
@@ -27,6 +28,8 @@ async function run(): Promise<void> {
       tellEvent(runner, event);
     },
   });
+  await runner.flush();
+  signal.throwIfAborted();
   for (const [name, value] of Object.entries(outputsOf(token))) runner.output(name, value);
   runner.say(closingLine(token, options));
 }

@@ -1,28 +1,32 @@
 import { writeFileSync } from "node:fs";
+import { Writable } from "node:stream";
 
 /**
  * Makes of this process one that is red until `run` is through, and that says nothing behind our back.
  *
+ * @param run - must hand out nothing once its signal is aborted: something else went wrong meanwhile
  * @param onFailure - tells of whatever ended `run`, once
  */
-export function guard(run: () => Promise<void>, onFailure: (error: unknown) => void): void {
+export function guard(run: (signal: AbortSignal) => Promise<void>, onFailure: (error: unknown) => void): void {
   // Red from the first line: an event loop that runs dry ends node with 0 otherwise.
   process.exitCode = 1;
   keepSecretsOutOfDumps();
   keepQuiet();
   let over = false;
+  const stop = new AbortController();
   const fail = (error: unknown): void => {
     process.exitCode = 1;
     if (over) return;
     over = true;
     onFailure(error);
+    stop.abort();
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   process.on("beforeExit", () => {
     if (!over) fail(new Error("the work stopped before its end"));
   });
-  run().then(() => {
+  run(stop.signal).then(() => {
     if (over) return;
     over = true;
     process.exitCode = 0;
@@ -50,7 +54,15 @@ function keepSecretsOutOfDumps(): void {
  */
 function keepQuiet(): void {
   process.removeAllListeners("warning");
+  // With --throw-deprecation in NODE_OPTIONS a library's old habit would end the step.
+  process.noDeprecation = true;
   // Not the stream itself: making it costs time, and nobody needs it.
-  Object.defineProperty(process, "stderr", { value: { write: () => true } });
+  Object.defineProperty(process, "stderr", {
+    value: new Writable({
+      write: (_chunk, _encoding, done) => {
+        done();
+      },
+    }),
+  });
   Object.assign(process, { _rawDebug: () => undefined });
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import * as core from "@actions/core";
 import { AuthError } from "../shared/report/errors.ts";
 import { printable } from "../shared/report/printable.ts";
@@ -55,10 +55,21 @@ export class Runner {
     core.error(`${this.#line(cause)}\n${this.#line(`Hint: ${hint}`)}`, TITLE);
   }
 
+  /** Waits until the runner has all that was written, the masks above all. @throws when it no longer listens */
+  flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      process.stdout.write("", (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
   /** @throws AuthError unless outputs can be written; without the file the toolkit would print them to the log */
   requireOutputs(): void {
     try {
-      accessSync(process.env["GITHUB_OUTPUT"] ?? "", constants.W_OK);
+      // Opened as outputs will be: a folder, for one, may be written and can't be appended to.
+      closeSync(openSync(process.env["GITHUB_OUTPUT"] ?? "", constants.O_APPEND | constants.O_WRONLY));
     } catch (cause) {
       throw new AuthError("the runner gave no file for outputs (GITHUB_OUTPUT).", {
         kind: "config",

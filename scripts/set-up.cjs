@@ -2,6 +2,7 @@
 // Runs before `npm start` and `npm test`, on whatever node the machine has (hence old CommonJS): makes node_modules
 // fit package-lock.json, and makes sure that the script that follows gets a node that runs TypeScript. That is the
 // locked dependency `node`, which npm puts first on PATH inside scripts. When all is well it says nothing.
+// (It is a script before the script, not the first half of it: a shell remembers where it found `node`.)
 const { spawnSync } = require("node:child_process");
 const { readFileSync } = require("node:fs");
 const { delimiter, join, sep } = require("node:path");

@@ -93,7 +93,7 @@ function importsOf(source: ts.SourceFile): readonly string[] {
 const isRelative = (specifier: string): boolean => /^\.{1,2}\//.test(specifier);
 const fileBehind = (from: string, specifier: string): string => normalize(join(dirname(from), specifier));
 const packageOf = (specifier: string): string => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
-const isBuiltin = (specifier: string): boolean => /^node:/.test(specifier) || builtinModules.includes(specifier);
+const isBuiltin = (specifier: string): boolean => specifier.startsWith("node:") || builtinModules.includes(specifier);
 const isInside = (path: string, room: string): boolean => path === room || path.startsWith(`${room}/`);
 const roomOf = (path: string): Room | undefined => ROOMS.find((room) => isInside(path, room.path));
 

@@ -39,6 +39,13 @@ export function proxyFailure(error: unknown, host: string): AuthError | undefine
       cause: error,
     });
   }
+  if (/certificate|self[- ]signed/i.test(message)) {
+    return new AuthError("the certificate of the proxy is not trusted.", {
+      kind: "network",
+      code: "untrusted_certificate",
+      cause: error,
+    });
+  }
   const reason = /cause=.*?\b(E[A-Z_]{3,})\b/.exec(message)?.[1] ?? errorCode(error) ?? "no connection";
   return new AuthError(`the proxy can't be reached (${reason}).`, {
     kind: "network",

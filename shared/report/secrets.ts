@@ -1,3 +1,5 @@
+import { bare, readingsOf } from "./readings.ts";
+
 /**
  * What a secret looks like after the encoders it may pass on its way into a log. The one table feeds the
  * redactor, the runner's masks and the tests' canary search.
@@ -79,6 +81,8 @@ export class Redactor {
   /** As they are searched for: in lower case. */
   readonly #forms = new Set<string>();
   readonly #known = new Set<string>();
+  /** The secrets themselves, as {@link readingsOf} reads. */
+  readonly #bare = new Set<string>();
 
   constructor(secrets: readonly string[] = []) {
     for (const secret of secrets) this.add(secret);
@@ -90,11 +94,26 @@ export class Redactor {
     const forms = secretForms(secret).filter((form) => !this.#known.has(form));
     for (const form of [secret, ...forms]) this.#known.add(form);
     for (const form of forms) this.#forms.add(lowerAscii(form));
+    if (bare(secret) !== "") this.#bare.add(bare(secret));
     return forms;
   }
 
-  /** `text` with each stretch that any form of a secret covers replaced by `***`. No form is left in it. */
+  /**
+   * `text` with each stretch that any form of a secret covers replaced by `***`. No form is left in it. Where a
+   * secret can still be read after the usual decodings (encoded twice, broken up by invisible characters), all
+   * of it is hidden.
+   */
   redact(text: string): string {
+    const hidden = this.#replaceForms(text);
+    return this.#canBeReadIn(hidden) ? HIDDEN : hidden;
+  }
+
+  #canBeReadIn(text: string): boolean {
+    const readings = [...readingsOf(text)];
+    return [...this.#bare].some((secret) => readings.some((reading) => reading.includes(secret)));
+  }
+
+  #replaceForms(text: string): string {
     const hidden = this.#replace(text, HIDDEN);
     // A secret made of asterisks, say, could come together anew around the replacement.
     return this.#spans(hidden).length === 0 ? hidden : this.#removeAll(hidden);

@@ -3,7 +3,7 @@ import type * as z from "zod/mini";
 import { configError } from "../report/errors.ts";
 import type { Problem } from "../report/fields.ts";
 import { requestFields } from "./request-fields.ts";
-import { badScopeWords, scopeWords, tenantScope, tenantsOf } from "./scope.ts";
+import { scopeWords, tenantScope, tenantsOf } from "./scope.ts";
 
 /** What a sign-in may be given, all text. Blank is absent; white space around a value is taken off. */
 export interface AuthRequestInput {
@@ -140,11 +140,6 @@ function chooseScope({ clientId, tsgId, scope }: Given, problems: Problem[], not
     return tenantScope(named);
   }
   const words = scopeWords(scope);
-  if (badScopeWords(words).length > 0) {
-    const hint = "Write words of printable ASCII with a space between them, a tenant as tsg_id:<digits>.";
-    problems.push({ field: "scope", reason: "holds a word that no scope may hold (RFC 6749 section 3.3)", hint });
-    return undefined;
-  }
   const tenants = tenantsOf(words);
   if (tsgId !== undefined && (tenants.length !== 1 || tenants[0] !== tsgId)) {
     const others = words.filter((word) => !word.startsWith("tsg_id:"));

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import * as z from "zod/mini";
+import { badScopeWords, scopeWords } from "./scope.ts";
 
 /**
  * The shape of each field of a sign-in, as far as it can be judged alone. An issue's message is
@@ -113,7 +114,18 @@ const issuer = z
   .check(
     z.refine((text) => !CONTROL.test(text), fail("holds control characters", "Write the token's iss claim as it is.")),
   );
-const scope = z.string();
+
+const scope = z
+  .string()
+  .check(
+    z.refine(
+      (text) => badScopeWords(scopeWords(text)).length === 0,
+      fail(
+        "holds a word that no scope may hold (RFC 6749 section 3.3)",
+        "Write words of printable ASCII with a space between them, a tenant as tsg_id:<digits>.",
+      ),
+    ),
+  );
 
 /** One schema a field. Blank is absent before these are asked; values are trimmed. */
 export const requestFields = Object.freeze({

@@ -23,9 +23,13 @@ const EC = { keyType: "ec", curve: "P-256", algorithm: "sha256" } as const;
  * for a day. To test an untrusted server give the `ca` of another call to the client.
  *
  * @param names - DNS names and IP addresses that the certificate is for; the first is its common name
+ * @param lifetime - milliseconds from now; negative, down to an hour, for one that has ended
  */
-export async function makeCertificates(names: readonly string[] = TEST_NAMES): Promise<Certificates> {
-  const life = { notBeforeDate: new Date(Date.now() - HOUR), notAfterDate: new Date(Date.now() + 24 * HOUR) };
+export async function makeCertificates(
+  names: readonly string[] = TEST_NAMES,
+  lifetime: number = 24 * HOUR,
+): Promise<Certificates> {
+  const life = { notBeforeDate: new Date(Date.now() - HOUR), notAfterDate: new Date(Date.now() + lifetime) };
   // A name of its own: authorities with one name and two keys would fail as a bad signature, not as unknown.
   const commonName = `scm-auth test authority ${randomBytes(6).toString("hex")}`;
   const authority = await generate([{ name: "commonName", value: commonName }], {

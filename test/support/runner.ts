@@ -38,6 +38,8 @@ export interface ActionOptions {
   readonly canaries?: readonly string[] | (() => readonly string[]);
   /** Lets the step write to stderr. */
   readonly allowStderr?: boolean;
+  /** Shuts this end of the step's stdout at once, so that what it writes goes nowhere and fails. */
+  readonly deafRunner?: boolean;
 }
 
 /** What became of a step. Texts by key are those that the runner found in its files. */
@@ -129,7 +131,13 @@ export async function runAction(options: ActionOptions = {}): Promise<ActionRun>
 type Ended = Pick<ActionRun, "exitCode" | "signal" | "stdout" | "stderr" | "ms">;
 
 function runProcess(
-  { node = process.execPath, entry = inRepository("dist/action/main.cjs"), timeoutMs = 30_000, signal }: ActionOptions,
+  {
+    node = process.execPath,
+    entry = inRepository("dist/action/main.cjs"),
+    timeoutMs = 30_000,
+    signal,
+    deafRunner,
+  }: ActionOptions,
   { workspace }: StepFolder,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Ended> {
@@ -139,6 +147,7 @@ function runProcess(
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+    if (deafRunner) child.stdout.destroy();
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
     const kill = (): void => {
       child.kill("SIGKILL");

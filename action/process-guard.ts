@@ -12,24 +12,24 @@ export function guard(run: (signal: AbortSignal) => Promise<void>, onFailure: (e
   process.exitCode = 1;
   keepSecretsOutOfDumps();
   keepQuiet();
-  let over = false;
+  let told = false;
+  let through = false;
   const stop = new AbortController();
   const fail = (error: unknown): void => {
     process.exitCode = 1;
-    if (over) return;
-    over = true;
+    if (told) return;
+    told = true;
     onFailure(error);
     stop.abort();
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   process.on("beforeExit", () => {
-    if (!over) fail(new Error("the work stopped before its end"));
+    if (!through) fail(new Error("the work stopped before its end"));
   });
   run(stop.signal).then(() => {
-    if (over) return;
-    over = true;
-    process.exitCode = 0;
+    through = true;
+    if (!told) process.exitCode = 0;
   }, fail);
 }
 

@@ -3,9 +3,9 @@ import * as esbuild from "esbuild";
 import type { Plugin } from "esbuild";
 import { bundledLicences } from "./licences.ts";
 
-/** Builds `dist/action/`, which is committed: the runner reads it as it is. */
+/** Builds `dist/action/`, which is committed: the runner reads it as it is. Another folder can be given. */
 
-const OUT = "dist/action";
+const OUT = process.argv[2] ?? "dist/action";
 
 /**
  * The toolkit's HTTP client imports undici for one method that is never called here; it would be nine tenths

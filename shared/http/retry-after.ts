@@ -1,8 +1,9 @@
 import type { Clock, Milliseconds } from "../clock.ts";
 import type { HttpAnswer } from "./send.ts";
 
-/** The three date forms of RFC 9110 section 5.6.7, loosely: a day's name first. Bare numbers are seconds. */
-const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /;
+/** The three date forms of RFC 9110 section 5.6.7: IMF-fixdate, RFC 850, asctime. */
+const HTTP_DATE =
+  /^[A-Z][a-z]{2,8}(, \d\d[ -][A-Z][a-z]{2}[ -](\d\d)?\d\d [\d:]{8} GMT| [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/;
 
 /**
  * How long the server asks to wait, never negative; `undefined` when it asks for nothing that can be read.
@@ -14,7 +15,7 @@ export function retryAfter(
 ): Milliseconds | undefined {
   const value = headers["retry-after"]?.trim();
   if (value === undefined) return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER);
   if (!HTTP_DATE.test(value)) return undefined;
   // The asctime form names no zone and means UTC.
   const time = Date.parse(value.endsWith(" GMT") ? value : `${value} GMT`);

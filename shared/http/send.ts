@@ -173,7 +173,8 @@ function timeoutError(phase: Phase, host: string, limit: Milliseconds): AuthErro
   return new AuthError(what, { kind: "timeout", code });
 }
 
-const CERTIFICATE_CODE = /CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/;
+/** Verdicts on the server's certificate; what the server says of ours begins with ERR_SSL. */
+const CERTIFICATE_CODE = /^(?!ERR_SSL).*CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/;
 const CLOCK_CODE = /^CERT_(NOT_YET_VALID|HAS_EXPIRED)/;
 
 function connectionError(error: unknown, phase: Phase, host: string): AuthError {
@@ -186,7 +187,7 @@ function connectionError(error: unknown, phase: Phase, host: string): AuthError 
   if (code === "EAI_AGAIN")
     return failure(`the name server did not tell the address of ${host} (EAI_AGAIN).`, "dns_unavailable");
   if (code === "ECONNREFUSED") return failure(`${host} refused the connection (ECONNREFUSED).`, "connection_refused");
-  if (CERTIFICATE_CODE.test(code)) {
+  if (phase === "connecting" && CERTIFICATE_CODE.test(code)) {
     return failure(
       `the certificate of ${host} is not trusted (${code}).`,
       "untrusted_certificate",
@@ -195,7 +196,8 @@ function connectionError(error: unknown, phase: Phase, host: string): AuthError 
         : undefined,
     );
   }
-  if (/^ERR_SSL|^EPROTO/.test(code)) return failure(`the TLS handshake with ${host} failed (${code}).`, "tls_failed");
+  if (phase === "connecting" && /^ERR_SSL|^EPROTO/.test(code))
+    return failure(`the TLS handshake with ${host} failed (${code}).`, "tls_failed");
   if (phase === "reading") return failure(`the answer of ${host} was cut off before its end.`, "body_cut");
   return failure(`the connection to ${host} broke (${code || "no reason given"}).`, "connection_failed");
 }

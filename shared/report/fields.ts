@@ -7,7 +7,7 @@ export type FieldNames = Readonly<Record<Field, string>>;
 
 /** `text` with each `{field}` in it replaced by the name that the reader knows. */
 export function nameFields(text: string, names: FieldNames): string {
-  return text.replace(/\{(\w+)\}/g, (whole, id: string) => (id in names ? names[id as Field] : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, id: string) => (Object.hasOwn(names, id) ? names[id as Field] : whole));
 }
 
 /** One thing wrong with what the user gave. Neither text holds a secret; both may name fields as `{tsgId}`. */

@@ -18,5 +18,6 @@ export function printable(text: string, longest: number = LONGEST): string {
     .replace(/:(?=:)/g, ": ")
     .replace(/#(?=#|\[)/g, "# ")
     .trim();
-  return line.length <= longest ? line : `${line.slice(0, longest).toWellFormed()}...`;
+  const whole = line.length <= longest && text.length <= longest * 4;
+  return whole ? line : `${line.slice(0, longest).toWellFormed()}...`;
 }

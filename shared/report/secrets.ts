@@ -81,6 +81,7 @@ export class Redactor {
   /** As they are searched for: in lower case. */
   readonly #forms = new Set<string>();
   readonly #known = new Set<string>();
+  readonly #secrets = new Set<string>();
   /** The secrets themselves, as {@link readingsOf} reads. */
   readonly #bare = new Set<string>();
 
@@ -90,9 +91,10 @@ export class Redactor {
 
   /** From now on hides `secret` as well. Gives back those of its forms that were not hidden before, longest first. */
   add(secret: string): readonly string[] {
-    if (this.#known.has(secret)) return [];
+    if (this.#secrets.has(secret)) return [];
+    this.#secrets.add(secret);
     const forms = secretForms(secret).filter((form) => !this.#known.has(form));
-    for (const form of [secret, ...forms]) this.#known.add(form);
+    for (const form of forms) this.#known.add(form);
     for (const form of forms) this.#forms.add(lowerAscii(form));
     if (bare(secret) !== "") this.#bare.add(bare(secret));
     return forms;
@@ -105,7 +107,7 @@ export class Redactor {
    */
   redact(text: string): string {
     const hidden = this.#replaceForms(text);
-    return this.#canBeReadIn(hidden) ? HIDDEN : hidden;
+    return this.#canBeReadIn(hidden) ? this.#removeAll(HIDDEN) : hidden;
   }
 
   #canBeReadIn(text: string): boolean {

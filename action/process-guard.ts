@@ -24,9 +24,12 @@ export function guard(run: (signal: AbortSignal) => Promise<void>, onFailure: (e
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
-  process.on("beforeExit", () => {
-    if (!through) fail(new Error("the work stopped before its end"));
-  });
+  // The first is the event loop run dry, the second a process.exit() of somebody's.
+  for (const event of ["beforeExit", "exit"]) {
+    process.on(event, () => {
+      if (!through) fail(new Error("the work stopped before its end"));
+    });
+  }
   run(stop.signal).then(() => {
     through = true;
     if (!told) process.exitCode = 0;
@@ -53,7 +56,6 @@ function keepSecretsOutOfDumps(): void {
  * Warnings (deprecations, NODE_TLS_REJECT_UNAUTHORIZED) and NODE_DEBUG of a job would write there.
  */
 function keepQuiet(): void {
-  process.removeAllListeners("warning");
   // With --throw-deprecation in NODE_OPTIONS a library's old habit would end the step.
   process.noDeprecation = true;
   // Not the stream itself: making it costs time, and nobody needs it.

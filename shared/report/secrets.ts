@@ -75,6 +75,8 @@ export function secretForms(secret: string): readonly string[] {
 const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 const HIDDEN = "***";
+/** In characters; many times what any line shows, so no secret cut here can be seen. */
+const LONGEST_TEXT = 16_384;
 
 /** Hides secrets in text from outside. Letters match in either case, so that mixed-case hex hides too. */
 export class Redactor {
@@ -103,10 +105,10 @@ export class Redactor {
   /**
    * `text` with each stretch that any form of a secret covers replaced by `***`. No form is left in it. Where a
    * secret can still be read after the usual decodings (encoded twice, broken up by invisible characters), all
-   * of it is hidden.
+   * of it is hidden. Cut after 16 Ki characters: nothing that long is shown, and what a server sends may be endless.
    */
   redact(text: string): string {
-    const hidden = this.#replaceForms(text);
+    const hidden = this.#replaceForms(text.slice(0, LONGEST_TEXT));
     return this.#canBeReadIn(hidden) ? this.#removeAll(HIDDEN) : hidden;
   }
 

@@ -13,7 +13,7 @@ export interface Certificates {
 }
 
 /** Hosts that a server in a test goes by. Names under `.test` never resolve (RFC 6761): a proxy maps them. */
-export const TEST_NAMES: readonly string[] = Object.freeze(["localhost", "127.0.0.1", "auth.scm.test", "api.scm.test"]);
+const TEST_NAMES: readonly string[] = Object.freeze(["localhost", "127.0.0.1", "auth.scm.test", "api.scm.test"]);
 
 const HOUR = 3_600_000;
 const EC = { keyType: "ec", curve: "P-256", algorithm: "sha256" } as const;

@@ -1,15 +1,18 @@
 /** What `work` writes to stdout, which goes nowhere else meanwhile. */
 export function stdoutOf(work: () => void): string {
-  const write = process.stdout.write.bind(process.stdout);
+  const { stdout } = process;
+  const before = Object.getOwnPropertyDescriptor(stdout, "write");
   let written = "";
-  process.stdout.write = (chunk: string | Uint8Array): boolean => {
+  stdout.write = (chunk: string | Uint8Array): boolean => {
     written += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString();
     return true;
   };
   try {
     work();
   } finally {
-    process.stdout.write = write;
+    // Mostly the method is the stream's by inheritance.
+    if (before === undefined) Reflect.deleteProperty(stdout, "write");
+    else Object.defineProperty(stdout, "write", before);
   }
   return written;
 }

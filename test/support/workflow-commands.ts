@@ -39,7 +39,7 @@ const IN_PROPERTY = [...LINE_ENDS, ["%3A", ":"], ["%2C", ","], PER_CENT] as cons
 const IN_BRACKETS = [["%3B", ";"], ...LINE_ENDS, ["%5D", "]"], PER_CENT] as const;
 
 /** Commands that the runner obeys (actions/runner, ActionCommandManager.cs), in lower case. */
-export const COMMANDS: ReadonlySet<string> = new Set([
+const COMMANDS: ReadonlySet<string> = new Set([
   "add-mask",
   "add-matcher",
   "add-path",

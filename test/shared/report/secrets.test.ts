@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { escape as percentEscape } from "node:querystring";
+import { test } from "node:test";
+
+import fc from "fast-check";
+
+import { Redactor, secretForms } from "../../../shared/report/secrets.ts";
+import { anySecret, foreignText, grapheme, usualSecret } from "../../support/texts.ts";
+
+const inLowerCase = (text: string): string =>
+  [...text].map((character) => (/^[A-Z]$/.test(character) ? character.toLowerCase() : character)).join("");
+
+/** Fails when any form of any of `secrets` stands in `text`, in either case of its ASCII letters. */
+function assertHidden(secrets: readonly string[], text: string): void {
+  const haystack = inLowerCase(text);
+  for (const form of secrets.flatMap(secretForms)) assert.ok(!haystack.includes(inLowerCase(form)), form);
+}
+
+const flipCase = (text: string): string =>
+  text.replace(/[a-z]/gi, (letter) => (letter < "a" ? letter.toLowerCase() : letter.toUpperCase()));
+
+/** Text in which forms of `secrets` stand in every company: whole, cut, in the other case, side by side. */
+const textAround = (secrets: readonly string[]): fc.Arbitrary<string> => {
+  const form = fc.constantFrom(...secrets.flatMap(secretForms));
+  const piece = fc.oneof(
+    { weight: 3, arbitrary: form },
+    { weight: 1, arbitrary: form.map(flipCase) },
+    { weight: 1, arbitrary: fc.tuple(form, fc.nat(20)).map(([text, end]) => text.slice(0, end)) },
+    { weight: 1, arbitrary: fc.tuple(form, fc.nat(20)).map(([text, start]) => text.slice(start)) },
+    { weight: 2, arbitrary: foreignText },
+  );
+  return fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(""));
+};
+
+const secretsAndText = fc
+  .array(anySecret, { minLength: 1, maxLength: 3 })
+  .chain((secrets) => fc.tuple(fc.constant(secrets), textAround(secrets)));
+
+test("no form of any secret survives, whatever surrounds it", () => {
+  fc.assert(
+    fc.property(secretsAndText, ([secrets, text]) => {
+      assertHidden(secrets, new Redactor(secrets).redact(text));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("what was hidden once stays as it is", () => {
+  fc.assert(
+    fc.property(secretsAndText, ([secrets, text]) => {
+      const redactor = new Redactor(secrets);
+      const once = redactor.redact(text);
+      assert.equal(redactor.redact(once), once);
+    }),
+  );
+});
+
+test("text without any form of a secret stays as it is", () => {
+  fc.assert(
+    fc.property(usualSecret, foreignText, (secret, text) => {
+      fc.pre(secretForms(secret).every((form) => !inLowerCase(text).includes(inLowerCase(form))));
+      assert.equal(new Redactor([secret]).redact(text), text);
+    }),
+  );
+});
+
+test("a secret that is itself a form or a line of another is hidden in all forms of its own", () => {
+  const pair = anySecret.chain((secret) => fc.tuple(fc.constant(secret), fc.constantFrom(...secretForms(secret))));
+  fc.assert(
+    fc.property(pair, ([secret, form]) => {
+      const redactor = new Redactor([secret]);
+      redactor.add(form);
+      assertHidden([secret, form], redactor.redact(secretForms(form).join(" ")));
+    }),
+  );
+});
+
+test("adding secrets gives each form to be masked once, longest first", () => {
+  fc.assert(
+    fc.property(fc.array(anySecret, { maxLength: 3 }), (secrets) => {
+      const redactor = new Redactor();
+      const given = secrets.map((secret) => redactor.add(secret));
+      assert.deepEqual(new Set(given.flat()), new Set(secrets.flatMap(secretForms)));
+      assert.equal(given.flat().length, new Set(given.flat()).size);
+      for (const forms of given) {
+        assert.deepEqual(
+          forms.map(({ length }) => length),
+          forms.map(({ length }) => length).sort((a, b) => b - a),
+        );
+      }
+    }),
+  );
+});
+
+const scenes: readonly (readonly [what: string, secrets: readonly string[], text: string, seen: string])[] = [
+  ["a secret alone", ["s3cret-value"], "s3cret-value", "***"],
+  ["a secret twice", ["s3cret-value"], "a s3cret-value b s3cret-value c", "a *** b *** c"],
+  ["the other case", ["s3cret-value"], "S3CRET-VALUE", "***"],
+  ["secrets that overlap", ["abcdef", "defghi"], "xabcdefghix", "x***x"],
+  ["secrets side by side", ["abcdef", "ghijkl"], "xabcdefghijklx", "x***x"],
+  ["a secret within another", ["abcdef", "cd"], "abcdef cd", "*** ***"],
+  ["a secret of one character", ["x"], "axb", "a***b"],
+  ["an asterisk", ["*"], "a*b***c", "abc"],
+  ["a lone surrogate in the secret", ["abc\ud800def"], "abc\ufffddef", "***"],
+  ["white space around the secret", [" s3cret-value\n"], "s3cret-value", "***"],
+  ["a secret of several lines", ["first-line\nsecond-line"], "first-line, second-line", "***, ***"],
+  ["a blank secret", [" \n"], "a \n b", "a \n b"],
+  ["no secret", [], "text", "text"],
+];
+for (const [what, secrets, text, seen] of scenes) {
+  test(`the redactor and ${what}`, () => {
+    assert.equal(new Redactor(secrets).redact(text), seen);
+  });
+}
+
+test("a long text of overlapping forms is searched in a time that grows with its length", () => {
+  const redactor = new Redactor(["a".repeat(40)]);
+  const start = performance.now();
+  assert.equal(redactor.redact("a".repeat(300_000)), "***");
+  assert.ok(performance.now() - start < 5000);
+});
+
+const fromHtml = (text: string): string =>
+  text.replace(/&(amp|lt|gt|quot|apos|#39|#x27);/g, (entity) => {
+    const table: Readonly<Record<string, string>> = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"' };
+    return table[entity] ?? "'";
+  });
+
+/** What each encoding says when it is read again; base64 also from the second and third place of a group. */
+const DECODERS: readonly ((form: string) => string | Buffer)[] = [
+  (form) => form,
+  (form) => decodeURIComponent(form),
+  (form) => decodeURIComponent(form.replaceAll("+", " ")),
+  (form) => JSON.parse(`"${form}"`) as string,
+  fromHtml,
+  (form) => Buffer.from(form, "hex"),
+  // Where a piece begins within a group of four, the bytes before its first whole one are unknown.
+  ...[0, 2, 3].map((lead) => (form: string) => Buffer.from("A".repeat(lead) + form, "base64").subarray(lead)),
+];
+
+function decoded(form: string): readonly Buffer[] {
+  return DECODERS.flatMap((decode) => {
+    try {
+      return [Buffer.from(decode(form))];
+    } catch {
+      return [];
+    }
+  });
+}
+
+test("each form says the secret or a piece of it", () => {
+  fc.assert(
+    fc.property(anySecret, (secret) => {
+      const bytes = Buffer.from(secret.toWellFormed());
+      for (const form of secretForms(secret)) {
+        assert.ok(
+          decoded(form).some((piece) => piece.length > 0 && bytes.includes(piece)),
+          form,
+        );
+      }
+    }),
+  );
+});
+
+const jsonInner = (text: string): string => JSON.stringify(text).slice(1, -1);
+const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+/** Encoders that text passes on its way into a log, each by another hand than the table under test. */
+const ENCODERS: Readonly<Record<string, (text: string) => string>> = {
+  plain: (text) => text,
+  JSON: jsonInner,
+  "JSON, as Go writes it": (text) => jsonInner(text).replace(/[<>&\u2028\u2029]/g, escapeUnit),
+  "JSON, as PHP writes it": (text) => jsonInner(text).replaceAll("/", "\\/"),
+  "JSON in ASCII, as Python writes it": (text) => jsonInner(text).replace(/[^ -~]/g, escapeUnit),
+  percent: encodeURIComponent,
+  "node's query strings": percentEscape,
+  "a form": (text) => new URLSearchParams([["", text]]).toString().slice(1),
+  "percent, as RFC 3986 has it": (text) =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`),
+  hex: (text) => Buffer.from(text).toString("hex"),
+  "upper-case hex": (text) => Buffer.from(text).toString("hex").toUpperCase(),
+};
+for (const [name, encode] of Object.entries(ENCODERS)) {
+  test(`a secret within a text is hidden after it was encoded: ${name}`, () => {
+    // A surrogate on the edge would make one character of text and secret.
+    const wellFormed = fc.string({ unit: grapheme, maxLength: 6 });
+    fc.assert(
+      fc.property(wellFormed, usualSecret, wellFormed, (before, secret, after) => {
+        const shown = new Redactor([secret]).redact(encode(before + secret + after));
+        // Encoded character by character, the text holds the secret's own encoding. The runner's masks are the forms alone.
+        assert.ok(secretForms(secret).includes(encode(secret)));
+        assert.ok(!shown.includes(encode(secret)) && shown.includes("***"), shown);
+      }),
+    );
+  });
+}
+
+for (const encoding of ["base64", "base64url"] as const) {
+  test(`a longer text in ${encoding} shows at most the edges of a secret in it`, () => {
+    const bytes = fc.uint8Array({ maxLength: 8 });
+    fc.assert(
+      fc.property(bytes, usualSecret, bytes, (before, secret, after) => {
+        const encoded = Buffer.concat([before, Buffer.from(secret), after]).toString(encoding);
+        const masked = secretForms(secret).filter((form) => encoded.includes(form));
+        // Of each group of four a stranger's byte may spoil one, at either end.
+        const longest = Math.max(0, ...masked.map(({ length }) => length));
+        assert.ok(longest >= Math.floor((Buffer.byteLength(secret) * 8) / 6) - 1, `${longest} of ${encoded}`);
+        assert.ok(new Redactor([secret]).redact(encoded).includes("***"));
+      }),
+    );
+  });
+}
+
+test("forms stand once each, longest first, and none is blank", () => {
+  fc.assert(
+    fc.property(fc.oneof(anySecret, foreignText), (secret) => {
+      const forms = secretForms(secret);
+      assert.equal(new Set(forms).size, forms.length);
+      assert.ok(forms.every((form) => form.trim() !== ""));
+      assert.ok(forms.every((form, n) => n === 0 || form.length <= (forms[n - 1] ?? "").length));
+      assert.equal(forms.includes(secret.toWellFormed()), secret.trim() !== "");
+    }),
+  );
+});

@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { rootCertificates } from "node:tls";
+import { inspect } from "node:util";
+
+import fc from "fast-check";
+
+import { Redactor } from "../../../shared/report/secrets.ts";
+import { AuthError } from "../../../shared/report/errors.ts";
+import { AuthRequest, DEFAULT_TOKEN_URL, type AuthRequestInput } from "../../../shared/token/auth-request.ts";
+import { foreignText, usualSecret } from "../../support/texts.ts";
+
+/** Any certificate will do. */
+const ca = rootCertificates[0] ?? "";
+
+const good: AuthRequestInput = {
+  clientId: "ci@1234567890.iam.panserviceaccount.com",
+  clientSecret: "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10",
+  tsgId: "1234567890",
+};
+
+/** What is wrong with an input: its problems as text, none if it is taken. Throws what is no AuthError. */
+function problemsOf(input: AuthRequestInput): readonly string[] {
+  try {
+    AuthRequest.parse(input);
+    return [];
+  } catch (error) {
+    if (!AuthError.isAuthError(error)) throw error;
+    assert.deepEqual([error.kind, error.code], ["config", "invalid_config"]);
+    assert.ok(error.problems.length > 0, "it was refused without a reason");
+    assert.ok(error.problems.every(({ hint, reason }) => hint !== "" && reason !== ""));
+    return error.problems.map(({ field, reason }) => `${field} ${reason}`);
+  }
+}
+
+const FIELDS = ["clientId", "clientSecret", "tsgId", "scope", "tokenUrl", "jwksUrl", "issuer", "ca"] as const;
+
+/** What each field must not be. Each alone is one problem. */
+const BAD: Readonly<Record<(typeof FIELDS)[number], readonly (string | undefined)[]>> = {
+  clientId: [undefined, "", " \n", "a b", "a\u0000b", "a\nb", "a\u00a0b"],
+  clientSecret: [undefined, "", "\t", "line\nline", "a\u0000b", "a\u001b[0mb", "a\u0085b"],
+  tsgId: ["abc", "1e9", "12 34", "-1", "1.0", "0x10", "tsg_id:", "tsg_id: 1", "1".repeat(21), "١٢", "${{ vars.TSG }}"],
+  scope: ['tsg_id:1234567890 a"b', "tsg_id:1234567890 é", "tsg_id:1234567890\nx", "a\\b", "tsg_id:", "tsg_id", "tsg_id:1x"],
+  tokenUrl: [
+    "auth", "http://auth.scm.test/", "ftp://auth.scm.test/", "https://", "https://u@auth.scm.test/",
+    "https://u:p@auth.scm.test/", "https://auth.scm.test/?a", "https://auth.scm.test/?", "https://auth.scm.test/#",
+    "https://auth.scm.test/a b", "https://auth.scm.test/\nx", "http://127.0.0.1.evil.test/", "http://localhost.evil.test/",
+    "javascript:alert(1)", "file:///etc/passwd", "https://auth.scm.test:99999/", "http://[::2]/", "http://10.0.0.1/",
+  ],
+  jwksUrl: ["auth", "http://auth.scm.test/", "https://u:p@auth.scm.test/", "https://auth.scm.test/?a#b"],
+  issuer: ["a\nb", "a\u0000b"],
+  ca: ["ca.pem", "-----BEGIN CERTIFICATE-----", ca.replace(/[A-Za-z]{9}/, "AAAAAAAAA"), `${ca}${ca.slice(0, 99)}\n-----END CERTIFICATE-----`],
+}; // prettier-ignore
+
+for (const field of FIELDS) {
+  test(`what ${field} must not be is one problem that names it`, () => {
+    for (const value of BAD[field]) {
+      const problems = problemsOf({ ...good, [field]: value });
+      assert.equal(problems.length, 1, `${JSON.stringify(value)}: ${problems.join()}`);
+      assert.ok(problems[0]?.startsWith(`${field} `), `${JSON.stringify(value)}: ${problems.join()}`);
+    }
+  });
+}
+
+const badFields = fc
+  .subarray([...FIELDS], { minLength: 2 })
+  .chain((fields) =>
+    fc.record(Object.fromEntries(fields.map((field) => [field, fc.constantFrom(...BAD[field])] as const))),
+  );
+
+test("all problems are told at once: together they are those of each field alone", () => {
+  fc.assert(
+    fc.property(badFields, (bad) => {
+      const alone = Object.entries(bad).flatMap(([field, value]) => problemsOf({ ...good, [field]: value }));
+      assert.deepEqual(new Set(problemsOf({ ...good, ...bad })), new Set(alone));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+const anyValue = fc.option(
+  fc.oneof(
+    foreignText,
+    fc.webUrl({ withQueryParameters: true, withFragments: true }),
+    fc.constantFrom(ca, "1", "tsg_id:1"),
+  ),
+  { nil: undefined },
+);
+const anyInput: fc.Arbitrary<AuthRequestInput> = fc.record(
+  Object.fromEntries(FIELDS.map((field) => [field, fc.oneof(anyValue, fc.constantFrom(...BAD[field]))] as const)),
+);
+const space = fc.constantFrom("", "", " ", "\n", "\t ", "\u00a0");
+const inner = fc.constantFrom("", "\n", "\u0000", "\u0085");
+
+test("whatever is given, nothing but an AuthError is thrown, and nothing that is told shows the secret", () => {
+  fc.assert(
+    fc.property(anyInput, fc.uuid(), space, inner, (input, secret, around, within) => {
+      const clientSecret = `${around}${secret}${within}${secret}${around}`;
+      const told: string[] = [];
+      try {
+        const request = AuthRequest.parse({ ...input, clientSecret });
+        told.push(...request.notices, inspect(request, { showHidden: true, depth: 9 }), JSON.stringify(request));
+      } catch (error) {
+        assert.ok(AuthError.isAuthError(error), String(error));
+        told.push(inspect(error, { showHidden: true, depth: 9 }), JSON.stringify(error), error.stack ?? "", error.hint);
+      }
+      const all = told.join("\n");
+      assert.equal(new Redactor([secret]).redact(all), all);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+const validInput = fc.record({
+  clientId: fc.string({ unit: fc.constantFrom(..."abcXYZ019@.-_+é"), minLength: 1, maxLength: 30 }),
+  clientSecret: usualSecret,
+  tsgId: fc.bigInt({ min: 0n, max: 10n ** 20n - 1n }).map(String),
+  extra: fc.array(
+    fc.string({ unit: fc.constantFrom(..."abc:./-_!~#$%&'()*+,;<=>?@[]^`{|}"), minLength: 1, maxLength: 9 }),
+    { maxLength: 3 },
+  ),
+  host: fc.domain(),
+  path: fc.constantFrom("", "/", "/a/b", "/am/oauth2/access_token"),
+  issuer: fc.constantFrom(undefined, "https://auth.scm.test:443/am/oauth2"),
+});
+
+test("what is valid comes through as it was given, white space around it aside", () => {
+  fc.assert(
+    fc.property(validInput, space, ({ clientId, clientSecret, tsgId, extra, host, path, issuer }, around) => {
+      const scope = [...new Set([`tsg_id:${tsgId}`, ...extra])].join(" ");
+      const tokenUrl = `https://${host}${path}`;
+      const input = { clientId, clientSecret, tsgId, scope, tokenUrl, jwksUrl: tokenUrl, issuer, ca };
+      const spaced = Object.fromEntries(
+        Object.entries(input).map(([field, value]) => [field, value && `${around}${value}${around}`]),
+      );
+      const request = AuthRequest.parse(spaced);
+      assert.deepEqual(
+        {
+          ...request,
+          clientSecret: request.clientSecret,
+          tokenUrl: request.tokenUrl.href,
+          jwksUrl: request.jwksUrl.href,
+        },
+        {
+          ...{ clientId, clientSecret, scope, issuer, ca: ca.trim(), tenants: [tsgId] },
+          ...{ tokenUrl: new URL(tokenUrl).href, jwksUrl: new URL(tokenUrl).href },
+          notices:
+            around === "" ? [] : ["clientId", "clientSecret"].map((id) => `White space around {${id}} was taken off.`),
+        },
+      );
+    }),
+  );
+});
+
+/** How tenant and scope come about (design, "AuthRequest"). */
+const tenants: readonly (readonly [
+  what: string,
+  input: AuthRequestInput,
+  scope: string,
+  tenants: readonly string[],
+])[] = [
+  ["the tenant", { tsgId: "42" }, "tsg_id:42", ["42"]],
+  ["the tenant as a scope word", { tsgId: "tsg_id:42" }, "tsg_id:42", ["42"]],
+  ["the client id alone", { tsgId: "" }, "tsg_id:1234567890", ["1234567890"]],
+  ["the client id in capitals", { tsgId: "", clientId: "CI@42.IAM.panserviceaccount.com" }, "tsg_id:42", ["42"]],
+  ["the tenant, not the client id", { tsgId: "7" }, "tsg_id:7", ["7"]],
+  ["a scope that agrees", { scope: "tsg_id:1234567890 profile" }, "tsg_id:1234567890 profile", ["1234567890"]],
+  ["a scope alone", { tsgId: "", scope: "tsg_id:1 tsg_id:2" }, "tsg_id:1 tsg_id:2", ["1", "2"]],
+  ["a scope without a tenant", { tsgId: "", scope: "profile" }, "profile", []],
+  ["a scope of odd spaces and words that repeat", { tsgId: "", scope: " b  a b " }, "b a", []],
+];
+for (const [what, input, scope, named] of tenants) {
+  test(`the scope is "${scope}" by ${what}`, () => {
+    const request = AuthRequest.parse({ ...good, ...input });
+    assert.deepEqual([request.scope, request.tenants], [scope, named]);
+  });
+}
+
+test("what was assumed is told: the tenant of the client id, and a tenant that nobody checks", () => {
+  const noticesOf = (input: AuthRequestInput) => AuthRequest.parse({ ...good, ...input }).notices.join();
+  assert.match(noticesOf({ tsgId: "" }), /^Tenant 1234567890 is taken from the client id/);
+  assert.match(noticesOf({ tsgId: "", scope: "profile" }), /not checked/);
+  assert.equal(noticesOf({}), "");
+});
+
+const foreign: readonly (readonly [scope: string, write: string])[] = [
+  ["tsg_id:2", "tsg_id:1234567890"],
+  ["tsg_id:2 profile", "tsg_id:1234567890 profile"],
+  ["tsg_id:1234567890 tsg_id:2", "tsg_id:1234567890"],
+  ["profile", "tsg_id:1234567890 profile"],
+  ["tsg_id:12345678901", "tsg_id:1234567890"],
+];
+for (const [scope, write] of foreign) {
+  test(`a scope of "${scope}" is for another tenant, and the one to write is shown`, () => {
+    assert.throws(
+      () => AuthRequest.parse({ ...good, scope }),
+      (error) => {
+        assert.ok(AuthError.isAuthError(error));
+        assert.deepEqual(
+          error.problems.map(({ field }) => field),
+          ["scope"],
+        );
+        assert.ok(error.problems[0]?.hint.startsWith(`Write ${write}, or`), error.problems[0]?.hint);
+        return true;
+      },
+    );
+  });
+}
+
+test("a tenant that nothing names is missing", () => {
+  assert.deepEqual(problemsOf({ ...good, tsgId: "", clientId: "someone" }), [
+    "tsgId is missing and the client id names no tenant",
+  ]);
+});
+
+const urls: readonly (readonly [tokenUrl: string, jwksUrl: string])[] = [
+  ["", "https://auth.apps.paloaltonetworks.com/am/oauth2/connect/jwk_uri"],
+  [
+    "https://auth.apps.paloaltonetworks.com:443/auth/v1/oauth2/access_token",
+    "https://auth.apps.paloaltonetworks.com/am/oauth2/connect/jwk_uri",
+  ],
+  ["https://auth.scm.test/am/oauth2/access_token", "https://auth.scm.test/am/oauth2/connect/jwk_uri"],
+  ["https://auth.scm.test/token", "https://auth.scm.test/connect/jwk_uri"],
+  ["https://auth.scm.test", "https://auth.scm.test/connect/jwk_uri"],
+  ["http://127.0.0.1:8080/a/token", "http://127.0.0.1:8080/a/connect/jwk_uri"],
+  ["http://localhost:8080/token", "http://localhost:8080/connect/jwk_uri"],
+  ["http://[::1]:8080/token", "http://[::1]:8080/connect/jwk_uri"],
+];
+for (const [tokenUrl, jwksUrl] of urls) {
+  test(`keys stand beside the token URL: ${tokenUrl || "the default"}`, () => {
+    const request = AuthRequest.parse({ ...good, tokenUrl });
+    assert.equal(request.jwksUrl.href, jwksUrl);
+    assert.equal(request.tokenUrl.href, new URL(tokenUrl || DEFAULT_TOKEN_URL).href);
+  });
+}
+
+test("certificates are found among text, in any number and with either line end", () => {
+  for (const text of [`# ours\n${ca}\n${ca}`, ca.replaceAll("\n", "\r\n"), ` ${ca}`])
+    assert.deepEqual(problemsOf({ ...good, ca: text }), []);
+});

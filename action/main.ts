@@ -1,3 +1,4 @@
+import { proxyPasswords } from "../shared/http/proxy.ts";
 import { mint } from "../shared/token/prove-token.ts";
 import { version } from "../shared/version.ts";
 import { reportFailure } from "./failure.ts";
@@ -11,7 +12,7 @@ const runner = new Runner();
 
 /** The step: mask, check, sign in and prove, hand out. The order is a contract. */
 async function run(signal: AbortSignal): Promise<void> {
-  const secret = runner.takeSecret("client-secret");
+  const secret = runner.takeSecret("client-secret", proxyPasswords(process.env));
   runner.say(`scm-auth ${version}`);
   runner.requireOutputs();
   const { request, options } = readInputs(runner, secret);

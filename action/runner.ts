@@ -20,18 +20,23 @@ export class Runner {
     return core.getInput(name, { trimWhitespace: false });
   }
 
-  /** An input that is secret: masked first, then gone from the environment, where child processes would see it. */
-  takeSecret(name: string): string {
+  /**
+   * An input that is secret: masked first, then gone from the environment, where child processes would see it.
+   *
+   * @param others - secrets to be masked with it
+   */
+  takeSecret(name: string, others: readonly string[] = []): string {
     const value = this.input(name);
-    this.mask(value);
+    this.mask(value, ...others);
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- only deleting takes a variable away
     delete process.env[`INPUT_${name.toUpperCase()}`];
     return value;
   }
 
-  /** Masks `secret` in all forms from here on, for the runner's log and for what is written here. */
-  mask(secret: string): void {
-    for (const form of this.redactor.add(secret)) core.setSecret(form);
+  /** Masks secrets in all forms from here on, for the runner's log and for what is written here, longest first. */
+  mask(...secrets: readonly string[]): void {
+    const forms = new Set(secrets.flatMap((secret) => this.redactor.add(secret)));
+    for (const form of [...forms].sort((a, b) => b.length - a.length)) core.setSecret(form);
   }
 
   say(text: string): void {

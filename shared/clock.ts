@@ -20,7 +20,8 @@ export const systemClock: Clock = {
   wall: Date.now,
   monotonic: () => performance.now(),
   after: (delay, wake) => {
-    const timer = setTimeout(wake, delay);
+    // Node cuts fractions off, and nobody may wake early.
+    const timer = setTimeout(wake, Math.ceil(delay));
     return () => {
       clearTimeout(timer);
     };

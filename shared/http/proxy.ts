@@ -17,6 +17,25 @@ export function proxyFor(url: URL): URL | undefined {
   throw new AuthError(`the variable ${name} holds no proxy URL.`, { kind: "config", code: "proxy_invalid" });
 }
 
+/** The passwords that the proxy variables hold, as written and as sent. Those too short to be hidden are left out. */
+export function proxyPasswords(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const passwords = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].flatMap((name) => {
+    const [, written = ""] = /^(?:\w+:\/\/)?[^/@]*?:([^@]*)@/.exec(env[name] ?? "") ?? [];
+    return [written, decoded(written)];
+  });
+  return [...new Set(passwords)].filter((password) => password.length >= SHORTEST_PASSWORD);
+}
+
+const SHORTEST_PASSWORD = 4;
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** What the tunnel to a proxy reports, all under the one code ECONNRESET, told apart. */
 export function proxyFailure(error: unknown, host: string): AuthError | undefined {
   const message = error instanceof Error ? error.message : "";

@@ -35,6 +35,8 @@ export interface RetryPolicy {
 
 /** No try takes longer, however much time is left. */
 const LONGEST_TRY: Milliseconds = 30_000;
+/** Waiting for a server's `Retry-After` is worth it only for a try of this length. */
+const SHORTEST_TRY: Milliseconds = 1000;
 /** No wait is longer, unless the server asks for more. */
 const WIDEST_WAIT: Milliseconds = 30_000;
 
@@ -60,7 +62,7 @@ export interface Pause {
 /** How long to wait before the next try; `undefined` when the server's floor leaves no time for one. */
 export function waitFor(pause: Pause): Milliseconds | undefined {
   const { after, tries, triesLeft, timeLeft, floor, policy, random } = pause;
-  if (floor >= timeLeft) return undefined;
+  if (timeLeft <= 0 || (floor > 0 && floor + SHORTEST_TRY > timeLeft)) return undefined;
   // One share of the time for this wait, one for each try to come.
   const widest = Math.min(WIDEST_WAIT, (timeLeft - floor) / (triesLeft + 1));
   const width = after === "overload" && policy.spreadOverload ? widest : policy.backoff * 1000 * 2 ** (tries - 1);

@@ -181,6 +181,8 @@ function connectionError(error: unknown, phase: Phase, host: string): AuthError 
   const fromProxy = proxyFailure(error, host);
   if (fromProxy) return fromProxy;
   const code = errorCode(error) ?? "";
+  // A fault of our own is no fault of the network, and no repeat mends it.
+  if (code === "" || error instanceof TypeError) throw error;
   const failure = (what: string, name: AuthError["code"], hint?: string): AuthError =>
     new AuthError(what, { kind: "network", code: name, cause: error, ...(hint !== undefined && { hint }) });
   if (code === "ENOTFOUND") return failure(`the host ${host} is unknown (ENOTFOUND).`, "unknown_host");
@@ -199,5 +201,5 @@ function connectionError(error: unknown, phase: Phase, host: string): AuthError 
   if (phase === "connecting" && /^ERR_SSL|^EPROTO/.test(code))
     return failure(`the TLS handshake with ${host} failed (${code}).`, "tls_failed");
   if (phase === "reading") return failure(`the answer of ${host} was cut off before its end.`, "body_cut");
-  return failure(`the connection to ${host} broke (${code || "no reason given"}).`, "connection_failed");
+  return failure(`the connection to ${host} broke (${code}).`, "connection_failed");
 }

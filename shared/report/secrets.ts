@@ -34,8 +34,15 @@ function base64Pieces(bytes: Buffer, encoding: "base64" | "base64url"): readonly
     .filter((piece) => piece.length >= SHORTEST_PIECE);
 }
 
+/** What proves a token without its beginning: with the claims guessed, the signature is all that is secret. */
+function signedParts(text: string): readonly string[] {
+  const [, payload, signature] = /^[\w-]+\.([\w-]+)\.([\w-]{8,})$/.exec(text) ?? [];
+  return payload !== undefined && signature !== undefined ? [`${payload}.${signature}`, signature] : [];
+}
+
 const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
   plain: (text) => [text, ...text.split(/[\r\n]+/)],
+  jws: signedParts,
   percent: (text) => bothCases(encodeURIComponent(text)),
   percentStrict: (text) =>
     bothCases(encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)),
@@ -75,14 +82,16 @@ export function secretForms(secret: string): readonly string[] {
 const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 const HIDDEN = "***";
-/** In characters; many times what any line shows, so no secret cut here can be seen. */
+/** In characters; many times what any line shows, so what is cut here is never seen. */
 const LONGEST_TEXT = 16_384;
 
 /** Hides secrets in text from outside. Letters match in either case, so that mixed-case hex hides too. */
 export class Redactor {
-  /** As they are searched for: in lower case. */
+  /** All forms as they are searched for: in lower case. */
   readonly #forms = new Set<string>();
+  /** All forms as they are masked. */
   readonly #known = new Set<string>();
+  /** The secrets, as they were given. */
   readonly #secrets = new Set<string>();
   /** The secrets themselves, as {@link readingsOf} reads. */
   readonly #bare = new Set<string>();
@@ -108,7 +117,7 @@ export class Redactor {
    * of it is hidden. Cut after 16 Ki characters: nothing that long is shown, and what a server sends may be endless.
    */
   redact(text: string): string {
-    const hidden = this.#replaceForms(text.slice(0, LONGEST_TEXT));
+    const hidden = this.#replaceForms(text).slice(0, LONGEST_TEXT);
     return this.#canBeReadIn(hidden) ? this.#removeAll(HIDDEN) : hidden;
   }
 
@@ -125,7 +134,7 @@ export class Redactor {
 
   #removeAll(text: string): string {
     let rest = text;
-    while (this.#spans(rest).length > 0) rest = this.#replace(rest, "");
+    while (this.#spans(rest).length > 0) rest = this.#replace(rest, " ");
     return rest;
   }
 

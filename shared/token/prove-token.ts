@@ -27,6 +27,7 @@ export async function mint(request: AuthRequest, options: MintOptions): Promise<
   const flight = new Flight(request.ca, options);
   flight.redactor.add(request.clientSecret);
   const onToken = (token: string): void => {
+    // First the caller: one that shares the redactor learns from it which forms are new and to be masked.
     options.onToken?.(token);
     flight.redactor.add(token);
   };

@@ -31,8 +31,11 @@ export function tokenRequest(request: AuthRequest): HttpRequest {
   };
 }
 
-/** b64token of RFC 6750 section 2.1; longer ones fit into no header and no environment variable. */
-const B64TOKEN = /^[A-Za-z0-9._~+/-]{1,65536}=*$/;
+/**
+ * b64token of RFC 6750 section 2.1. Longer ones fit into no environment variable, and a shorter one could not be
+ * masked without hiding half of the log.
+ */
+const B64TOKEN = /^[A-Za-z0-9._~+/-]{8,65536}={0,2}$/;
 const A_DAY: Seconds = 86_400;
 
 const expiresIn = z.pipe(z.union([z.number(), z.string().check(z.regex(/^\d{1,9}$/))]), z.transform(Number));
@@ -42,8 +45,10 @@ const tokenAnswer = z.object({
   expires_in: z.optional(z.pipe(expiresIn, z.number().check(z.gt(0), z.lte(A_DAY)))),
   scope: z.optional(z.string()),
 });
-const oauthError = z.object({ error: z.string(), error_description: z.optional(z.unknown()) });
-const anyToken = z.object({ access_token: z.string().check(z.minLength(1)) });
+const oauthError = z.object({ error: z.string().check(z.minLength(1)), error_description: z.optional(z.unknown()) });
+/** What in an ill-made answer may still be a token: its words, as many and as long as can be masked. */
+const anyToken = z.object({ access_token: z.string() });
+const tokensIn = (text: string): readonly string[] => (text.match(/\S{8,65536}/g) ?? []).slice(0, 4);
 
 /** What each field of the answer must be, as the rest of a sentence. */
 const EXPECTED: Readonly<Record<keyof z.infer<typeof tokenAnswer>, string>> = {
@@ -79,7 +84,7 @@ export function judgeTokenAnswer(
 ): Verdict<TokenAnswer> {
   const body = parseJson(answer.body);
   const anywhere = anyToken.safeParse(body);
-  if (anywhere.success) onToken(anywhere.data.access_token);
+  if (anywhere.success) tokensIn(anywhere.data.access_token).forEach(onToken);
   const refusal = oauthError.safeParse(body);
   const statusDecides =
     answer.status in RETRIED_STATUS || (answer.status >= 300 && answer.status < 400) || answer.status >= 500;

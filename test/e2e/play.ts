@@ -11,6 +11,8 @@ export interface Played {
   readonly stage: Stage;
   /** As the step got them. */
   readonly inputs: Readonly<Record<string, string>>;
+  /** What the scene adds to the step's environment. */
+  readonly environment: Texts;
 }
 
 /**
@@ -32,9 +34,10 @@ export async function play(scene: Scene, judge: (played: Played) => unknown): Pr
       ...resolve(scene.inputs ?? {}, stage),
     });
     const secret = inputs["client-secret"] ?? "";
+    const environment = { ...env, ...resolve(scene.env ?? {}, stage) };
     const run = await runAction({
       inputs,
-      env: { ...env, ...resolve(scene.env ?? {}, stage) },
+      env: environment,
       ...(scene.event && { event: scene.event }),
       ...(scene.debug && { debug: true }),
       ...(scene.deafRunner && { deafRunner: true }),
@@ -46,7 +49,7 @@ export async function play(scene: Scene, judge: (played: Played) => unknown): Pr
         ...stage.served.map((token) => tokenCanaries(token).at(-1) ?? token).filter(canBeCanary),
       ],
     });
-    await judge({ run, stage, inputs });
+    await judge({ run, stage, inputs, environment });
   } finally {
     await clear();
   }

@@ -114,7 +114,7 @@ export const malformedTokens: readonly Scene[] = [
   lie("a token of two parts", () => honest().slice(0, 2).join("."), OPAQUE),
   lie("a token of four parts", () => `${signer.sign(claims())}.AAAA`, OPAQUE),
   lie("a token of five parts, as an encrypted one has", () => `${signer.sign(claims())}.AAAA.AAAA`, OPAQUE),
-  lie("a token of full stops", () => "....", OPAQUE),
+  lie("a token of full stops", () => "........", OPAQUE),
   lie("an opaque token", () => "9f27c1aa-opaque-token-0123456789", OPAQUE),
   lie("a token whose header is a list", () => compact('["RS256"]', claims(), rs256), HEADER),
   lie(

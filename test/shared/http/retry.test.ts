@@ -59,7 +59,7 @@ test("no wait is shorter than the server asks for, and none takes all the time",
   fc.assert(
     fc.property(pauses, (pause) => {
       const wait = waitFor(pause);
-      if (wait === undefined) assert.ok(pause.floor >= pause.timeLeft);
+      if (wait === undefined) assert.ok(pause.floor + 1000 > pause.timeLeft, "a useful try would fit");
       else assert.ok(wait >= pause.floor && wait < pause.timeLeft, String(wait));
     }),
     { numRuns: 1000 },

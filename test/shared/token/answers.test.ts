@@ -19,7 +19,7 @@ const json = (body: unknown): Partial<HttpAnswer> => ({ body: JSON.stringify(bod
 const html = "<html><body>Log in to the guest network</body></html>";
 
 const TOKEN_BODIES: Readonly<Record<string, Partial<HttpAnswer>>> = {
-  "a token": json({ access_token: "abc", token_type: "Bearer" }),
+  "a token": json({ access_token: "abcdefgh", token_type: "Bearer" }),
   "the OAuth error invalid_client": json(oauth("invalid_client")),
   "the OAuth error temporarily_unavailable": json(oauth("temporarily_unavailable")),
   "the OAuth error server_error": json(oauth("server_error")),

@@ -51,7 +51,7 @@ const bodies: readonly Scene[] = Object.entries(BODIES).flatMap(([what, [answer,
     const good = route === "token" ? { access_token: "aaaa.bbbb.cccc" } : giveKeys.body;
     return {
       name: `a ${route} answer that is ${what} is told${tries === 2 ? ", tried again" : ""} and ends in time`,
-      inputs: { timeout: "10" },
+      inputs: { timeout: "2" },
       server: { [route]: { body: good, ...answer } },
       expect: fails(cause, hint, { token: [0, 2], keys: [0, 2], [route]: tries }, { within: 4000 }),
     };

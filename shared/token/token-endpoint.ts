@@ -48,7 +48,11 @@ const tokenAnswer = z.object({
 const oauthError = z.object({ error: z.string().check(z.minLength(1)), error_description: z.optional(z.unknown()) });
 /** What in an ill-made answer may still be a token: its words, as many and as long as can be masked. */
 const anyToken = z.object({ access_token: z.string() });
-const tokensIn = (text: string): readonly string[] => (text.match(/\S{8,65536}/g) ?? []).slice(0, 4);
+const tokensIn = (text: string): readonly string[] =>
+  text
+    .split(/\s+/)
+    .filter(({ length }) => length >= 8 && length <= 65_536)
+    .slice(0, 4);
 
 /** What each field of the answer must be, as the rest of a sentence. */
 const EXPECTED: Readonly<Record<keyof z.infer<typeof tokenAnswer>, string>> = {

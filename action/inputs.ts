@@ -26,7 +26,7 @@ export const inputs = Object.freeze({
   },
   "tsg-id": {
     field: "tsgId",
-    doc: "Id of the tenant (tenant service group), in quotes. Default: the tenant that `scope`, else the client id names.",
+    doc: "Id of the tenant (tenant service group), digits in quotes. Default: taken from `scope`, or else from the client id.",
   },
   scope: {
     field: "scope",

@@ -82,6 +82,7 @@ const filesIn = async (folder: string, ending: RegExp): Promise<readonly string[
 
 await update("action.yml", () => actionYml);
 await update("README.md", (text) => owned(between(between(text, "inputs", inputTable), "outputs", outputTable)));
+await update("shared/version.ts", owned);
 await update("package.json", (text) => owned(text).replace(/("author": ")[^"]*/, `$1${owner}`));
 for (const path of [...(await filesIn("docs", /\.md$/)), ...(await filesIn("examples/workflows", /\.yml$/))])
   await update(path, owned);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { startScmServer } from "../test/support/scm-server.ts";
 
 /**
- * `node scripts/serve.ts`: the tests' server shaped like Strata Cloud Manager's, for trying the action out. By hand it
+ * `npm run serve`: the tests' server shaped like Strata Cloud Manager's, for trying the action out. By hand it
  * runs until Ctrl-C. As a step of a workflow it goes on in a process of its own for the steps that follow, which get
  * what they need to sign in as this step's outputs; the runner ends that process with the job.
  */

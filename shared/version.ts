@@ -1,2 +1,5 @@
 /** The version of this package, as in package.json (a test holds them together). */
 export const version = "1.0.0";
+
+/** Where the documentation of this version is. (`npm run generate` writes the owner.) */
+export const docs = "https://github.com/OWNER/scm-auth/blob/v1/docs";

@@ -35,7 +35,7 @@ const ROOMS: readonly Room[] = [
   { path: "shared/handoff", mayImport: TOKEN, packages: ["jose", "zod"] },
   { path: "shared/token", mayImport: HTTP, packages: ["jose", "zod"] },
   { path: "shared/http", mayImport: REPORT, packages: ["@actions/http-client"] },
-  { path: "shared/report", mayImport: CLOCK, packages: [] },
+  { path: "shared/report", mayImport: ["shared/version.ts", ...CLOCK], packages: [] },
   { path: "shared/clock.ts", mayImport: [], packages: [] },
   { path: "shared/version.ts", mayImport: [], packages: [] },
 ];

@@ -1,3 +1,7 @@
+import { docs } from "../version.ts";
+
+const network = `${docs}/network.md`;
+
 /**
  * What to do about each failure, by error code. A sentence for the person who reads the log;
  * `{field}` stands for what the reader's front door calls that field. Never a secret.
@@ -9,25 +13,20 @@ export const hints = Object.freeze({
     "Check the spelling of the host in the token URL and key URL, and that this machine can resolve it by DNS.",
   dns_unavailable:
     "The name server of this machine gave no answer. Run again; if it stays so, look at DNS and egress rules.",
-  connection_refused:
-    "Nothing listens at that address, or a firewall refuses it: check the URL and the egress rules (docs/network.md).",
-  connection_failed:
-    "The network or something in between broke the connection. Run again; if it stays so, look at firewall and proxy (docs/network.md).",
-  connect_timeout:
-    "No connection came about in time: a firewall may drop it. See docs/network.md for the hosts and ports to allow.",
+  connection_refused: `Nothing listens at that address, or a firewall refuses it: check the URL and the egress rules (${network}).`,
+  connection_failed: `The network or something in between broke the connection. Run again; if it stays so, look at firewall and proxy (${network}).`,
+  connect_timeout: `No connection came about in time: a firewall may drop it. See ${network} for the hosts and ports to allow.`,
   no_answer:
     "The server took the connection and did not answer in time, as SCM's does when it has about ten token requests of one tenant at once. Start fewer jobs at a time, or raise {timeout}.",
   body_cut: "The answer ended before it was complete: the server, a proxy or a load balancer closed the connection.",
   deadline: "Raise {timeout}, or look at what the tries before said.",
-  untrusted_certificate:
-    "No secret was sent. If a proxy or firewall inspects TLS here, give its CA certificate ({ca}, docs/network.md); never turn verification off.",
+  untrusted_certificate: `No secret was sent. If a proxy or firewall inspects TLS here, give its CA certificate ({ca}, ${network}); never turn verification off.`,
   tls_failed:
     "The TLS handshake failed before anything was sent: check that the URL speaks https at that port and that nothing in between interferes.",
   proxy_auth_required:
     "Put the proxy's user and password into the proxy variable, percent-encoded: https_proxy=http://user:password@host:port.",
-  proxy_refused: "The proxy does not let this host through: allow it there, or name it in no_proxy (docs/network.md).",
-  proxy_unreachable:
-    "Check the host and port in https_proxy / http_proxy, or name the host in no_proxy (docs/network.md).",
+  proxy_refused: `The proxy does not let this host through: allow it there, or name it in no_proxy (${network}).`,
+  proxy_unreachable: `Check the host and port in https_proxy / http_proxy, or name the host in no_proxy (${network}).`,
   proxy_invalid:
     "Write the proxy as http://host:port or http://user:password@host:port, with special characters percent-encoded.",
 
@@ -47,10 +46,8 @@ export const hints = Object.freeze({
   access_denied: "The server knows the account and refuses it: check its roles in this tenant.",
   oauth_error: "The server refused the request for the reason given. Check client id, tenant and token URL.",
 
-  html_page:
-    "A web page came instead of a token: a proxy, a captive portal or a block page stands in between, or the URL is wrong. Let this machine reach the host directly (docs/network.md).",
-  not_json:
-    "What answered is not SCM's auth server, or something in between changed the answer. Check the URL (docs/network.md).",
+  html_page: `A web page came instead of a token: a proxy, a captive portal or a block page stands in between, or the URL is wrong. Let this machine reach the host directly (${network}).`,
+  not_json: `What answered is not SCM's auth server, or something in between changed the answer. Check the URL (${network}).`,
   body_too_large: "What answered is not SCM's auth server. Check the URL.",
   bad_token_answer: "What answered does not speak RFC 6749 section 5.1. Check the token URL.",
   bad_key_set: "What answered is no JSON Web Key Set (RFC 7517). Check the key URL.",

@@ -35,7 +35,7 @@ export async function mint(request: AuthRequest, options: MintOptions): Promise<
     (await flight.ask("request for the signing keys", keysRequest(request.jwksUrl), judgeKeys)).value;
   try {
     const asked = flight.ask("token request", tokenRequest(request), (answer, quote) =>
-      judgeTokenAnswer(answer, quote, onToken),
+      judgeTokenAnswer(answer, quote, onToken, request.scope),
     );
     if (!options.verify) return unproved(request, await asked, flight);
     const [answered, keys] = await Promise.all([asked, loadKeys()]);

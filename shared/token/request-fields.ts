@@ -48,7 +48,7 @@ const tsgId = z.pipe(
       z.regex(
         /^(tsg_id:)?\d{1,20}$/,
         fail(
-          "is no row of digits",
+          "is not digits alone",
           'Write the tenant service group\'s id in digits, in YAML with quotes: "1234567890".',
         ),
       ),

@@ -79,12 +79,14 @@ const KNOWN = [
 /**
  * What an answer to {@link tokenRequest} means.
  *
+ * @param asked - the scope that was asked for
  * @param onToken - gets any token that the body holds, before anything is said about the answer
  */
 export function judgeTokenAnswer(
   answer: HttpAnswer,
   quote: Quote,
   onToken: (token: string) => void,
+  asked = "",
 ): Verdict<TokenAnswer> {
   const body = parseJson(answer.body);
   const anywhere = anyToken.safeParse(body);
@@ -92,7 +94,7 @@ export function judgeTokenAnswer(
   const refusal = oauthError.safeParse(body);
   const statusDecides =
     answer.status in RETRIED_STATUS || (answer.status >= 300 && answer.status < 400) || answer.status >= 500;
-  if (refusal.success && !statusDecides) return judgeRefusal(refusal.data, answer.status, quote);
+  if (refusal.success && !statusDecides) return judgeRefusal(refusal.data, answer.status, quote, asked);
   const detail = refusal.success ? describe(refusal.data, quote) : undefined;
   const failed = judgeJson("token request", answer, quote, detail);
   if (failed) return failed;
@@ -117,8 +119,9 @@ type Refusal = z.infer<typeof oauthError>;
 const describe = ({ error, error_description }: Refusal, quote: Quote): string =>
   [error, ...(typeof error_description === "string" ? [error_description] : [])].map(quote).join(": ");
 
-function judgeRefusal(refusal: Refusal, status: number, quote: Quote): Verdict<TokenAnswer> {
-  const what = `the server refused to sign in (status ${status}): ${describe(refusal, quote)}.`;
+function judgeRefusal(refusal: Refusal, status: number, quote: Quote, asked: string): Verdict<TokenAnswer> {
+  const scope = refusal.error === "invalid_scope" && asked !== "" ? ` (asked for ${quote(asked)})` : "";
+  const what = `the server refused to sign in (status ${status}): ${describe(refusal, quote)}${scope}.`;
   const passing = Object.hasOwn(PASSING, refusal.error) ? PASSING[refusal.error] : undefined;
   if (passing)
     return {

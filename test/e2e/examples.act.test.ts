@@ -46,7 +46,15 @@ describe("Under act", () => {
         await run("git", ["init", "-q", folder]);
         const seenBefore = server.requests.length;
         const args = [
-          ["workflow_dispatch", "-P", "ubuntu-latest=-self-hosted", "-W", ".github/workflows/example.yml"],
+          [
+            "workflow_dispatch",
+            "-P",
+            "ubuntu-latest=-self-hosted",
+            "-P",
+            "self-hosted=-self-hosted",
+            "-W",
+            ".github/workflows/example.yml",
+          ],
           ["--local-repository", `${action}=${join(folder, "action")}`],
           Object.entries(vars).flatMap(([key, value]) => ["--var", `${key}=${value}`]),
           Object.entries(secrets).flatMap(([key, value]) => ["-s", `${key}=${value}`]),

@@ -85,7 +85,7 @@ const ids: readonly Scene[] = [
   ...[
     "abc", "1.23e9", "1234567890.0", "-5", "12 34", "0x1f", "tsg_id:", "tsg_id:abc", "tsg_id:1 tsg_id:2", "TSG_ID:1",
     "١٢٣٤", "1".repeat(21), '"9876543210"', "1234567890\n1234567890", "1,234,567",
-  ].map((text) => wrong(text, { "tsg-id": ["tsg-id is no row of digits.", 'in YAML with quotes: "1234567890"'] })), // prettier-ignore
+  ].map((text) => wrong(text, { "tsg-id": ["tsg-id is not digits alone.", 'in YAML with quotes: "1234567890"'] })), // prettier-ignore
   ...["ci@1 .iam.panserviceaccount.com", "ci@1\n.iam", "ci@\t1", "ci\u0001@1", "ci\u00a0@1", "ci\u007f"].map((id) =>
     wrong(id, { "client-id": ["client-id holds white space or control characters.", "Write the id alone"] }),
   ),
@@ -162,7 +162,7 @@ const secrets: readonly Scene[] = [
     expect: refuses(
       [
         ["client-secret is missing or blank.", "Is the secret's name spelt"],
-        ["tsg-id is no row of digits.", "in digits"],
+        ["tsg-id is not digits alone.", "in digits"],
         ["token-url is no URL.", "Write it like"],
         ["jwks-url is no URL.", "Write it like"],
         VERIFY,
@@ -193,7 +193,7 @@ const together: readonly Scene[] = [
     expect: refuses([
       ["client-id holds white space", "Write the id alone"],
       ["client-secret holds a line break", "Paste the secret anew"],
-      ["tsg-id is no row of digits", "in digits"],
+      ["tsg-id is not digits alone", "in digits"],
       [BAD_WORD, "printable ASCII"],
       ["token-url is not an https URL", "https://"],
       ["jwks-url holds a user name", "before the @"],

@@ -1,5 +1,5 @@
 import { AuthError } from "../shared/report/errors.ts";
-import { nameFields } from "../shared/report/fields.ts";
+import { nameFields, nameOf } from "../shared/report/fields.ts";
 import { inputNames } from "./inputs.ts";
 import type { Runner } from "./runner.ts";
 
@@ -14,7 +14,7 @@ export function reportFailure(runner: Runner, error: unknown): void {
     return;
   }
   const told = failure.problems.map(({ field, reason, hint }) => ({
-    cause: nameFields(`${inputNames[field]} ${reason}.`, inputNames),
+    cause: nameFields(`${nameOf(field, inputNames)} ${reason}.`, inputNames),
     hint: nameFields(hint, inputNames),
   }));
   const annotated = told.length > MOST_ANNOTATIONS ? MOST_ANNOTATIONS - 1 : told.length;

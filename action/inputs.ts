@@ -8,8 +8,6 @@ interface Input {
   readonly field: Field;
   readonly required?: true;
   readonly default?: string;
-  /** One sentence or two in Markdown, for action.yml and the README's table. */
-  readonly doc: string;
 }
 
 /** THE table of inputs: action.yml and the README's table are generated from it (`npm run generate`). */
@@ -17,53 +15,61 @@ export const inputs = Object.freeze({
   "client-id": {
     field: "clientId",
     required: true,
-    doc: "Client id of the service account: `name@<TSG id>.iam.panserviceaccount.com`. Keep it in `vars`, not in `secrets`.",
   },
   "client-secret": {
     field: "clientSecret",
     required: true,
-    doc: "Secret of the service account. Always from `secrets`.",
   },
   "tsg-id": {
     field: "tsgId",
-    doc: "Id of the tenant (tenant service group), digits in quotes. Default: taken from `scope`, or else from the client id.",
   },
   scope: {
     field: "scope",
-    doc: "Scope to ask for. Default: `tsg_id:<tsg-id>`.",
   },
   "token-url": {
     field: "tokenUrl",
     default: "https://auth.apps.paloaltonetworks.com/am/oauth2/access_token",
-    doc: "Where the token is asked for (https).",
   },
   "jwks-url": {
     field: "jwksUrl",
-    doc: "Where the signing keys are (https). Default: beside `token-url`, at `connect/jwk_uri`.",
   },
   verify: {
     field: "verify",
     default: "true",
-    doc: "Prove the token's signature. With `false` its claims alone are checked; for servers whose tokens are opaque.",
   },
   "ca-cert": {
     field: "ca",
-    doc: "Certificates to trust beside the usual ones, as PEM text or the path of a PEM file: for proxies that inspect TLS.",
   },
   "max-retries": {
     field: "maxRetries",
     default: "3",
-    doc: "Repeats of each request after a failure that may pass, 0 to 20.",
   },
   timeout: {
     field: "timeout",
     default: "180",
-    doc: "Seconds for the whole sign-in, repeats and waits included, 1 to 3600.",
   },
 } satisfies Readonly<Record<string, Input>>);
 
 /** The name of an input. */
 export type InputName = keyof typeof inputs;
+
+/** What users read of each input, in Markdown. A table of its own, so that the bundle goes without it. */
+export const inputDocs: Readonly<Record<InputName, string>> = {
+  "client-id":
+    "Client id of the service account: `name@<TSG id>.iam.panserviceaccount.com`. Keep it in `vars`, not in `secrets`.",
+  "client-secret": "Secret of the service account. Always from `secrets`.",
+  "tsg-id":
+    "Id of the tenant (tenant service group), digits in quotes. Default: taken from `scope`, or else from the client id.",
+  scope: "Scope to ask for. Default: `tsg_id:<tsg-id>`.",
+  "token-url": "Where the token is asked for (https).",
+  "jwks-url": "Where the signing keys are (https). Default: beside `token-url`, at `connect/jwk_uri`.",
+  verify:
+    "Prove the token's signature. With `false` its claims alone are checked; for servers whose tokens are opaque.",
+  "ca-cert":
+    "Certificates to trust beside the usual ones, as PEM text or the path of a PEM file: for proxies that inspect TLS.",
+  "max-retries": "Repeats of each request after a failure that may pass, 0 to 20.",
+  timeout: "Seconds for the whole sign-in, repeats and waits included, 1 to 3600.",
+};
 
 /** What the action calls each field. */
 export const inputNames = Object.freeze(

@@ -19,6 +19,10 @@ export function tellNotices(runner: Runner, { notices }: AuthRequest): void {
 /** Tells an event of the sign-in. Waits are for everybody, the rest is for who debugs. */
 export function tellEvent(runner: Runner, event: AuthEvent): void {
   switch (event.type) {
+    case "token":
+    case "failure":
+      // Told by the closing line, or as the error.
+      return;
     case "wait":
       runner.say(`${event.error.message} Try ${event.tries} of ${event.of}; the next in ${timeSpan(event.wait)}.`);
       return;

@@ -1,7 +1,7 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { format, resolveConfig } from "prettier";
 import { stringify } from "yaml";
-import { inputs } from "../action/inputs.ts";
+import { inputDocs, inputs, type InputName } from "../action/inputs.ts";
 import { outputs } from "../action/outputs.ts";
 import { owner } from "./project.ts";
 
@@ -13,9 +13,10 @@ import { owner } from "./project.ts";
 interface Input {
   readonly required?: true;
   readonly default?: string;
-  readonly doc: string;
 }
-const inputRows = Object.entries(inputs) as readonly (readonly [string, Input])[];
+const inputRows = (Object.entries(inputs) as readonly (readonly [InputName, Input])[]).map(
+  ([name, input]) => [name, { ...input, doc: inputDocs[name] }] as const,
+);
 const outputRows = Object.entries(outputs);
 
 /** Descriptions in action.yml are plain text. */

@@ -31,7 +31,7 @@ const ROOMS: readonly Room[] = [
   { path: "action", mayImport: SHARED, packages: ["@actions/core"] },
   { path: "provider", mayImport: SHARED, packages: ["@pulumi/pulumi"] },
   { path: "shared/index.ts", mayImport: SHARED, packages: [] },
-  { path: "shared/client", mayImport: TOKEN, packages: [] },
+  { path: "shared/client", mayImport: ["shared/version.ts", ...TOKEN], packages: ["zod"] },
   { path: "shared/handoff", mayImport: TOKEN, packages: ["jose", "zod"] },
   { path: "shared/token", mayImport: HTTP, packages: ["jose", "zod"] },
   { path: "shared/http", mayImport: REPORT, packages: ["@actions/http-client"] },

@@ -46,6 +46,7 @@ export function proxyFailure(error: unknown, host: string): AuthError | undefine
       kind: "network",
       code: "proxy_auth_required",
       status,
+      requestSent: false,
       cause: error,
     });
   }
@@ -55,6 +56,7 @@ export function proxyFailure(error: unknown, host: string): AuthError | undefine
       kind: passing ? "network" : "rejected",
       code: "proxy_refused",
       status,
+      requestSent: false,
       cause: error,
     });
   }
@@ -62,6 +64,7 @@ export function proxyFailure(error: unknown, host: string): AuthError | undefine
     return new AuthError("the certificate of the proxy is not trusted.", {
       kind: "network",
       code: "untrusted_certificate",
+      requestSent: false,
       cause: error,
     });
   }

@@ -1,5 +1,5 @@
 import { sleep, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
-import { AuthError } from "../report/errors.ts";
+import { abortedError, AuthError } from "../report/errors.ts";
 import type { OnEvent, RequestName } from "../report/events.ts";
 import { timeSpan } from "../report/time-span.ts";
 import { retryAfter } from "./retry-after.ts";
@@ -79,7 +79,12 @@ export interface RetryContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly onEvent: OnEvent;
+  /** What a try without an answer means. Default: what may pass is a fault, silence an overload. */
+  readonly onFailure?: ((error: AuthError) => RetryFailure) | undefined;
 }
+
+/** What a failed try means for the next one. */
+export type RetryFailure = "fault" | "overload" | "final";
 
 /**
  * Repeats a request until its answer is judged done or final, tries or time are used up, or `signal` aborts.
@@ -109,21 +114,19 @@ export async function withRetries<T>(
     const timeLeft = deadline - clock.monotonic();
     const wait = waitFor({ after: verdict.is, tries, triesLeft, timeLeft, floor, policy, random: context.random });
     if (wait === undefined) throw error.after(tries, tooLate(floor, timeLeft));
-    onEvent({ type: "wait", request: name, wait, tries, of: policy.maxRetries + 1, error });
+    onEvent({ type: "wait", level: "debug", request: name, wait, tries, of: policy.maxRetries + 1, error });
     await sleep(clock, wait, signal);
-    if (signal.aborted)
-      throw new AuthError("the request was ended by its caller.", {
-        kind: "aborted",
-        code: "aborted",
-        attempts: tries,
-      });
+    if (signal.aborted) throw abortedError().after(tries);
   }
 }
+
+const meaningOf = (error: AuthError): RetryFailure =>
+  error.retryable ? (error.code === "no_answer" ? "overload" : "fault") : "final";
 
 async function judged<T>(
   attempt: (timeLimit: Milliseconds) => Promise<HttpAnswer>,
   judge: (answer: HttpAnswer) => Verdict<T>,
-  { name, clock }: RetryContext,
+  { name, clock, onFailure = meaningOf }: RetryContext,
   timeLimit: Milliseconds,
 ): Promise<{ readonly verdict: Verdict<T>; readonly floor: Milliseconds }> {
   let answer: HttpAnswer;
@@ -131,8 +134,7 @@ async function judged<T>(
     answer = await attempt(timeLimit);
   } catch (error) {
     if (!AuthError.isAuthError(error)) throw error;
-    const is = !error.retryable ? "final" : error.code === "no_answer" ? "overload" : "fault";
-    return { verdict: { is, error: error.during(name) }, floor: 0 };
+    return { verdict: { is: onFailure(error), error: error.during(name) }, floor: 0 };
   }
   return { verdict: judge(answer), floor: retryAfter(answer, clock) ?? 0 };
 }

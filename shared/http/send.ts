@@ -5,13 +5,16 @@ import type { Socket } from "node:net";
 import { HttpClient, type HttpClientResponse } from "@actions/http-client";
 import type { RequestInfo } from "@actions/http-client/lib/interfaces";
 import type { Clock, Milliseconds } from "../clock.ts";
-import { AuthError, errorCode } from "../report/errors.ts";
+import { abortedError, AuthError, errorCode } from "../report/errors.ts";
 import { timeSpan } from "../report/time-span.ts";
 import { proxyFailure, proxyFor } from "./proxy.ts";
 
+/** The methods that are sent (RFC 9110 section 9, RFC 5789). */
+export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
 /** An HTTP request whose body is text. */
 export interface HttpRequest {
-  readonly method: "GET" | "POST";
+  readonly method: HttpMethod;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -81,8 +84,7 @@ export async function send(request: HttpRequest, limits: SendLimits): Promise<Ht
   } catch (error) {
     if (error instanceof AuthError) throw error;
     if (late.signal.aborted) throw timeoutError(phase, request.url.host, limits.timeLimit);
-    if (limits.signal.aborted)
-      throw new AuthError("the request was ended by its caller.", { kind: "aborted", code: "aborted" });
+    if (limits.signal.aborted) throw abortedError();
     throw connectionError(error, phase, request.url.host);
   } finally {
     callOff();
@@ -170,7 +172,7 @@ function timeoutError(phase: Phase, host: string, limit: Milliseconds): AuthErro
     reading: `${host} began to answer and fell silent; the answer was not complete after ${timeSpan(limit)}.`,
   }[phase];
   const code = ({ connecting: "connect_timeout", waiting: "no_answer", reading: "body_cut" } as const)[phase];
-  return new AuthError(what, { kind: "timeout", code });
+  return new AuthError(what, { kind: "timeout", code, requestSent: phase !== "connecting" });
 }
 
 /** Verdicts on the server's certificate; what the server says of ours begins with ERR_SSL. */
@@ -184,7 +186,13 @@ function connectionError(error: unknown, phase: Phase, host: string): AuthError 
   // A fault of our own is no fault of the network, and no repeat mends it.
   if (code === "" || error instanceof TypeError) throw error;
   const failure = (what: string, name: AuthError["code"], hint?: string): AuthError =>
-    new AuthError(what, { kind: "network", code: name, cause: error, ...(hint !== undefined && { hint }) });
+    new AuthError(what, {
+      kind: "network",
+      code: name,
+      requestSent: phase !== "connecting",
+      cause: error,
+      ...(hint !== undefined && { hint }),
+    });
   if (code === "ENOTFOUND") return failure(`the host ${host} is unknown (ENOTFOUND).`, "unknown_host");
   if (code === "EAI_AGAIN")
     return failure(`the name server did not tell the address of ${host} (EAI_AGAIN).`, "dns_unavailable");

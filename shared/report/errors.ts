@@ -1,4 +1,4 @@
-import { nameFields, type FieldNames, type Problem } from "./fields.ts";
+import { FIELD_NAMES, nameFields, nameOf, type FieldNames, type Problem } from "./fields.ts";
 import { hints } from "./hints.ts";
 
 /** What went wrong, coarsely: the branch a program takes. */
@@ -23,6 +23,8 @@ export interface AuthErrorDetails {
   /** Replaces the hint that belongs to the code. May name fields as `{tsgId}`. */
   readonly hint?: string;
   readonly problems?: readonly Problem[];
+  /** Whether the request may have reached the server. Default: true. */
+  readonly requestSent?: boolean;
   readonly cause?: unknown;
 }
 
@@ -48,20 +50,6 @@ const RETRYABLE: ReadonlySet<AuthErrorKind> = new Set(["network", "timeout", "ra
 const FINAL: ReadonlySet<AuthErrorCode> = new Set(["unknown_host", "untrusted_certificate", "proxy_auth_required"]);
 const PASSING: ReadonlySet<AuthErrorCode> = new Set(["not_json"]);
 
-/** The library's options are called as the fields are. */
-const OWN_NAMES: FieldNames = Object.freeze({
-  clientId: "clientId",
-  clientSecret: "clientSecret",
-  tsgId: "tsgId",
-  scope: "scope",
-  tokenUrl: "tokenUrl",
-  jwksUrl: "jwksUrl",
-  verify: "verify",
-  ca: "ca",
-  maxRetries: "maxRetries",
-  timeout: "timeout",
-});
-
 const BRAND = Symbol.for("scm-auth.AuthError");
 
 /**
@@ -78,6 +66,8 @@ export class AuthError extends Error {
   readonly oauthError: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly problems: readonly Problem[];
+  /** Whether the request may have reached the server, and so have been carried out. */
+  readonly requestSent: boolean;
   readonly #what: string;
   readonly #details: AuthErrorDetails;
 
@@ -93,12 +83,13 @@ export class AuthError extends Error {
     this.#what = what;
     this.#details = { ...details, cause: undefined };
     this.problems = details.problems ?? [];
+    this.requestSent = details.requestSent ?? true;
     Object.defineProperty(this, BRAND, { value: true });
   }
 
   /** What to do. */
   get hint(): string {
-    return this.hintWith(OWN_NAMES);
+    return this.hintWith(FIELD_NAMES);
   }
 
   /** What to do, in the words of one front door. */
@@ -128,9 +119,9 @@ export class AuthError extends Error {
   }
 }
 
-/** A config error made of all `problems`. */
-export function configError(problems: readonly Problem[]): AuthError {
-  const what = problems.map(({ field, reason }) => nameFields(`${field} ${reason}`, OWN_NAMES)).join("; ");
+/** A config error made of all `problems`, told in the names of one front door. */
+export function configError(problems: readonly Problem[], names: FieldNames = FIELD_NAMES): AuthError {
+  const what = problems.map(({ field, reason }) => nameFields(`${nameOf(field, names)} ${reason}`, names)).join("; ");
   return new AuthError(`${what}.`, { kind: "config", code: "invalid_config", problems });
 }
 
@@ -140,9 +131,23 @@ function sanitisedCause(cause: unknown): { readonly name: string; readonly code:
   return { name: named ? (cause.name as string) : typeof cause, code: errorCode(cause) };
 }
 
+/** The caller wants no answer any more. */
+export const abortedError = (): AuthError =>
+  new AuthError("the request was ended by its caller.", { kind: "aborted", code: "aborted" });
+
 /** Node's `code` of an error (`ECONNREFUSED`), its first part's when it gathers several. */
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
   if ("code" in error && typeof error.code === "string") return error.code;
   return error instanceof AggregateError ? errorCode(error.errors[0]) : undefined;
+}
+
+/** A token that has ended. `code` is `token_expired`. */
+export class TokenExpiredError extends AuthError {
+  override readonly name = "TokenExpiredError";
+
+  /** @param error - what found it out */
+  constructor(error: AuthError) {
+    super(error.message.replace(/^[^:]+: /, ""), { kind: "verification", code: "token_expired" });
+  }
 }

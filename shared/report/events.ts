@@ -2,13 +2,14 @@ import type { Milliseconds } from "../clock.ts";
 import type { AuthError } from "./errors.ts";
 
 /** The requests of a sign-in. */
-export type RequestName = "token request" | "request for the signing keys";
+export type RequestName = "token request" | "request for the signing keys" | "call to the SCM API";
 
 /** What a sign-in tells while it runs. No event holds a secret. */
 export type AuthEvent =
   | {
       /** A try failed and the next begins after `wait`. */
       readonly type: "wait";
+      readonly level: "debug";
       readonly request: RequestName;
       readonly wait: Milliseconds;
       /** Tries made so far, and permitted in all. */
@@ -20,9 +21,23 @@ export type AuthEvent =
   | {
       /** A request was answered. */
       readonly type: "answer";
+      readonly level: "debug";
       readonly request: RequestName;
       readonly status: number;
       readonly took: Milliseconds;
+    }
+  | {
+      /** There is a new token, proved. */
+      readonly type: "token";
+      readonly level: "debug";
+      readonly scope: string;
+      readonly expiresAt: Date | undefined;
+    }
+  | {
+      /** A sign-in failed. Who waits for it gets the same error; behind callers' backs this is all that tells of it. */
+      readonly type: "failure";
+      readonly level: "error";
+      readonly error: AuthError;
     };
 
 /** Hears of events. */

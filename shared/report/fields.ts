@@ -5,14 +5,33 @@ export type Field =
 /** What one front door calls each field. */
 export type FieldNames = Readonly<Record<Field, string>>;
 
+/** The library's options are called as the fields are. */
+export const FIELD_NAMES: FieldNames = Object.freeze({
+  clientId: "clientId",
+  clientSecret: "clientSecret",
+  tsgId: "tsgId",
+  scope: "scope",
+  tokenUrl: "tokenUrl",
+  jwksUrl: "jwksUrl",
+  verify: "verify",
+  ca: "ca",
+  maxRetries: "maxRetries",
+  timeout: "timeout",
+});
+
 /** `text` with each `{field}` in it replaced by the name that the reader knows. */
 export function nameFields(text: string, names: FieldNames): string {
-  return text.replace(/\{(\w+)\}/g, (whole, id: string) => (Object.hasOwn(names, id) ? names[id as Field] : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, id: string) => (Object.hasOwn(names, id) ? nameOf(id, names) : whole));
 }
+
+/** What a reader calls a field. */
+export const nameOf = (field: string, names: FieldNames): string =>
+  Object.hasOwn(names, field) ? names[field as Field] : field;
 
 /** One thing wrong with what the user gave. Neither text holds a secret; both may name fields as `{tsgId}`. */
 export interface Problem {
-  readonly field: Field;
+  /** A {@link Field}, or what else the user wrote. */
+  readonly field: string;
   /** The rest of a sentence that begins with the field's name: "is missing". */
   readonly reason: string;
   /** What to write instead. */

@@ -71,6 +71,7 @@ export const hints = Object.freeze({
   token_from_the_future: "The token is not valid yet. Check this machine's clock.",
   clock_skew: "Set this machine's clock (NTP) and run again.",
 
+  no_token: "Call accessToken() or refreshToken() first, or begin with OAuth2Client.connect().",
   aborted: "The caller ended the request.",
   outputs_unwritable: "The runner's output file could not be written: is the disk full?",
   unexpected: "This should not happen. Please report it with this line, the version and the runner's operating system.",

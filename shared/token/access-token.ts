@@ -1,7 +1,8 @@
-import { inspect } from "node:util";
 import type { Milliseconds } from "../clock.ts";
 import { claimedScope, type Claims } from "./claims.ts";
 import { tenantsOf } from "./scope.ts";
+import type { SigningKey } from "./signing-keys.ts";
+import { showAs } from "../report/show-as.ts";
 
 /** A token that may be handed out. It prints without its value. */
 export class AccessToken {
@@ -13,6 +14,8 @@ export class AccessToken {
   readonly scope: string;
   /** The tenant: the one asked for, else the one that the scope grants; undefined when it is none or several. */
   readonly tsgId: string | undefined;
+  /** The key that proved it; undefined where it was not proved. */
+  readonly key: SigningKey | undefined;
   readonly #value: string;
 
   constructor(value: string, facts: Facts) {
@@ -20,6 +23,7 @@ export class AccessToken {
     this.expiresAt = facts.expiresAt;
     this.lifetime = facts.lifetime;
     this.scope = facts.scope.join(" ");
+    this.key = facts.key;
     this.tsgId = onlyOne(facts.tenants) ?? onlyOne(tenantsOf(facts.scope));
   }
 
@@ -27,11 +31,11 @@ export class AccessToken {
   get value(): string {
     return this.#value;
   }
-
-  [inspect.custom](): string {
-    return `AccessToken { ${this.scope}, until ${this.expiresAt?.toISOString() ?? "unknown"} }`;
-  }
 }
+showAs(
+  AccessToken.prototype,
+  (token) => `AccessToken { ${token.scope}, until ${token.expiresAt?.toISOString() ?? "unknown"} }`,
+);
 
 /** What is known of a token beside its value. */
 export interface Facts {
@@ -40,6 +44,7 @@ export interface Facts {
   readonly scope: readonly string[];
   /** The tenants that were asked for and are granted. */
   readonly tenants: readonly string[];
+  readonly key?: SigningKey;
 }
 
 const onlyOne = (ids: readonly string[]): string | undefined => (ids.length === 1 ? ids[0] : undefined);

@@ -1,9 +1,10 @@
-import { inspect } from "node:util";
 import type * as z from "zod/mini";
-import { configError } from "../report/errors.ts";
-import type { Problem } from "../report/fields.ts";
+import { AuthError, configError } from "../report/errors.ts";
+import { FIELD_NAMES, type Problem } from "../report/fields.ts";
+import { printable } from "../report/printable.ts";
 import { requestFields } from "./request-fields.ts";
 import { scopeWords, tenantScope, tenantsOf } from "./scope.ts";
+import { showAs } from "../report/show-as.ts";
 
 /** What a sign-in may be given, all text. Blank is absent; white space around a value is taken off. */
 export interface AuthRequestInput {
@@ -32,6 +33,8 @@ const DEFAULT_HOST = new URL(DEFAULT_TOKEN_URL).host;
 /** `name@<TSG id>.iam.panserviceaccount.com`, as SCM names service accounts. */
 const SERVICE_ACCOUNT = /^[^@]+@(\d+)\.iam\.panserviceaccount\.com$/i;
 
+const BRAND = Symbol.for("scm-auth.AuthRequest");
+
 /** A complete, checked order for one token. It prints without its secret. */
 export class AuthRequest {
   readonly clientId: string;
@@ -57,14 +60,16 @@ export class AuthRequest {
     this.issuer = fields.issuer;
     this.ca = fields.ca;
     this.notices = fields.notices;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** Whether `value` is an AuthRequest, also one of another copy of this package (ESM beside CommonJS). */
+  static isAuthRequest(value: unknown): value is AuthRequest {
+    return typeof value === "object" && value !== null && BRAND in value;
   }
 
   get clientSecret(): string {
     return this.#clientSecret;
-  }
-
-  [inspect.custom](): string {
-    return `AuthRequest { ${this.clientId} ${this.scope} ${this.tokenUrl.href} }`;
   }
 
   /**
@@ -73,7 +78,7 @@ export class AuthRequest {
    * @throws AuthError of kind `config`; its `problems` name each field
    */
   static parse(input: AuthRequestInput): AuthRequest {
-    const problems: Problem[] = [];
+    const problems: Problem[] = [...unknownFields(input)];
     const notices: string[] = [];
     const given = parseFields(input, problems, notices);
     const scope = problems.some(({ field }) => SCOPE_FIELDS.has(field))
@@ -86,7 +91,52 @@ export class AuthRequest {
     const jwksUrl = given.jwksUrl ?? defaultJwksUrl(tokenUrl);
     return new AuthRequest({ ...given, clientId, clientSecret, scope, tokenUrl, jwksUrl, notices });
   }
+
+  /**
+   * Takes what is to be taken from the environment: `SCM_CLIENT_ID SCM_CLIENT_SECRET SCM_TSG_ID SCM_SCOPE`, and
+   * `SCM_TOKEN_URL`, else `SCM_AUTH_URL`.
+   *
+   * @throws AuthError of kind `config`; its message names the variables
+   */
+  static fromEnv(env: Readonly<Record<string, string | undefined>> = process.env): AuthRequest {
+    const set = Object.entries(VARIABLES).map(([field, names]) => {
+      const name = names.find((one) => (env[one] ?? "").trim() !== "") ?? names[0] ?? "";
+      return { field, name, value: env[name] };
+    });
+    const named = { ...FIELD_NAMES, ...Object.fromEntries(set.map(({ field, name }) => [field, name])) };
+    const problems: Problem[] = [];
+    const tokenUrl = set.find(({ field }) => field === "tokenUrl")?.value?.trim() ?? "";
+    // The vendor's tools take a bare host here; a token request to it would send the secret to a wrong path.
+    if (tokenUrl !== "" && !tokenUrl.endsWith("/access_token")) {
+      problems.push({
+        field: "tokenUrl",
+        reason: "does not end in /access_token",
+        hint: `Write it like ${DEFAULT_TOKEN_URL}.`,
+      });
+    }
+    try {
+      const request = AuthRequest.parse(Object.fromEntries(set.map(({ field, value }) => [field, value])));
+      if (problems.length === 0) return request;
+    } catch (error) {
+      if (!AuthError.isAuthError(error)) throw error;
+      problems.unshift(...error.problems.filter(({ field }) => field !== "tokenUrl" || problems.length === 0));
+    }
+    throw configError(problems, named);
+  }
 }
+showAs(
+  AuthRequest.prototype,
+  (request) => `AuthRequest { ${request.clientId} ${request.scope} ${request.tokenUrl.href} }`,
+);
+
+/** The environment's name for each field. The first one that is set holds. */
+const VARIABLES: Readonly<Record<string, readonly string[]>> = Object.freeze({
+  clientId: ["SCM_CLIENT_ID"],
+  clientSecret: ["SCM_CLIENT_SECRET"],
+  tsgId: ["SCM_TSG_ID"],
+  scope: ["SCM_SCOPE"],
+  tokenUrl: ["SCM_TOKEN_URL", "SCM_AUTH_URL"],
+});
 
 interface CheckedFields {
   readonly clientId: string;
@@ -96,6 +146,27 @@ interface CheckedFields {
   readonly issuer?: string | undefined;
   readonly ca?: string | undefined;
   readonly notices: readonly string[];
+}
+
+/** Names of the Python `AuthRequestModel`, which people bring along. */
+const PYTHON_NAMES: Readonly<Record<string, string>> = Object.freeze({
+  client_id: "clientId",
+  client_secret: "clientSecret",
+  tsg_id: "tsgId",
+  token_url: "tokenUrl",
+});
+
+function unknownFields(input: AuthRequestInput): readonly Problem[] {
+  return Object.keys(input)
+    .filter((name) => !Object.hasOwn(requestFields, name))
+    .map((name) => {
+      const ours = Object.hasOwn(PYTHON_NAMES, name) ? PYTHON_NAMES[name] : undefined;
+      const known = Object.keys(requestFields).join(", ");
+      const shown = printable(name, 60);
+      return ours === undefined
+        ? { field: shown, reason: "is no field of a sign-in", hint: `Known are ${known}.` }
+        : { field: shown, reason: `is called ${ours} here`, hint: `Write ${ours}.` };
+    });
 }
 
 /** The fields that the scope is made of: with one of them wrong nothing can be said of it. */
@@ -109,7 +180,11 @@ type Given = { readonly [F in keyof typeof requestFields]?: z.infer<(typeof requ
 function parseFields(input: AuthRequestInput, problems: Problem[], notices: string[]): Given {
   const given: Record<string, unknown> = {};
   for (const [field, schema] of Object.entries(requestFields) as [Problem["field"], z.ZodMiniType][]) {
-    const raw = input[field as keyof AuthRequestInput] ?? "";
+    const raw: unknown = input[field as keyof AuthRequestInput] ?? "";
+    if (typeof raw !== "string") {
+      problems.push({ field, reason: "is no text", hint: "Write it as a string." });
+      continue;
+    }
     const text = raw.trim();
     if (text === "" && !REQUIRED.has(field)) continue;
     if (text !== "" && text !== raw && TRIM_TOLD.has(field))

@@ -18,8 +18,21 @@ const claimsSchema = z.looseObject({
   scope: z.optional(z.union([z.string(), z.array(z.string())])),
 });
 
-/** The claims of a token. Times are seconds since 1970 UTC. */
-export type Claims = Readonly<z.infer<typeof claimsSchema>>;
+/** The claims of a token (RFC 7519 section 4.1), as its server wrote them. Times are seconds since 1970 UTC. */
+export interface Claims {
+  /** For whom: the client id. */
+  readonly aud: string | readonly string[];
+  /** When it ends. */
+  readonly exp: number;
+  /** When it was made. */
+  readonly iat: number;
+  /** From when on it counts. */
+  readonly nbf?: number | undefined;
+  readonly iss?: string | undefined;
+  /** The scope granted; SCM writes a list. */
+  readonly scope?: string | readonly string[] | undefined;
+  readonly [claim: string]: unknown;
+}
 
 /** What a token must say. */
 export interface Expectation {
@@ -65,7 +78,7 @@ export function judgeClaims(payload: unknown, expected: Expectation, clocks: Clo
       ? refuse("bad_claim", `the token's claim ${name} is not as it must be.`)
       : refuse("missing_claim", `the token has no claim ${name}.`);
   }
-  const claims = parsed.data;
+  const claims: Claims = parsed.data;
   const audience = typeof claims.aud === "string" ? [claims.aud] : claims.aud;
   if (!audience.includes(expected.clientId))
     throw refuse("wrong_audience", "the token's audience (aud) is not this client id.");

@@ -1,9 +1,9 @@
 import type { SecureContext } from "node:tls";
 import { systemClock, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
 import type { Quote } from "../http/json-answer.ts";
-import { withRetries, type RetryPolicy, type Verdict } from "../http/retry.ts";
+import { withRetries, type RetryFailure, type RetryPolicy, type Verdict } from "../http/retry.ts";
 import { send, type HttpAnswer, type HttpRequest } from "../http/send.ts";
-import { trust } from "../http/tls.ts";
+import type { AuthError } from "../report/errors.ts";
 import type { OnEvent, RequestName } from "../report/events.ts";
 import { printable } from "../report/printable.ts";
 import { Redactor } from "../report/secrets.ts";
@@ -48,12 +48,12 @@ export class Flight {
     this.#stop.abort();
   };
 
-  /** @param ca - PEM text of certificates to trust beside the usual ones */
-  constructor(ca: string | undefined, options: FlightOptions) {
+  /** @param secureContext - whom to trust, when not as node does by itself */
+  constructor(secureContext: SecureContext | undefined, options: FlightOptions) {
     this.clock = options.clock ?? systemClock;
     this.redactor = options.redactor ?? new Redactor();
     this.#options = options;
-    this.#secureContext = trust(ca);
+    this.#secureContext = secureContext;
     this.#deadline = this.clock.monotonic() + options.timeout * 1000;
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (options.signal?.aborted) this.#stop.abort();
@@ -62,10 +62,16 @@ export class Flight {
   /**
    * Sends a request, as often as the policy says.
    *
+   * @param onFailure - what a try without an answer means, where that is not as usual
    * @throws AuthError
    */
-  ask<T>(name: RequestName, request: HttpRequest, judge: Judge<T>): Promise<Answered<T>> {
-    const asked = this.#ask(name, request, judge);
+  ask<T>(
+    name: RequestName,
+    request: HttpRequest,
+    judge: Judge<T>,
+    onFailure?: (error: AuthError) => RetryFailure,
+  ): Promise<Answered<T>> {
+    const asked = this.#ask(name, request, judge, onFailure);
     this.#requests.push(asked);
     return asked;
   }
@@ -77,7 +83,12 @@ export class Flight {
     await Promise.allSettled(this.#requests);
   }
 
-  async #ask<T>(name: RequestName, request: HttpRequest, judge: Judge<T>): Promise<Answered<T>> {
+  async #ask<T>(
+    name: RequestName,
+    request: HttpRequest,
+    judge: Judge<T>,
+    onFailure?: (error: AuthError) => RetryFailure,
+  ): Promise<Answered<T>> {
     const { policy, userAgent, onEvent = () => undefined, random = Math.random } = this.#options;
     const { clock } = this;
     const { signal } = this.#stop;
@@ -87,7 +98,13 @@ export class Flight {
       sentAt = clock.monotonic();
       const answer = await send(request, { timeLimit, signal, secureContext: this.#secureContext, userAgent, clock });
       ({ clockOffset } = answer);
-      onEvent({ type: "answer", request: name, status: answer.status, took: clock.monotonic() - sentAt });
+      onEvent({
+        type: "answer",
+        level: "debug",
+        request: name,
+        status: answer.status,
+        took: clock.monotonic() - sentAt,
+      });
       return answer;
     };
     const value = await withRetries(attempt, (answer) => judge(answer, this.#quote), {
@@ -98,6 +115,7 @@ export class Flight {
       clock,
       random,
       onEvent,
+      onFailure,
     });
     return { value, sentAt, clockOffset };
   }

@@ -1,5 +1,4 @@
 import { compactVerify } from "jose/jws/compact/verify";
-import { importJWK } from "jose/key/import";
 import { AuthError } from "../report/errors.ts";
 import { judgeClaims, type Claims, type Clocks, type Expectation } from "./claims.ts";
 import { decodeJws } from "./jws.ts";
@@ -51,9 +50,7 @@ export async function verifyToken(
 async function signer(token: string, keys: readonly SigningKey[]): Promise<SigningKey | undefined> {
   for (const key of keys) {
     try {
-      await compactVerify(token, await importJWK({ kty: key.kty, n: key.n, e: key.e }, ALGORITHM), {
-        algorithms: [ALGORITHM],
-      });
+      await compactVerify(token, { kty: key.kty, n: key.n, e: key.e, alg: ALGORITHM }, { algorithms: [ALGORITHM] });
       return key;
     } catch {
       // Not this one. Whatever is wrong with it, no other outcome than a valid signature counts.

@@ -7,7 +7,7 @@ import { reportFailure } from "../../action/failure.ts";
 import { inputNames } from "../../action/inputs.ts";
 import { Runner } from "../../action/runner.ts";
 import { AuthError, configError } from "../../shared/report/errors.ts";
-import type { Field, Problem } from "../../shared/report/fields.ts";
+import { nameOf, type Field, type Problem } from "../../shared/report/fields.ts";
 import { makeRunnerMasks } from "../support/runner-masks.ts";
 import { stdoutOf } from "../support/stdout.ts";
 import { linesOf, obey, type StepLog } from "../support/workflow-commands.ts";
@@ -46,7 +46,7 @@ test("each problem is told by its input's name with what to write, and there are
     const { annotations, lines } = reported(configError(problems));
     const log = lines.join("\n");
     for (const [n, { field }] of problems.entries()) {
-      assert.ok(log.includes(`${inputNames[field]} is wrong in way ${n} against tsg-id.`), log);
+      assert.ok(log.includes(`${nameOf(field, inputNames)} is wrong in way ${n} against tsg-id.`), log);
       assert.ok(log.includes(`Do thing ${n} to client-id.`), log);
     }
     assert.equal(annotations.length, Math.min(count, 10));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { inputNames, inputs, parseInputs, type InputName, type ParsedInputs } from "../../action/inputs.ts";
+import { inputDocs, inputNames, inputs, parseInputs, type InputName, type ParsedInputs } from "../../action/inputs.ts";
 import type { Problem } from "../../shared/report/fields.ts";
 import { DEFAULT_TOKEN_URL } from "../../shared/token/auth-request.ts";
 import { foreignText, usualSecret } from "../support/texts.ts";
@@ -145,6 +145,6 @@ test("problems of several inputs are told together, in any company, and none quo
 test("each field has one input, and each input says what it is", () => {
   assert.equal(new Set(Object.values(inputNames)).size, NAMES.length);
   assert.deepEqual(new Set(Object.values(inputNames)), new Set(NAMES));
-  for (const { doc } of Object.values(inputs)) assert.match(doc, /^[A-Z].*\.$/);
+  for (const doc of Object.values(inputDocs)) assert.match(doc, /^[A-Z].*\.$/);
   assert.ok(Object.isFrozen(inputs) && Object.isFrozen(inputNames));
 });

@@ -17,14 +17,14 @@ const told = (work: (runner: Runner) => void): string =>
 test("a wait is told to everybody: why, which try it was, and how long it lasts", () => {
   const error = new AuthError("token request: it broke.", { kind: "server", code: "server_error" });
   const text = told((runner) => {
-    tellEvent(runner, { type: "wait", request: "token request", wait: 12_345, tries: 2, of: 4, error });
+    tellEvent(runner, { type: "wait", level: "debug", request: "token request", wait: 12_345, tries: 2, of: 4, error });
   });
   assert.match(text, /^HTTP error: token request: it broke\. Try 2 of 4; the next in 12 s\.\r?\n$/);
 });
 
 test("an answer is told to those who debug alone", () => {
   const text = told((runner) => {
-    tellEvent(runner, { type: "answer", request: "token request", status: 200, took: 51.7 });
+    tellEvent(runner, { type: "answer", level: "debug", request: "token request", status: 200, took: 51.7 });
   });
   assert.match(text, /^::debug::The token request was answered with status 200 after 52 ms\.\r?\n$/);
 });

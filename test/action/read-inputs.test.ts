@@ -12,6 +12,7 @@ import { inputNames, type InputName } from "../../action/inputs.ts";
 import { readInputs, type Order } from "../../action/read-inputs.ts";
 import { Runner } from "../../action/runner.ts";
 import { AuthError } from "../../shared/report/errors.ts";
+import { nameOf } from "../../shared/report/fields.ts";
 import { inputVariables } from "../support/runner-environment.ts";
 import { setVariables } from "../support/variables.ts";
 
@@ -51,7 +52,7 @@ function refusalOf(given: Given): AuthError {
   throw new assert.AssertionError({ message: "the inputs were taken" });
 }
 
-const namesOf = ({ problems }: AuthError): readonly string[] => problems.map(({ field }) => inputNames[field]);
+const namesOf = ({ problems }: AuthError): readonly string[] => problems.map(({ field }) => nameOf(field, inputNames));
 
 test("what stands in the environment is the order", () => {
   const { request, options } = read({ ...good, verify: "false", timeout: "7", "ca-cert": caFile });

@@ -182,8 +182,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "changed key not looked for",
-    file: "shared/token/prove-token.ts",
-    find: "return found.length > 0 ? found : keysFor(await loadKeys(), kid);",
+    file: "shared/token/key-cache.ts",
+    find: "return keysFor(await this.#load(load), kid);",
     replace: "return found;",
     tests: SCENES,
     only: "kid|key|rotat|changed",
@@ -291,6 +291,28 @@ export const mutants: readonly Mutant[] = [
     replace: "",
     tests: SCENES,
     only: "proxy",
+  },
+  // The client
+  {
+    name: "a flight for each caller",
+    file: "shared/client/token-source.ts",
+    find: "this.#flight ??= this.#fly()",
+    replace: "this.#flight = this.#fly()",
+    tests: ["test/shared/client/token-source.test.ts"],
+  },
+  {
+    name: "the token goes to any origin",
+    file: "shared/client/session.ts",
+    find: "url?.origin !== apiUrl.origin",
+    replace: "url === undefined",
+    tests: ["test/shared/client/session.test.ts"],
+  },
+  {
+    name: "a POST that may have been carried out is repeated",
+    file: "shared/client/api-answer.ts",
+    find: "!(IDEMPOTENT.has(method) || !error.requestSent)",
+    replace: "false",
+    tests: ["test/shared/client/session.test.ts"],
   },
   // Inputs
   {

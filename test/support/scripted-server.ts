@@ -12,7 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Certificates } from "./certificate.ts";
 import { KEYS_PATH, TOKEN_PATH } from "./scm-provider.ts";
 
-/** Which of the scripts answers: any other path gets a 404. */
+/** Which of the scripts answers. */
 export type Route = "token" | "keys" | "other";
 
 /** A request as it came, its body read. */
@@ -58,6 +58,8 @@ export type Script = ScriptedHandler | readonly ScriptedHandler[];
 export interface ScriptedServerOptions {
   readonly token: Script;
   readonly keys: Script;
+  /** What any other path answers. Default: a 404. */
+  readonly other?: Script;
   readonly tls?: Certificates;
 }
 
@@ -80,8 +82,13 @@ const LOOPBACK = "127.0.0.1";
 const ROUTES: Readonly<Record<string, Route>> = { [TOKEN_PATH]: "token", [KEYS_PATH]: "keys" };
 
 /** Starts a server on loopback whose answers the test writes. */
-export async function startScriptedServer({ token, keys, tls }: ScriptedServerOptions): Promise<ScriptedServer> {
-  const scripts: Readonly<Record<Route, Script>> = { token, keys, other: { status: 404 } };
+export async function startScriptedServer({
+  token,
+  keys,
+  other = { status: 404 },
+  tls,
+}: ScriptedServerOptions): Promise<ScriptedServer> {
+  const scripts: Readonly<Record<Route, Script>> = { token, keys, other };
   const requests: ScriptedRequest[] = [];
   const counts: Record<Route, number> = { token: 0, keys: 0, other: 0 };
   const sockets = new Set<Socket>();

@@ -238,3 +238,124 @@ test("certificates are found among text, in any number and with either line end"
   for (const text of [`# ours\n${ca}\n${ca}`, ca.replaceAll("\n", "\r\n"), ` ${ca}`])
     assert.deepEqual(problemsOf({ ...good, ca: text }), []);
 });
+
+const env = { SCM_CLIENT_ID: good.clientId, SCM_CLIENT_SECRET: good.clientSecret, SCM_TSG_ID: good.tsgId };
+
+test("a request is taken from the environment", () => {
+  const request = AuthRequest.fromEnv(env);
+  assert.deepEqual(
+    [request.clientId, request.clientSecret, request.scope, request.tokenUrl.href],
+    [good.clientId, good.clientSecret, "tsg_id:1234567890", DEFAULT_TOKEN_URL],
+  );
+  assert.equal(AuthRequest.fromEnv({ ...env, SCM_SCOPE: "tsg_id:1234567890 email" }).scope, "tsg_id:1234567890 email");
+  assert.equal(AuthRequest.fromEnv({ ...env, SCM_TSG_ID: " " }).scope, "tsg_id:1234567890");
+});
+
+test("without an argument it is the process's own environment", () => {
+  const names = Object.keys(env);
+  const before = names.map((name) => process.env[name]);
+  Object.assign(process.env, env);
+  try {
+    assert.equal(AuthRequest.fromEnv().clientSecret, good.clientSecret);
+  } finally {
+    for (const [n, name] of names.entries()) {
+      if (before[n] === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = before[n];
+    }
+  }
+});
+
+const A = "https://a.scm.test/access_token";
+const B = "https://b.scm.test/access_token";
+const tokenUrls: readonly (readonly [what: string, variables: Record<string, string>, url: string])[] = [
+  ["SCM_TOKEN_URL", { SCM_TOKEN_URL: A }, A],
+  ["SCM_AUTH_URL, as the vendor's tools call it", { SCM_AUTH_URL: B }, B],
+  ["SCM_TOKEN_URL before SCM_AUTH_URL", { SCM_TOKEN_URL: A, SCM_AUTH_URL: B }, A],
+  ["SCM_AUTH_URL when the other is blank", { SCM_TOKEN_URL: "  ", SCM_AUTH_URL: B }, B],
+  ["the default when both are blank", { SCM_TOKEN_URL: "", SCM_AUTH_URL: "" }, DEFAULT_TOKEN_URL],
+  ["SCM_TOKEN_URL, white space around it taken off", { SCM_TOKEN_URL: ` ${A}\n` }, A],
+];
+for (const [what, variables, url] of tokenUrls) {
+  test(`the token URL of the environment is ${what}`, () => {
+    assert.equal(AuthRequest.fromEnv({ ...env, ...variables }).tokenUrl.href, url);
+  });
+}
+
+/** What is said of an environment that is refused. */
+function refusalOf(variables: Record<string, string | undefined>): AuthError {
+  try {
+    AuthRequest.fromEnv({ ...env, ...variables });
+  } catch (error) {
+    assert.ok(AuthError.isAuthError(error), String(error));
+    assert.deepEqual([error.kind, error.code], ["config", "invalid_config"]);
+    return error;
+  }
+  throw new assert.AssertionError({ message: "it was taken" });
+}
+
+const badVariables: readonly (readonly [name: string, value: string | undefined])[] = [
+  ["SCM_CLIENT_ID", undefined],
+  ["SCM_CLIENT_ID", "a b"],
+  ["SCM_CLIENT_SECRET", " "],
+  ["SCM_CLIENT_SECRET", "a\nb"],
+  ["SCM_TSG_ID", "abc"],
+  ["SCM_SCOPE", "é"],
+  ["SCM_SCOPE", "tsg_id:2"],
+  ["SCM_TOKEN_URL", "auth.apps.paloaltonetworks.com"],
+  ["SCM_TOKEN_URL", "https://auth.scm.test"],
+  ["SCM_TOKEN_URL", "http://auth.scm.test/access_token"],
+  ["SCM_TOKEN_URL", "https://auth.scm.test/access_token?a"],
+  ["SCM_AUTH_URL", "https://auth.scm.test/oauth2"],
+];
+for (const [name, value] of badVariables) {
+  test(`what is wrong with ${name}=${JSON.stringify([value])} is one problem, told by the variable's name`, () => {
+    const { message, problems } = refusalOf({ [name]: value });
+    assert.ok(message.startsWith(`Authentication error: ${name} `), message);
+    assert.equal(problems.length, 1, message);
+  });
+}
+
+test("all that is wrong with the environment is told at once, without the secret", () => {
+  const secret = "not\nallowed-3f0d8ab2";
+  const error = refusalOf({ SCM_CLIENT_ID: "", SCM_CLIENT_SECRET: secret, SCM_TSG_ID: "x", SCM_AUTH_URL: "y" });
+  for (const name of ["SCM_CLIENT_ID", "SCM_CLIENT_SECRET", "SCM_TSG_ID", "SCM_AUTH_URL"])
+    assert.ok(error.message.includes(`${name} `), error.message);
+  assert.equal(error.problems.length, 4);
+  assert.doesNotMatch(inspect(error, { depth: 9, showHidden: true }), /3f0d8ab2/);
+});
+
+const pythonNames: readonly (readonly [theirs: string, ours: string])[] = [
+  ["client_id", "clientId"],
+  ["client_secret", "clientSecret"],
+  ["tsg_id", "tsgId"],
+  ["token_url", "tokenUrl"],
+];
+for (const [theirs, ours] of pythonNames) {
+  test(`${theirs} of the Python model is named in the error, with ${ours} to write`, () => {
+    assert.deepEqual(problemsOf({ ...good, [theirs]: "x" }), [`${theirs} is called ${ours} here`]);
+  });
+}
+
+test("scope is called the same in Python, and a name that nobody knows is told with those that are known", () => {
+  assert.deepEqual(problemsOf({ ...good, scope: "tsg_id:1234567890" }), []);
+  assert.throws(
+    () => AuthRequest.parse({ ...good, clientid: "x" } as object),
+    (error) => {
+      assert.ok(AuthError.isAuthError(error));
+      const [problem, ...others] = error.problems;
+      assert.deepEqual([problem?.field, problem?.reason, others], ["clientid", "is no field of a sign-in", []]);
+      for (const field of FIELDS) assert.ok(problem?.hint.includes(field), problem?.hint);
+      return true;
+    },
+  );
+});
+
+test("names that every object has are not taken for ours", () => {
+  for (const name of ["constructor", "__proto__x", "toString"])
+    assert.deepEqual(problemsOf({ ...good, [name]: "x" }), [`${name} is no field of a sign-in`]);
+});
+
+test("values that are no text are problems like others", () => {
+  assert.ok(problemsOf({ ...good, tsgId: 1234567890 as unknown as string }).length <= 1);
+  assert.deepEqual(problemsOf({ ...good, clientSecret: {} as unknown as string }).length, 1);
+});

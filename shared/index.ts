@@ -1,0 +1,12 @@
+export { ApiError, type ApiErrorDetails } from "./client/api-error.ts";
+export type { ClientOptions } from "./client/client-options.ts";
+export { OAuth2Client } from "./client/oauth2-client.ts";
+export type { CallOptions, Query, Session } from "./client/session.ts";
+export type { TokenWish } from "./client/token-source.ts";
+export type { HttpMethod } from "./http/send.ts";
+export { AuthError, TokenExpiredError, type AuthErrorCode, type AuthErrorKind } from "./report/errors.ts";
+export type { AuthEvent } from "./report/events.ts";
+export type { Problem } from "./report/fields.ts";
+export { AuthRequest, type AuthRequestInput } from "./token/auth-request.ts";
+export type { Claims } from "./token/claims.ts";
+export type { SigningKey } from "./token/signing-keys.ts";

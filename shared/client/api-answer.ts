@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import { parseJson } from "../http/json-answer.ts";
+import { parseJson, passingError } from "../http/json-answer.ts";
 import { RETRIED_STATUS, type RetryFailure, type Verdict } from "../http/retry.ts";
 import type { HttpAnswer, HttpMethod } from "../http/send.ts";
-import { AuthError } from "../report/errors.ts";
+import type { AuthError } from "../report/errors.ts";
 import { printable } from "../report/printable.ts";
 import { ApiError } from "./api-error.ts";
 
@@ -18,13 +18,7 @@ export function judgeApi(answer: HttpAnswer, method: HttpMethod): Verdict<HttpAn
   const retried = RETRIED_STATUS[status];
   const untouched = status === 429 || (status === 503 && headers["retry-after"] !== undefined);
   if (retried === undefined || !(IDEMPOTENT.has(method) || untouched)) return { is: "done", value: answer };
-  const limited = status === 429;
-  const error = new AuthError(`the API answered with status ${status}.`, {
-    kind: limited ? "rate_limited" : "server",
-    code: limited ? "rate_limited" : "server_error",
-    status,
-  });
-  return { is: retried, error };
+  return { is: retried, error: passingError(`the API answered with status ${status}.`, status) };
 }
 
 /** Whether a call that got no answer is repeated. */

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import type { Seconds } from "../clock.ts";
+import { isSecure } from "../http/secure-url.ts";
 import { configError } from "../report/errors.ts";
 import type { AuthEvent } from "../report/events.ts";
 import type { Problem } from "../report/fields.ts";
@@ -46,12 +47,10 @@ const TIMEOUT: Seconds = 60;
 
 const between = (least: number, most: number) => z.number().check(z.gte(least), z.lte(most));
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
-  const { protocol, hostname, origin, href } = new URL(text);
-  return (protocol === "https:" || (protocol === "http:" && LOOPBACK.test(hostname))) && href === `${origin}/`;
+  const url = new URL(text);
+  return isSecure(url) && url.href === `${url.origin}/`;
 }
 
 /** What each option must be, as a schema and in words. */

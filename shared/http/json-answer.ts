@@ -22,6 +22,12 @@ export function parseJson(body: string): unknown {
 const isHtml = ({ headers, body }: HttpAnswer): boolean =>
   /^text\/html\b/i.test(headers["content-type"] ?? "") || /^\s*<(!doctype|html|head|body)\b/i.test(body);
 
+/** The error for a status that is worth a repeat, should the repeats be used up. */
+export const passingError = (what: string, status: number): AuthError =>
+  status === 429
+    ? new AuthError(what, { kind: "rate_limited", code: "rate_limited", status })
+    : new AuthError(what, { kind: "server", code: "server_error", status });
+
 /**
  * What every answer that should be JSON has in common: the status decides first, a web page is final, and a
  * complete body that is no JSON is worth a repeat. `undefined` when nothing of that is the case.
@@ -34,12 +40,7 @@ export function judgeJson(name: RequestName, answer: HttpAnswer, quote: Quote, d
   const what = `the ${name} was answered with status ${status}${said}`;
   const retried = RETRIED_STATUS[status];
   if (retried) {
-    const limited = status === 429;
-    const kind = limited ? "rate_limited" : "server";
-    return {
-      is: retried,
-      error: new AuthError(`${what}.`, { kind, code: limited ? "rate_limited" : "server_error", status }),
-    };
+    return { is: retried, error: passingError(`${what}.`, status) };
   }
   if (status >= 300 && status < 400) {
     const target = quote(answer.headers.location ?? "nowhere");

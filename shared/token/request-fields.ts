@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import * as z from "zod/mini";
+import { isSecure } from "../http/secure-url.ts";
 import { badScopeWords, scopeWords } from "./scope.ts";
 
 /**
@@ -56,15 +57,14 @@ const tsgId = z.pipe(
   z.transform((text) => text.replace(/^tsg_id:/, "")),
 );
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
 /** The first thing wrong with the text of a URL, `undefined` if nothing is. */
 function urlFault(text: string): string | undefined {
   const example = "Write it like https://auth.apps.paloaltonetworks.com/am/oauth2/access_token.";
   if (/[\p{Cc}\s]/u.test(text)) return fail("holds white space or control characters", example);
   if (!URL.canParse(text)) return fail("is no URL", example);
-  const { protocol, hostname, username, password } = new URL(text);
-  if (protocol !== "https:" && !(protocol === "http:" && LOOPBACK.test(hostname))) {
+  const url = new URL(text);
+  const { username, password } = url;
+  if (!isSecure(url)) {
     return fail(
       "is not an https URL",
       "Begin it with https:// (http:// is for loopback alone), since the secret travels to it.",

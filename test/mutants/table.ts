@@ -332,7 +332,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "plain http accepted",
-    file: "shared/token/request-fields.ts",
+    file: "shared/http/secure-url.ts",
     find: "LOOPBACK.test(hostname))",
     replace: 'hostname !== "")',
     tests: SCENES,

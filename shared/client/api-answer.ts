@@ -7,7 +7,7 @@ import { printable } from "../report/printable.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Methods that may be repeated, since twice is as once (RFC 9110 section 9.2.2). */
-const IDEMPOTENT: ReadonlySet<HttpMethod> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+export const IDEMPOTENT: ReadonlySet<HttpMethod> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 /**
  * What an answer of the API means for repeats. A call that might have been carried out is repeated only when its

@@ -1,10 +1,10 @@
 import { systemClock, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
 import type { RetryPolicy } from "../http/retry.ts";
-import type { HttpAnswer } from "../http/send.ts";
 import { trust } from "../http/tls.ts";
 import { AuthError, TokenExpiredError } from "../report/errors.ts";
 import type { AuthEvent } from "../report/events.ts";
 import { Redactor } from "../report/secrets.ts";
+import { showAs } from "../report/show-as.ts";
 import type { AccessToken } from "../token/access-token.ts";
 import { AuthRequest, type AuthRequestInput } from "../token/auth-request.ts";
 import type { Claims } from "../token/claims.ts";
@@ -15,10 +15,13 @@ import { loadKeys, mint } from "../token/prove-token.ts";
 import type { SigningKey } from "../token/signing-keys.ts";
 import { verifyToken } from "../token/verify-token.ts";
 import { version } from "../version.ts";
+import { IDEMPOTENT } from "./api-answer.ts";
+import { callApi } from "./api-call.ts";
 import { parseOptions, type ClientOptions } from "./client-options.ts";
-import { ClientSession, type ApiCall, type Session } from "./session.ts";
+import { KeptConnections } from "./kept-connections.ts";
+import { quietly } from "../report/quiet-listener.ts";
+import { ClientSession, type Session } from "./session.ts";
 import { TokenSource, type TokenWish } from "./token-source.ts";
-import { showAs } from "../report/show-as.ts";
 
 /** Seams for tests, beside the public options. */
 interface Seams {
@@ -86,6 +89,7 @@ export class OAuth2Client {
       // The mint has told of it already.
       onRefreshFailed: () => undefined,
     });
+    const connections = parsed.apiUrl.protocol === "https:" ? new KeptConnections() : undefined;
     this.session = new ClientSession({
       apiUrl: parsed.apiUrl,
       token: async (signal) => (await this.#source.token({ signal })).value,
@@ -94,15 +98,20 @@ export class OAuth2Client {
           this.#source.current?.value === used ? this.#source.refresh(signal) : this.#source.token({ signal });
         return (await renewed).value;
       },
-      hide: (text, token) => new Redactor([token, this.authRequest.clientSecret]).redact(text),
-      send: (call) => this.#send(call),
+      hide: (text, tokens) => new Redactor([...tokens, this.authRequest.clientSecret]).redact(text),
+      send: (call, signal) => {
+        const agent = IDEMPOTENT.has(call.method) ? connections : undefined;
+        const options = { ...this.#flightOptions, ...(signal && { signal }), agent };
+        return callApi(call, new Flight(this.#secureContext, options));
+      },
     });
   }
 
   /**
    * A client that has its first token already, verified.
    *
-   * @throws AuthError
+   * @param request - an AuthRequest, or what `AuthRequest.parse` takes
+   * @throws AuthError of any kind: `config` for request and options, the others for the sign-in
    */
   static async connect(request: AuthRequest | AuthRequestInput, options: ClientOptions = {}): Promise<OAuth2Client> {
     const client = new this(request, options);
@@ -116,21 +125,28 @@ export class OAuth2Client {
    *
    * @param wish - `minTtl`: seconds of life it must have left (one just minted is given in any case); `signal`:
    *   ends this caller's waiting alone
-   * @throws AuthError
+   * @throws AuthError of kind `aborted` for `signal`, of the others when a sign-in that was waited for failed
    */
   async accessToken(wish: TokenWish = {}): Promise<string> {
     return (await this.#source.token(wish)).value;
   }
 
-  /** Fetches a new token now; joins a request that is under way. @throws AuthError */
+  /**
+   * Fetches a new token now, proves it and puts it in the place of the current one, its signing key too; joins a
+   * request that is under way. When it fails, the current token goes on serving.
+   *
+   * @throws AuthError
+   */
   async refreshToken(): Promise<void> {
     await this.#source.refresh();
   }
 
   /**
-   * The claims of the current token, its signature verified anew. With `verify: false` its unverified claims.
+   * The claims of the current token (RFC 7519), its signature verified anew. With `verify: false` its unverified
+   * claims.
    *
-   * @throws TokenExpiredError when it has ended; AuthError when there is none, or it is opaque or not proved
+   * @throws TokenExpiredError when it has ended; AuthError when there is none (`no_token`), it is opaque
+   *   (`opaque_token`), it is not proved, or its keys can't be had
    */
   async decodeToken(): Promise<Claims> {
     const token = this.#source.current?.value;
@@ -155,12 +171,15 @@ export class OAuth2Client {
     }
   }
 
-  /** Whether there is no token that lives. Never throws. */
+  /** Whether there is no token that lives, by a clock that nobody sets. Never throws. */
   get isExpired(): boolean {
     return this.#source.isExpired;
   }
 
-  /** Whether the token ends within the buffer, or there is none. Never throws. */
+  /**
+   * Whether the token ends within the buffer (`TOKEN_EXPIRY_BUFFER`, at most a third of its life, with up to a tenth
+   * added at random once for each token), or there is none. Never throws.
+   */
   get tokenExpiresSoon(): boolean {
     return this.#source.expiresSoon;
   }
@@ -170,17 +189,19 @@ export class OAuth2Client {
     return this.#source.current?.key;
   }
 
-  /** When the current token ends. */
+  /** When the current token ends, by itself; undefined before the first, and when neither it nor its server said. */
   get expiresAt(): Date | undefined {
-    return this.#source.current?.expiresAt;
+    const end = this.#source.current?.expiresAt;
+    // A copy: a Date can be changed by whoever holds it.
+    return end && new Date(end);
   }
 
-  /** The scope that the current token grants. */
+  /** The scope that the current token grants, its words separated by spaces; undefined before the first. */
   get scope(): string | undefined {
     return this.#source.current?.scope;
   }
 
-  /** The tenant of the current token; undefined also when its scope names none or several. */
+  /** The tenant (TSG id) of the current token; undefined before the first, and when its scope names none or several. */
   get tsgId(): string | undefined {
     return this.#source.current?.tsgId;
   }
@@ -206,38 +227,8 @@ export class OAuth2Client {
       throw error;
     }
   }
-
-  async #send({ judge, onFailure, signal, ...request }: ApiCall): Promise<HttpAnswer> {
-    const flight = new Flight(this.#secureContext, { ...this.#flightOptions, ...(signal && { signal }) });
-    let last: HttpAnswer | undefined;
-    const remember = (answer: HttpAnswer) => {
-      last = answer;
-      return judge(answer, request.method);
-    };
-    try {
-      return (await flight.ask("call to the SCM API", request, remember, onFailure)).value;
-    } catch (error) {
-      // The tries are used up: what the API said last tells more than that.
-      if (last !== undefined && AuthError.isAuthError(error) && error.status === last.status) return last;
-      throw error;
-    } finally {
-      await flight.end();
-    }
-  }
 }
 showAs(
   OAuth2Client.prototype,
   (client) => `OAuth2Client { ${client.authRequest.clientId} ${client.scope ?? "not signed in"} }`,
 );
-
-/** A listener whose own failures hurt nobody. */
-function quietly(listener: ((event: AuthEvent) => void) | undefined): (event: AuthEvent) => void {
-  return (event) => {
-    try {
-      // An async listener's rejection is its own as well.
-      void Promise.resolve(listener?.(event)).catch(() => undefined);
-    } catch {
-      // Nobody to tell.
-    }
-  };
-}

@@ -1,37 +1,48 @@
-import type { RetryFailure } from "../http/retry.ts";
-import type { HttpAnswer, HttpMethod } from "../http/send.ts";
-import { configError, type AuthError } from "../report/errors.ts";
-import { ApiError } from "./api-error.ts";
-import { judgeApi, readApiBody, repeatFailure } from "./api-answer.ts";
+import type { HttpAnswer, HttpMethod, HttpRequest } from "../http/send.ts";
+import { configError } from "../report/errors.ts";
+import { readApiBody } from "./api-answer.ts";
+import { walkPages } from "./pages.ts";
 
-/** Values of a query; a list is repeated, undefined is left out. */
+/** Values of a query by their names: a list is repeated (`a=1&a=2`), undefined is left out. */
 export type Query = Readonly<Record<string, QueryValue | readonly QueryValue[] | undefined>>;
-type QueryValue = string | number | boolean;
+/** One value of a query. */
+export type QueryValue = string | number | boolean;
 
 /** What a call may carry. */
 export interface CallOptions {
-  /** Sent as JSON. */
+  /** Sent as JSON (RFC 8259). */
   readonly body?: unknown;
+  /** Added to what the path brings. */
   readonly query?: Query | undefined;
+  /** Added to, or in place of, our own; none takes the place of the token. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Ends the call, its repeats and its wait for a token. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Authenticated calls to the SCM API, and to nothing else. */
+/** Authenticated calls to the SCM API (pan.dev, SCM API reference), and to nothing else. */
 export interface Session {
   /**
    * Calls the API. GET, HEAD, PUT and DELETE are repeated after failures that may pass; POST and PATCH only where
    * the call can't have been carried out. A 401 is answered with a new token, once.
    *
+   * @example
+   * ```ts
+   * const body = { name: "production", folder: "All" };
+   * const tag = await client.session.request<Tag>("POST", "/config/objects/v1/tags", { body });
+   * ```
    * @param path - path on the API's origin, or a whole URL there
-   * @returns the JSON body; undefined for an answer without one (204)
-   * @throws ApiError for what the API refuses, AuthError for what keeps the call from being made
+   * @returns the JSON body, of the type that the caller knows it to have; undefined for an answer without one (204)
+   * @throws ApiError for what the API refuses, AuthError for what keeps the call from being made or answered,
+   *   TypeError for a body that JSON can't hold and for headers that HTTP can't
    */
   request<T = unknown>(method: HttpMethod, path: string, options?: CallOptions): Promise<T>;
   /**
-   * The items of all pages of a list (`offset`, `limit`, `total` beside `data`), asked for one page after another.
+   * The items of all pages of a list (`offset`, `limit`, `total` beside `data`), asked for one page after another,
+   * each when its first item is wanted.
    *
-   * @throws ApiError, AuthError as `request` does
+   * @param options - a `limit` in the query is the size of a page, an `offset` where to begin
+   * @throws ApiError, AuthError as `request` does; ApiError also when a page comes twice, as where `offset` is not heeded
    */
   list<T = unknown>(path: string, options?: Omit<CallOptions, "body">): AsyncGenerator<T, void, undefined>;
 }
@@ -44,21 +55,10 @@ export interface SessionPorts {
   readonly token: (signal: AbortSignal | undefined) => Promise<string>;
   /** A token other than `used`: the current one if it is another already, else a new one. */
   readonly tokenAfter: (used: string, signal: AbortSignal | undefined) => Promise<string>;
-  /** Hides the client's secrets and this token in a text. */
-  readonly hide: (text: string, token: string) => string;
+  /** Hides the client's secrets and these tokens in a text. */
+  readonly hide: (text: string, tokens: readonly string[]) => string;
   /** Sends one call with the client's retries. */
-  readonly send: (call: ApiCall) => Promise<HttpAnswer>;
-}
-
-/** One call to the API, ready to be sent. */
-export interface ApiCall {
-  readonly method: HttpMethod;
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly signal: AbortSignal | undefined;
-  readonly judge: typeof judgeApi;
-  readonly onFailure: (error: AuthError) => RetryFailure;
+  readonly send: (request: HttpRequest, signal: AbortSignal | undefined) => Promise<HttpAnswer>;
 }
 
 /** The calls of one client. */
@@ -73,32 +73,26 @@ export class ClientSession implements Session {
     const { signal } = options;
     const url = urlOn(this.#ports.apiUrl, path, options.query);
     const token = await this.#ports.token(signal);
-    const answer = await this.#send(method, url, token, options);
-    const { hide } = this.#ports;
-    if (answer.status !== 401) return readApiBody(answer, method, (text) => hide(text, token)) as T;
-    const again = await this.#ports.tokenAfter(token, signal);
-    return readApiBody(await this.#send(method, url, again, options), method, (text) => hide(text, again)) as T;
+    const tokens = [token];
+    let answer = await this.#send(method, url, token, options);
+    if (answer.status === 401) {
+      const again = await this.#ports.tokenAfter(token, signal);
+      tokens.push(again);
+      answer = await this.#send(method, url, again, options);
+    }
+    return readApiBody(answer, method, (text) => this.#ports.hide(text, tokens)) as T;
   }
 
-  async *list<T = unknown>(path: string, options: Omit<CallOptions, "body"> = {}): AsyncGenerator<T, void, undefined> {
-    const start = Number(options.query?.["offset"] ?? 0);
-    for (let received = 0; ;) {
-      const query = received === 0 ? options.query : { ...options.query, offset: start + received };
-      const page = await this.request("GET", path, { ...options, query });
-      if (Array.isArray(page)) {
-        yield* page as T[];
-        return;
-      }
-      const { data, total } = asPage<T>(page);
-      yield* data;
-      received += data.length;
-      if (data.length === 0 || (total !== undefined && start + received >= total)) return;
-    }
+  list<T = unknown>(path: string, options: Omit<CallOptions, "body"> = {}): AsyncGenerator<T, void, undefined> {
+    return walkPages<T>(Number(options.query?.["offset"] ?? 0), (offset) => {
+      const query = offset === undefined ? options.query : { ...options.query, offset };
+      return this.request("GET", path, { ...options, query });
+    });
   }
 
   #send(method: HttpMethod, url: URL, token: string, { body, headers = {}, signal }: CallOptions): Promise<HttpAnswer> {
     const json = body === undefined ? undefined : JSON.stringify(body);
-    return this.#ports.send({
+    const request = {
       method,
       url,
       headers: {
@@ -108,10 +102,8 @@ export class ClientSession implements Session {
         authorization: `Bearer ${token}`,
       },
       ...(json !== undefined && { body: json }),
-      signal,
-      judge: judgeApi,
-      onFailure: (error) => repeatFailure(error, method),
-    });
+    };
+    return this.#ports.send(request, signal);
   }
 }
 
@@ -130,15 +122,4 @@ function urlOn(apiUrl: URL, path: string, query: Query = {}): URL {
       if (one !== undefined) url.searchParams.append(name, String(one));
   }
   return url;
-}
-
-interface Page<T> {
-  readonly data: readonly T[];
-  readonly total: number | undefined;
-}
-
-function asPage<T>(page: unknown): Page<T> {
-  const { data, total } = (page ?? {}) as { readonly data?: unknown; readonly total?: unknown };
-  if (!Array.isArray(data)) throw new ApiError("the API's answer is no list: it has no data.", { status: 200 });
-  return { data: data as T[], total: typeof total === "number" ? total : undefined };
 }

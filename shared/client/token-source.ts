@@ -19,11 +19,11 @@ export interface SourceOptions {
   readonly onRefreshFailed: (error: unknown) => void;
 }
 
-/** What a caller of {@link TokenSource.token} may ask for. */
+/** What a caller who wants a token may ask for. */
 export interface TokenWish {
   /** Ends the caller's waiting, never the request that others wait for too. */
   readonly signal?: AbortSignal | undefined;
-  /** Life that the token must have left. A token just minted is given in any case. */
+  /** Life that the token must have left, in seconds. A token just minted is given in any case. Default: 0. */
   readonly minTtl?: Seconds | undefined;
 }
 
@@ -87,8 +87,9 @@ export class TokenSource<T extends Lived> {
     return held.token;
   }
 
-  /** A new token; joins the flight that is under way. */
+  /** A new token; joins the flight that is under way. @throws AuthError, or what the mint throws */
   refresh(signal?: AbortSignal): Promise<T> {
+    if (signal?.aborted) return Promise.reject(abortedError());
     this.#flight ??= this.#fly().finally(() => {
       this.#flight = undefined;
     });

@@ -41,37 +41,42 @@ export function proxyFailure(error: unknown, host: string): AuthError | undefine
   const message = error instanceof Error ? error.message : "";
   if (!/^tunneling socket|^got illegal response body from proxy/.test(message)) return undefined;
   const status = Number(/statusCode=(\d{3})/.exec(message)?.[1] ?? 0);
+  if (status !== 0) return proxyAnswered(status, host, error);
+  if (/certificate|self[- ]signed/i.test(message)) return proxyUntrusted(error);
+  const reason = /cause=.*?\b(E[A-Z_]{3,})\b/.exec(message)?.[1] ?? errorCode(error) ?? "no connection";
+  return proxyUnreachable(reason, error);
+}
+
+/** A proxy's answer to CONNECT other than a 2xx (RFC 9110 section 9.3.6). */
+export function proxyAnswered(status: number, host: string, cause?: unknown): AuthError {
   if (status === 407) {
     return new AuthError("the proxy wants a user and a password, or refuses those given (407).", {
       kind: "network",
       code: "proxy_auth_required",
       status,
       requestSent: false,
-      cause: error,
+      cause,
     });
   }
-  if (status !== 0) {
-    const passing = status >= 500 || status === 429 || status === 408;
-    return new AuthError(`the proxy answered ${status} instead of connecting to ${host}.`, {
-      kind: passing ? "network" : "rejected",
-      code: "proxy_refused",
-      status,
-      requestSent: false,
-      cause: error,
-    });
-  }
-  if (/certificate|self[- ]signed/i.test(message)) {
-    return new AuthError("the certificate of the proxy is not trusted.", {
-      kind: "network",
-      code: "untrusted_certificate",
-      requestSent: false,
-      cause: error,
-    });
-  }
-  const reason = /cause=.*?\b(E[A-Z_]{3,})\b/.exec(message)?.[1] ?? errorCode(error) ?? "no connection";
-  return new AuthError(`the proxy can't be reached (${reason}).`, {
-    kind: "network",
-    code: "proxy_unreachable",
-    cause: error,
+  const passing = status >= 500 || status === 429 || status === 408;
+  return new AuthError(`the proxy answered ${status} instead of connecting to ${host}.`, {
+    kind: passing ? "network" : "rejected",
+    code: "proxy_refused",
+    status,
+    requestSent: false,
+    cause,
   });
 }
+
+/** A proxy that is itself reached by TLS, with a certificate that nobody vouches for. */
+export const proxyUntrusted = (cause: unknown): AuthError =>
+  new AuthError("the certificate of the proxy is not trusted.", {
+    kind: "network",
+    code: "untrusted_certificate",
+    requestSent: false,
+    cause,
+  });
+
+/** No tunnel, and no answer that says why. */
+export const proxyUnreachable = (reason: string, cause?: unknown): AuthError =>
+  new AuthError(`the proxy can't be reached (${reason}).`, { kind: "network", code: "proxy_unreachable", cause });

@@ -1,13 +1,13 @@
-import type { IncomingHttpHeaders, RequestOptions } from "node:http";
+import type { Agent, IncomingHttpHeaders, RequestOptions } from "node:http";
 import type * as https from "node:https";
 import type { SecureContext, TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
 import { HttpClient, type HttpClientResponse } from "@actions/http-client";
 import type { RequestInfo } from "@actions/http-client/lib/interfaces";
 import type { Clock, Milliseconds } from "../clock.ts";
-import { abortedError, AuthError, errorCode } from "../report/errors.ts";
-import { timeSpan } from "../report/time-span.ts";
-import { proxyFailure, proxyFor } from "./proxy.ts";
+import { abortedError, AuthError } from "../report/errors.ts";
+import { connectionError, timeoutError, type Phase } from "./connection-error.ts";
+import { proxyFor } from "./proxy.ts";
 
 /** The methods that are sent (RFC 9110 section 9, RFC 5789). */
 export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -39,6 +39,11 @@ export interface SendLimits {
   /** The User-Agent header (RFC 9110 section 10.1.5). */
   readonly userAgent: string;
   readonly clock: Clock;
+  /**
+   * Keeps connections for requests to come; otherwise each has its own. For requests that may be sent twice alone: on
+   * a kept connection that the server has closed meanwhile nobody can tell whether it was read. Not used with a proxy.
+   */
+  readonly agent?: Agent | undefined;
 }
 
 /** The largest body read, in bytes. Token answers and key sets are a few kilobytes. */
@@ -47,14 +52,14 @@ export const LARGEST_BODY = 1024 * 1024;
 /** Node's longest timer: the client's own time-out, which cannot tell why, must never come first. */
 const NEVER = 2 ** 31 - 1;
 
-type Phase = "connecting" | "waiting" | "reading";
-
 /**
- * Sends `request` once, follows no redirect and reads the whole body.
+ * Sends `request` once, follows no redirect and reads the whole body. When a kept connection turns out to be closed,
+ * it is sent again over a new one.
  *
  * @throws AuthError of kind `network`, `timeout`, `aborted`, `protocol` (body too large) or `config` (proxy variable)
  */
 export async function send(request: HttpRequest, limits: SendLimits): Promise<HttpAnswer> {
+  const end = limits.clock.monotonic() + limits.timeLimit;
   proxyFor(request.url);
   const abort = new AbortController();
   const cancel = (): void => {
@@ -67,13 +72,15 @@ export async function send(request: HttpRequest, limits: SendLimits): Promise<Ht
   });
   limits.signal.addEventListener("abort", cancel, { once: true });
   if (limits.signal.aborted) cancel();
-  let phase: Phase = "connecting";
-  const client = new ObservedClient(limits, abort.signal, () => (phase = "waiting"));
+  const progress: { phase: Phase; reused: boolean } = { phase: "connecting", reused: false };
+  const client = new ObservedClient(limits, abort.signal, (reused) => {
+    Object.assign(progress, { phase: "waiting", reused });
+  });
   try {
     const response = await client.request(request.method, request.url.href, request.body ?? null, {
       ...request.headers,
     });
-    phase = "reading";
+    progress.phase = "reading";
     const body = await readBody(response);
     return {
       status: response.message.statusCode ?? 0,
@@ -83,12 +90,17 @@ export async function send(request: HttpRequest, limits: SendLimits): Promise<Ht
     };
   } catch (error) {
     if (error instanceof AuthError) throw error;
-    if (late.signal.aborted) throw timeoutError(phase, request.url.host, limits.timeLimit);
+    if (late.signal.aborted) throw timeoutError(progress.phase, request.url.host, limits.timeLimit);
     if (limits.signal.aborted) throw abortedError();
-    throw connectionError(error, phase, request.url.host);
+    if (progress.reused && progress.phase === "waiting") {
+      const timeLimit = Math.max(1, end - limits.clock.monotonic());
+      return await send(request, { ...limits, timeLimit, agent: undefined });
+    }
+    throw connectionError(error, progress.phase, request.url.host);
   } finally {
     callOff();
     limits.signal.removeEventListener("abort", cancel);
+    // A connection that is kept no longer hears of it: node ties the signal to the request alone.
     cancel();
     client.dispose();
   }
@@ -98,15 +110,22 @@ export async function send(request: HttpRequest, limits: SendLimits): Promise<Ht
 class ObservedClient extends HttpClient {
   readonly #trust: RequestOptions & { readonly secureContext?: SecureContext };
   readonly #signal: AbortSignal;
-  readonly #onConnect: () => void;
+  readonly #agent: Agent | undefined;
+  readonly #onConnect: (reused: boolean) => void;
 
-  constructor({ secureContext, userAgent }: SendLimits, signal: AbortSignal, onConnect: () => void) {
+  /** @param onConnect - hears when there is a connection, and whether another request had it before */
+  constructor(
+    { secureContext, userAgent, agent }: SendLimits,
+    signal: AbortSignal,
+    onConnect: (reused: boolean) => void,
+  ) {
     super(undefined, [], { allowRedirects: false, allowRetries: false, keepAlive: false, socketTimeout: NEVER });
     // Set afterwards, since the constructor appends to it.
     this.userAgent = userAgent;
     // Said for each connection, since NODE_TLS_REJECT_UNAUTHORIZED=0 in a job's environment changes the default.
     this.#trust = { ...(secureContext && { secureContext }), rejectUnauthorized: true } as RequestOptions;
     this.#signal = signal;
+    this.#agent = agent;
     this.#onConnect = onConnect;
   }
 
@@ -121,12 +140,19 @@ class ObservedClient extends HttpClient {
         signal: this.#signal,
         host: withoutBrackets(tunnel.proxyOptions.host),
       });
-    }
+    } else if (this.#agent) options.agent = this.#agent;
     const observed = {
-      request: (...args: Parameters<typeof httpModule.request>) =>
-        httpModule.request(...args).once("socket", (socket: Socket | TLSSocket) => {
-          socket.once("encrypted" in socket ? "secureConnect" : "connect", this.#onConnect);
-        }),
+      request: (...args: Parameters<typeof httpModule.request>) => {
+        const request = httpModule.request(...args);
+        return request.once("socket", (socket: Socket | TLSSocket) => {
+          const { reusedSocket } = request;
+          const connected = (): void => {
+            this.#onConnect(reusedSocket);
+          };
+          if (reusedSocket) connected();
+          else socket.once("encrypted" in socket ? "secureConnect" : "connect", connected);
+        });
+      },
     };
     return super.requestRaw({ ...info, httpModule: observed } as unknown as RequestInfo, data);
   }
@@ -163,51 +189,4 @@ async function readBody({ message }: HttpClientResponse): Promise<string> {
 function clockOffset(date: string | undefined, clock: Clock): Milliseconds | undefined {
   const time = date === undefined ? Number.NaN : Date.parse(date);
   return Number.isNaN(time) ? undefined : time - clock.wall();
-}
-
-function timeoutError(phase: Phase, host: string, limit: Milliseconds): AuthError {
-  const what = {
-    connecting: `no connection to ${host} within ${timeSpan(limit)}.`,
-    waiting: `${host} took the request and gave no answer within ${timeSpan(limit)}.`,
-    reading: `${host} began to answer and fell silent; the answer was not complete after ${timeSpan(limit)}.`,
-  }[phase];
-  const code = ({ connecting: "connect_timeout", waiting: "no_answer", reading: "body_cut" } as const)[phase];
-  return new AuthError(what, { kind: "timeout", code, requestSent: phase !== "connecting" });
-}
-
-/** Verdicts on the server's certificate; what the server says of ours begins with ERR_SSL. */
-const CERTIFICATE_CODE = /^(?!ERR_SSL).*CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/;
-const CLOCK_CODE = /^CERT_(NOT_YET_VALID|HAS_EXPIRED)/;
-
-function connectionError(error: unknown, phase: Phase, host: string): AuthError {
-  const fromProxy = proxyFailure(error, host);
-  if (fromProxy) return fromProxy;
-  const code = errorCode(error) ?? "";
-  // A fault of our own is no fault of the network, and no repeat mends it.
-  if (code === "" || error instanceof TypeError) throw error;
-  const failure = (what: string, name: AuthError["code"], hint?: string): AuthError =>
-    new AuthError(what, {
-      kind: "network",
-      code: name,
-      requestSent: phase !== "connecting",
-      cause: error,
-      ...(hint !== undefined && { hint }),
-    });
-  if (code === "ENOTFOUND") return failure(`the host ${host} is unknown (ENOTFOUND).`, "unknown_host");
-  if (code === "EAI_AGAIN")
-    return failure(`the name server did not tell the address of ${host} (EAI_AGAIN).`, "dns_unavailable");
-  if (code === "ECONNREFUSED") return failure(`${host} refused the connection (ECONNREFUSED).`, "connection_refused");
-  if (phase === "connecting" && CERTIFICATE_CODE.test(code)) {
-    return failure(
-      `the certificate of ${host} is not trusted (${code}).`,
-      "untrusted_certificate",
-      CLOCK_CODE.test(code)
-        ? "No secret was sent. Check this machine's clock first, then the server's certificate."
-        : undefined,
-    );
-  }
-  if (phase === "connecting" && /^ERR_SSL|^EPROTO/.test(code))
-    return failure(`the TLS handshake with ${host} failed (${code}).`, "tls_failed");
-  if (phase === "reading") return failure(`the answer of ${host} was cut off before its end.`, "body_cut");
-  return failure(`the connection to ${host} broke (${code}).`, "connection_failed");
 }

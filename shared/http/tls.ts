@@ -12,7 +12,7 @@ import { configError } from "../report/errors.ts";
 export function trust(ca: string | undefined): tls.SecureContext | undefined {
   if (ca === undefined) return undefined;
   try {
-    return tls.createSecureContext({ ca: [...effectiveList(), ca] });
+    return tls.createSecureContext({ ca: [...trustedRoots(), ca] });
   } catch {
     // What OpenSSL says is no help, and it may quote the text.
     throw configError([
@@ -22,10 +22,10 @@ export function trust(ca: string | undefined): tls.SecureContext | undefined {
 }
 
 /**
- * Node's `ca` option replaces its roots, so they are named again: with `--use-system-ca` and
+ * What node trusts by itself, PEM texts. Its `ca` option replaces that, so it is named again: with `--use-system-ca` and
  * `NODE_EXTRA_CA_CERTS` where node can tell, else (node 20) the bundled roots and that file.
  */
-function effectiveList(): readonly string[] {
+export function trustedRoots(): readonly string[] {
   if ("getCACertificates" in tls) return tls.getCACertificates("default");
   const { rootCertificates } = tls as { rootCertificates: readonly string[] };
   const extra = process.env["NODE_EXTRA_CA_CERTS"];

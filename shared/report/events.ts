@@ -24,13 +24,16 @@ export type AuthEvent =
       readonly level: "debug";
       readonly request: RequestName;
       readonly status: number;
+      /** From sending to the last byte of the answer. */
       readonly took: Milliseconds;
     }
   | {
       /** There is a new token, proved. */
       readonly type: "token";
       readonly level: "debug";
+      /** What it grants, words separated by spaces. */
       readonly scope: string;
+      /** Its end; undefined when neither it nor its server says. */
       readonly expiresAt: Date | undefined;
     }
   | {

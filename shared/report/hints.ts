@@ -1,4 +1,5 @@
 import { docs } from "../version.ts";
+import type { handoffHints } from "./handoff-hints.ts";
 
 const network = `${docs}/network.md`;
 
@@ -76,3 +77,10 @@ export const hints = Object.freeze({
   outputs_unwritable: "The runner's output file could not be written: is the disk full?",
   unexpected: "This should not happen. Please report it with this line, the version and the runner's operating system.",
 });
+
+/**
+ * The tables of hints, for the codes that they name.
+ *
+ * @interface
+ */
+export type Hints = typeof hints & typeof handoffHints;

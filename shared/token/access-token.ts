@@ -10,6 +10,8 @@ export class AccessToken {
   readonly expiresAt: Date | undefined;
   /** How long it lives from now, by the shorter of what server and token say; unknown as `expiresAt`. */
   readonly lifetime: Milliseconds | undefined;
+  /** Its whole life, by the shorter of what server and token say; unknown as `expiresAt`. */
+  readonly life: Milliseconds | undefined;
   /** The scope granted, its words separated by spaces. */
   readonly scope: string;
   /** The tenant: the one asked for, else the one that the scope grants; undefined when it is none or several. */
@@ -22,6 +24,7 @@ export class AccessToken {
     this.#value = value;
     this.expiresAt = facts.expiresAt;
     this.lifetime = facts.lifetime;
+    this.life = facts.life;
     this.scope = facts.scope.join(" ");
     this.key = facts.key;
     this.tsgId = onlyOne(facts.tenants) ?? onlyOne(tenantsOf(facts.scope));
@@ -41,6 +44,8 @@ showAs(
 export interface Facts {
   readonly expiresAt: Date | undefined;
   readonly lifetime: Milliseconds | undefined;
+  /** See {@link AccessToken.life}. */
+  readonly life?: Milliseconds | undefined;
   readonly scope: readonly string[];
   /** The tenants that were asked for and are granted. */
   readonly tenants: readonly string[];
@@ -74,6 +79,7 @@ export function lifeOf({ life, age, wall }: Issue, exp: number | undefined): Pic
 /** The facts of a JWT, by its own claims. */
 export const factsOf = (claims: Claims, issue: Issue, tenants: readonly string[]): Facts => ({
   ...lifeOf(issue, claims.exp),
+  life: Math.min(issue.life ?? Infinity, (claims.exp - claims.iat) * 1000),
   scope: claimedScope(claims) ?? [],
   tenants,
 });

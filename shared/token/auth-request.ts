@@ -1,10 +1,11 @@
 import type * as z from "zod/mini";
-import { AuthError, configError } from "../report/errors.ts";
-import { FIELD_NAMES, type Problem } from "../report/fields.ts";
+import { configError } from "../report/errors.ts";
+import { FIELD_NAMES, nameFields, type FieldNames, type Problem } from "../report/fields.ts";
 import { printable } from "../report/printable.ts";
-import { requestFields } from "./request-fields.ts";
-import { scopeWords, tenantScope, tenantsOf } from "./scope.ts";
 import { showAs } from "../report/show-as.ts";
+import { completeFromEnvironment, readEnvironment } from "./environment.ts";
+import { DEFAULT_TOKEN_URL, requestFields } from "./request-fields.ts";
+import { scopeWords, tenantScope, tenantsOf } from "./scope.ts";
 
 /** What a sign-in may be given, all text. Blank is absent; white space around a value is taken off. */
 export interface AuthRequestInput {
@@ -16,7 +17,7 @@ export interface AuthRequestInput {
   readonly tsgId?: string | undefined;
   /** Words separated by spaces (RFC 6749 section 3.3). Default: `tsg_id:<tsgId>`. */
   readonly scope?: string | undefined;
-  /** Where tokens are asked for. Default: {@link DEFAULT_TOKEN_URL}. */
+  /** Where tokens are asked for, https. Default: `https://auth.apps.paloaltonetworks.com/am/oauth2/access_token`. */
   readonly tokenUrl?: string | undefined;
   /** Where the signing keys are. Default: beside the token URL, at `connect/jwk_uri`. */
   readonly jwksUrl?: string | undefined;
@@ -26,8 +27,6 @@ export interface AuthRequestInput {
   readonly ca?: string | undefined;
 }
 
-/** The token endpoint of SCM (pan.dev, "Get Started with Strata Cloud Manager APIs"). */
-export const DEFAULT_TOKEN_URL = "https://auth.apps.paloaltonetworks.com/am/oauth2/access_token";
 const DEFAULT_HOST = new URL(DEFAULT_TOKEN_URL).host;
 
 /** `name@<TSG id>.iam.panserviceaccount.com`, as SCM names service accounts. */
@@ -35,22 +34,35 @@ const SERVICE_ACCOUNT = /^[^@]+@(\d+)\.iam\.panserviceaccount\.com$/i;
 
 const BRAND = Symbol.for("scm-auth.AuthRequest");
 
-/** A complete, checked order for one token. It prints without its secret. */
+/**
+ * A complete, checked order for one token (RFC 6749 section 4.4). It prints without its secret.
+ *
+ * @example
+ * ```ts
+ * const request = AuthRequest.parse({ clientId: "ci@1234567890.iam.panserviceaccount.com", clientSecret });
+ * ```
+ */
 export class AuthRequest {
+  /** The service account's client id. */
   readonly clientId: string;
   /** The scope as it is sent. */
   readonly scope: string;
   /** The tenants asked for, each of which the token must grant; empty when the scope names none. */
   readonly tenants: readonly string[];
+  /** Where the token is asked for. */
   readonly tokenUrl: URL;
+  /** Where the signing keys are (RFC 7517). */
   readonly jwksUrl: URL;
+  /** What the token's `iss` must be; undefined when it may be anything. */
   readonly issuer: string | undefined;
+  /** Certificates that are trusted beside those node trusts, PEM text; undefined for none. */
   readonly ca: string | undefined;
-  /** What was assumed or put right, for the user to know. May name fields as `{tsgId}`. */
+  /** What was assumed or put right, for the user to know: sentences, in the names by which the fields were given. */
   readonly notices: readonly string[];
   readonly #clientSecret: string;
+  readonly #notices: readonly string[];
 
-  private constructor(fields: CheckedFields & { readonly clientSecret: string }) {
+  private constructor(fields: CheckedFields & { readonly clientSecret: string }, names: FieldNames) {
     this.clientId = fields.clientId;
     this.#clientSecret = fields.clientSecret;
     this.scope = fields.scope;
@@ -59,7 +71,8 @@ export class AuthRequest {
     this.jwksUrl = fields.jwksUrl;
     this.issuer = fields.issuer;
     this.ca = fields.ca;
-    this.notices = fields.notices;
+    this.#notices = fields.notices;
+    this.notices = this.noticesWith(names);
     Object.defineProperty(this, BRAND, { value: true });
   }
 
@@ -68,17 +81,60 @@ export class AuthRequest {
     return typeof value === "object" && value !== null && BRAND in value;
   }
 
+  /** The service account's secret. */
   get clientSecret(): string {
     return this.#clientSecret;
   }
 
+  /** The notices, in the words of one front door. @internal */
+  noticesWith(names: FieldNames): readonly string[] {
+    return this.#notices.map((notice) => nameFields(notice, names));
+  }
+
   /**
-   * Checks everything and reports all problems at once.
+   * Checks everything and reports all problems at once. Names of the Python `AuthRequestModel` (`client_id`) are
+   * told with ours.
    *
-   * @throws AuthError of kind `config`; its `problems` name each field
+   * @throws AuthError of kind `config`; its `problems` name each field, and none quotes a value
    */
   static parse(input: AuthRequestInput): AuthRequest {
-    const problems: Problem[] = [...unknownFields(input)];
+    return AuthRequest.#check(input, unknownFields(input), FIELD_NAMES);
+  }
+
+  /**
+   * Takes what is to be taken from the environment: `SCM_CLIENT_ID SCM_CLIENT_SECRET SCM_TSG_ID SCM_SCOPE`, and
+   * `SCM_TOKEN_URL`, else `SCM_AUTH_URL`. Blank ones count as not set.
+   *
+   * @param env - Default: `process.env`
+   * @throws AuthError of kind `config`; its message and `problems` name the variables, and none quotes a value
+   */
+  static fromEnv(env: Readonly<Record<string, string | undefined>> = process.env): AuthRequest {
+    const { input, problems, names } = readEnvironment(env);
+    return AuthRequest.#check(input, problems, names);
+  }
+
+  /**
+   * Takes each field from `input`, or else from the environment, as {@link AuthRequest.fromEnv} does.
+   *
+   * @throws AuthError of kind `config`; its `problems` name each field as the user wrote it, or the variable
+   * @internal
+   */
+  static complete(
+    input: AuthRequestInput,
+    env: Readonly<Record<string, string | undefined>> = process.env,
+  ): AuthRequest {
+    const { input: found, problems, names } = completeFromEnvironment({ ...input }, env);
+    const given = Object.entries(input).filter(([, value]: [string, unknown]) => value !== undefined);
+    return AuthRequest.#check(
+      { ...found, ...Object.fromEntries(given) },
+      [...unknownFields(input), ...problems],
+      names,
+    );
+  }
+
+  /** @param found - problems that are known already */
+  static #check(input: AuthRequestInput, found: readonly Problem[], names: FieldNames): AuthRequest {
+    const problems = [...found];
     const notices: string[] = [];
     const given = parseFields(input, problems, notices);
     const scope = problems.some(({ field }) => SCOPE_FIELDS.has(field))
@@ -86,57 +142,16 @@ export class AuthRequest {
       : chooseScope(given, problems, notices);
     const { clientId, clientSecret } = given;
     if (problems.length > 0 || scope === undefined || clientId === undefined || clientSecret === undefined)
-      throw configError(problems);
+      throw configError(problems, names);
     const tokenUrl = given.tokenUrl ?? new URL(DEFAULT_TOKEN_URL);
     const jwksUrl = given.jwksUrl ?? defaultJwksUrl(tokenUrl);
-    return new AuthRequest({ ...given, clientId, clientSecret, scope, tokenUrl, jwksUrl, notices });
-  }
-
-  /**
-   * Takes what is to be taken from the environment: `SCM_CLIENT_ID SCM_CLIENT_SECRET SCM_TSG_ID SCM_SCOPE`, and
-   * `SCM_TOKEN_URL`, else `SCM_AUTH_URL`.
-   *
-   * @throws AuthError of kind `config`; its message names the variables
-   */
-  static fromEnv(env: Readonly<Record<string, string | undefined>> = process.env): AuthRequest {
-    const set = Object.entries(VARIABLES).map(([field, names]) => {
-      const name = names.find((one) => (env[one] ?? "").trim() !== "") ?? names[0] ?? "";
-      return { field, name, value: env[name] };
-    });
-    const named = { ...FIELD_NAMES, ...Object.fromEntries(set.map(({ field, name }) => [field, name])) };
-    const problems: Problem[] = [];
-    const tokenUrl = set.find(({ field }) => field === "tokenUrl")?.value?.trim() ?? "";
-    // The vendor's tools take a bare host here; a token request to it would send the secret to a wrong path.
-    if (tokenUrl !== "" && !tokenUrl.endsWith("/access_token")) {
-      problems.push({
-        field: "tokenUrl",
-        reason: "does not end in /access_token",
-        hint: `Write it like ${DEFAULT_TOKEN_URL}.`,
-      });
-    }
-    try {
-      const request = AuthRequest.parse(Object.fromEntries(set.map(({ field, value }) => [field, value])));
-      if (problems.length === 0) return request;
-    } catch (error) {
-      if (!AuthError.isAuthError(error)) throw error;
-      problems.unshift(...error.problems.filter(({ field }) => field !== "tokenUrl" || problems.length === 0));
-    }
-    throw configError(problems, named);
+    return new AuthRequest({ ...given, clientId, clientSecret, scope, tokenUrl, jwksUrl, notices }, names);
   }
 }
 showAs(
   AuthRequest.prototype,
   (request) => `AuthRequest { ${request.clientId} ${request.scope} ${request.tokenUrl.href} }`,
 );
-
-/** The environment's name for each field. The first one that is set holds. */
-const VARIABLES: Readonly<Record<string, readonly string[]>> = Object.freeze({
-  clientId: ["SCM_CLIENT_ID"],
-  clientSecret: ["SCM_CLIENT_SECRET"],
-  tsgId: ["SCM_TSG_ID"],
-  scope: ["SCM_SCOPE"],
-  tokenUrl: ["SCM_TOKEN_URL", "SCM_AUTH_URL"],
-});
 
 interface CheckedFields {
   readonly clientId: string;

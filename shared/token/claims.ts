@@ -28,6 +28,7 @@ export interface Claims {
   readonly iat: number;
   /** From when on it counts. */
   readonly nbf?: number | undefined;
+  /** Who made it. SCM's has a port: `https://auth.apps.paloaltonetworks.com:443/am/oauth2`. */
   readonly iss?: string | undefined;
   /** The scope granted; SCM writes a list. */
   readonly scope?: string | readonly string[] | undefined;

@@ -1,3 +1,4 @@
+import type { Agent } from "node:http";
 import type { SecureContext } from "node:tls";
 import { systemClock, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
 import type { Quote } from "../http/json-answer.ts";
@@ -18,6 +19,8 @@ export interface FlightOptions {
   readonly redactor?: Redactor;
   readonly onEvent?: OnEvent;
   readonly signal?: AbortSignal;
+  /** Keeps connections, for requests that may be sent twice. */
+  readonly agent?: Agent | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -89,14 +92,15 @@ export class Flight {
     judge: Judge<T>,
     onFailure?: (error: AuthError) => RetryFailure,
   ): Promise<Answered<T>> {
-    const { policy, userAgent, onEvent = () => undefined, random = Math.random } = this.#options;
+    const { policy, userAgent, agent, onEvent = () => undefined, random = Math.random } = this.#options;
     const { clock } = this;
     const { signal } = this.#stop;
     let sentAt = 0;
     let clockOffset: Milliseconds | undefined;
     const attempt = async (timeLimit: Milliseconds): Promise<HttpAnswer> => {
       sentAt = clock.monotonic();
-      const answer = await send(request, { timeLimit, signal, secureContext: this.#secureContext, userAgent, clock });
+      const limits = { timeLimit, signal, secureContext: this.#secureContext, userAgent, clock, agent };
+      const answer = await send(request, limits);
       ({ clockOffset } = answer);
       onEvent({
         type: "answer",

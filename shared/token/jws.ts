@@ -23,7 +23,7 @@ const malformed = (what: string): AuthError =>
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The bytes of one segment; undefined unless it is base64url in its one canonical form (RFC 4648 section 3.5). */
-function decodeSegment(segment: string): Buffer | undefined {
+export function decodeSegment(segment: string): Buffer | undefined {
   const bytes = Buffer.from(segment, "base64url");
   return segment !== "" && bytes.toString("base64url") === segment ? bytes : undefined;
 }

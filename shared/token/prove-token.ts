@@ -34,28 +34,63 @@ export const loadKeys = async (flight: Flight, request: AuthRequest): Promise<re
  *
  * @throws AuthError
  */
-export async function mint(request: AuthRequest, options: MintOptions): Promise<AccessToken> {
-  const flight = new Flight(options.secureContext ?? trust(request.ca), options);
-  flight.redactor.add(request.clientSecret);
-  const onToken = (token: string): void => {
-    // First the caller: one that shares the redactor learns from it which forms are new and to be masked.
-    options.onToken?.(token);
-    flight.redactor.add(token);
-  };
-  try {
+export function mint(request: AuthRequest, options: MintOptions): Promise<AccessToken> {
+  return inFlight(request, options, async (flight, onToken) => {
     const asked = flight.ask("token request", tokenRequest(request), (answer, quote) =>
       judgeTokenAnswer(answer, quote, onToken, request.scope),
     );
     if (!options.verify) return unproved(request, await asked, flight);
-    const { ready, find } = (options.keys ?? new KeyCache(flight.clock)).search(() => loadKeys(flight, request));
+    const { ready, find } = searchKeys(request, options, flight);
     const [answered] = await Promise.all([asked, ready]);
     return await proved(request, answered, flight, find);
+  });
+}
+
+/**
+ * Proves a token that somebody else asked for. The signature is proved whatever `verify` says, and a token that has
+ * ended costs no request.
+ *
+ * @throws AuthError
+ */
+export function prove(request: AuthRequest, token: string, options: MintOptions): Promise<AccessToken> {
+  return inFlight(request, options, (flight, onToken) => {
+    onToken(token);
+    const found: Answered<TokenAnswer> = {
+      value: { accessToken: token, expiresIn: undefined, scope: undefined },
+      sentAt: flight.clock.monotonic(),
+      clockOffset: undefined,
+    };
+    // What it says of itself first: most tokens that are found have just ended.
+    if (isJws(token)) judgeClaims(decodeJws(token).payload, request, clocks(found, flight));
+    const findKeys: KeyFinder = (kid) => searchKeys(request, options, flight).find(kid);
+    return proved(request, found, flight, findKeys);
+  });
+}
+
+/** Does `work` with one flight, and ends it. `work` hands every token to its second argument, first of all. */
+async function inFlight<T>(
+  request: AuthRequest,
+  options: MintOptions,
+  work: (flight: Flight, onToken: (token: string) => void) => Promise<T>,
+): Promise<T> {
+  const flight = new Flight(options.secureContext ?? trust(request.ca), options);
+  flight.redactor.add(request.clientSecret);
+  try {
+    return await work(flight, (token) => {
+      // First the caller: one that shares the redactor learns from it which forms are new and to be masked.
+      options.onToken?.(token);
+      flight.redactor.add(token);
+    });
   } finally {
     await flight.end();
   }
 }
 
-async function proved(
+const searchKeys = (request: AuthRequest, { keys }: MintOptions, flight: Flight) =>
+  (keys ?? new KeyCache(flight.clock)).search(() => loadKeys(flight, request));
+
+/** Proves a token answer by the keys that `findKeys` finds. @throws AuthError */
+export async function proved(
   request: AuthRequest,
   answered: Answered<TokenAnswer>,
   flight: Flight,
@@ -69,7 +104,7 @@ async function proved(
 }
 
 /** With `verify: false`: a JWT's claims are judged without its signature, an opaque token by the answer's scope. */
-function unproved(request: AuthRequest, answered: Answered<TokenAnswer>, flight: Flight): AccessToken {
+export function unproved(request: AuthRequest, answered: Answered<TokenAnswer>, flight: Flight): AccessToken {
   const { accessToken, scope = request.scope } = answered.value;
   const { tenants } = request;
   if (isJws(accessToken)) {
@@ -79,7 +114,8 @@ function unproved(request: AuthRequest, answered: Answered<TokenAnswer>, flight:
   // Without a scope in the answer what was asked for is granted (RFC 6749 section 5.1).
   const granted = scopeWords(scope);
   judgeTenants(granted, tenants);
-  return new AccessToken(accessToken, { ...lifeOf(issue(answered, flight), undefined), scope: granted, tenants });
+  const asked = issue(answered, flight);
+  return new AccessToken(accessToken, { ...lifeOf(asked, undefined), life: asked.life, scope: granted, tenants });
 }
 
 const clocks = ({ clockOffset }: Answered<unknown>, { clock }: Flight): Clocks => ({

@@ -8,6 +8,12 @@ import { badScopeWords, scopeWords } from "./scope.ts";
  * `reason | hint`, written for the person who set the field; no message quotes a value.
  */
 
+/** The token endpoint of SCM (pan.dev, "Get Started with Strata Cloud Manager APIs"). */
+export const DEFAULT_TOKEN_URL = "https://auth.apps.paloaltonetworks.com/am/oauth2/access_token";
+
+/** What to do about a URL that can't be used. */
+export const WRITE_URL = `Write it like ${DEFAULT_TOKEN_URL}.`;
+
 const fail = (reason: string, hint: string): string => `${reason} | ${hint}`;
 
 /** Control characters, those of Unicode included. */
@@ -59,9 +65,8 @@ const tsgId = z.pipe(
 
 /** The first thing wrong with the text of a URL, `undefined` if nothing is. */
 function urlFault(text: string): string | undefined {
-  const example = "Write it like https://auth.apps.paloaltonetworks.com/am/oauth2/access_token.";
-  if (/[\p{Cc}\s]/u.test(text)) return fail("holds white space or control characters", example);
-  if (!URL.canParse(text)) return fail("is no URL", example);
+  if (/[\p{Cc}\s]/u.test(text)) return fail("holds white space or control characters", WRITE_URL);
+  if (!URL.canParse(text)) return fail("is no URL", WRITE_URL);
   const url = new URL(text);
   const { username, password } = url;
   if (!isSecure(url)) {

@@ -7,6 +7,9 @@ export const scopeWords = (scope: string): readonly string[] => [
   ...new Set(scope.split(/ +/).filter((word) => word !== "")),
 ];
 
+/** A scope in the one form that all scopes of the same words share: each once, in the order of code units. */
+export const scopeSet = (scope: string): string => [...scopeWords(scope)].sort().join(" ");
+
 /** Words that no scope may hold: foreign characters, or a `tsg_id` that is no row of digits. */
 export const badScopeWords = (words: readonly string[]): readonly string[] =>
   words.filter((word) => !SCOPE_WORD.test(word) || (/^tsg_id(:|$)/.test(word) && !TENANT_WORD.test(word)));

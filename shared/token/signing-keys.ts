@@ -7,8 +7,11 @@ import { AuthError } from "../report/errors.ts";
 /** A public RSA key that may sign tokens (RFC 7517 section 4, RFC 7518 section 6.3.1). */
 export interface SigningKey {
   readonly kty: "RSA";
+  /** The modulus, in base64url. */
   readonly n: string;
+  /** The exponent, in base64url: `AQAB` as a rule. */
   readonly e: string;
+  /** Its name in the key set. */
   readonly kid?: string | undefined;
 }
 
@@ -39,7 +42,7 @@ export function judgeKeys(answer: HttpAnswer, quote: Quote): Verdict<readonly Si
   if (!parsed.success) return badKeySet('the signing keys are not as they must be: a JSON object with a list "keys".');
   const keys = parsed.data.keys.flatMap((key) => {
     const { success, data } = signingKey.safeParse(key);
-    return success ? [{ kty: data.kty, n: data.n, e: data.e, kid: data.kid }] : [];
+    return success ? [Object.freeze({ kty: data.kty, n: data.n, e: data.e, kid: data.kid })] : [];
   });
   return keys.length > 0 ? { is: "done", value: keys } : badKeySet("the key set holds no RSA key for signing.");
 }

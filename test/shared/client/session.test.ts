@@ -300,6 +300,14 @@ test("an error tells the API's own code, message, request id and details", async
   assert.match(error.message, /^the API answered 400: E003: It is so\./);
 });
 
+test("an ApiError of another copy of the library is recognised", async () => {
+  const url = new URL("../../../shared/client/api-error.ts?copy", import.meta.url);
+  const copy = (await import(url.href)) as { readonly ApiError: typeof ApiError };
+  const foreign = new copy.ApiError("no.", { status: 400 });
+  assert.ok(!(foreign instanceof ApiError) && ApiError.isApiError(foreign));
+  assert.ok(!ApiError.isApiError(new Error("no.")));
+});
+
 test("of several errors the first is told, and how many more there are", async (t) => {
   const one = { code: "A1", message: "One" };
   const { session } = await serve(t, { status: 400, body: { _errors: [one, { code: "B2" }, {}], _request_id: "r-2" } });
@@ -395,6 +403,17 @@ test("a signal ends a call that hangs, and one that was given too late causes no
   assert.equal(calls(server).length, 1);
 });
 
+test("a signal that aborts between a 401 and the new token causes no sign-in", async (t) => {
+  const abort = new AbortController();
+  const { server, session } = await serve(t, apiFailure(401), {
+    onEvent: (event) => {
+      if (event.type === "answer" && event.status === 401) abort.abort();
+    },
+  });
+  await assert.rejects(session.request("GET", PATH, { signal: abort.signal }), { kind: "aborted" });
+  assert.deepEqual([mints(server), calls(server).length], [1, 1]);
+});
+
 test("a signal ends the wait for the new token after a 401", async (t) => {
   const abort = new AbortController();
   const server = await startScriptedServer({
@@ -462,6 +481,47 @@ for (const [what, script, query, items, asked] of lists) {
     assert.ok(calls(server).every(({ path }) => path.includes("folder=All")));
   });
 }
+
+/** A server that gives the same page whatever is asked. */
+const deaf = (data: readonly unknown[], total?: number): Script => ({ body: { data, offset: 0, limit: 3, total } });
+
+const endless: readonly (readonly [what: string, script: Script, items: readonly unknown[], calls: number])[] = [
+  ["always the same page and no total", deaf([1, 2, 3]), [1, 2, 3], 2],
+  ["always the same page and a total that is more", deaf([1, 2, 3], 7), [1, 2, 3], 2],
+  ["the same page with the offset asked for beside it", ({ path }) => ({
+    body: { data: [1, 2], offset: Number(new URL(path, "http://x").searchParams.get("offset")), total: 9 },
+  }), [1, 2], 2],
+  ["pages that come round", ({ n }) => ({ body: { data: [[1], [2], [3]][n % 3] } }), [1, 2, 3], 4],
+]; // prettier-ignore
+for (const [what, script, items, asked] of endless) {
+  test(`a list ends with an error where the server gives ${what}`, async (t) => {
+    const { server, session } = await serve(t, script);
+    const got: unknown[] = [];
+    const error = await failureOf(
+      (async () => {
+        for await (const item of session.list(PATH)) {
+          got.push(item);
+          assert.ok(got.length < 50, "it goes on for ever");
+        }
+      })(),
+    );
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.status, 200);
+    assert.match(error.message, /does not heed the offset/);
+    assert.deepEqual([got, calls(server).length], [items, asked]);
+  });
+}
+
+test("a server that gives everything at once, whatever is asked, is taken at its total", async (t) => {
+  const { server, session } = await serve(t, deaf([1, 2, 3], 3));
+  assert.deepEqual(await collect(session.list(PATH)), [1, 2, 3]);
+  assert.equal(calls(server).length, 1);
+});
+
+test("items that are alike are no page twice, as long as the pages differ", async (t) => {
+  const { session } = await serve(t, paged([1, 1, 1, 1, 1]));
+  assert.deepEqual(await collect(session.list(PATH)), [1, 1, 1, 1, 1]);
+});
 
 test("a list asks for a page when its first item is wanted, not before", async (t) => {
   const { server, session } = await serve(t, paged([1, 2, 3, 4]));

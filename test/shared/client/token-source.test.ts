@@ -386,6 +386,7 @@ test("who leaves hears so at once, and who stays gets the token of the same flig
 test("who had left before asking causes no request", async () => {
   const { source, mints } = scene(900_000);
   await assert.rejects(source.token({ signal: AbortSignal.abort() }), { code: "aborted" });
+  await assert.rejects(source.refresh(AbortSignal.abort()), { code: "aborted" });
   assert.equal(mints(), 0);
 });
 

@@ -6,6 +6,7 @@ import fc from "fast-check";
 
 import { sleep, type Milliseconds } from "../../../shared/clock.ts";
 import {
+  PACE,
   RETRIED_STATUS,
   tryLimit,
   waitFor,
@@ -33,16 +34,42 @@ const failure = (kind: AuthErrorKind, code: AuthErrorCode): AuthError => new Aut
 
 // Arithmetic
 
+const LIBRARY: RetryPolicy = { maxRetries: 3, backoff: 0.3, spreadOverload: false };
+const HERD: RetryPolicy = { ...LIBRARY, maxRetries: 9, spreadOverload: true };
+
 test("a try gets its share of the time, at most 30 s", () => {
-  const rows: readonly (readonly [left: Milliseconds, tries: number, limit: Milliseconds])[] = [
-    [180_000, 4, 30_000],
-    [60_000, 4, 15_000],
-    [60_000, 1, 30_000],
-    [20_000, 1, 20_000],
-    [0, 3, 1],
-    [-5, 3, 1],
+  const rows: readonly (readonly [timeLeft: Milliseconds, triesLeft: number, limit: Milliseconds])[] = [
+    [180_000, 3, 30_000],
+    [60_000, 3, 15_000],
+    [60_000, 0, 30_000],
+    [20_000, 0, 20_000],
+    [0, 2, 1],
+    [-5, 2, 1],
   ];
-  for (const [left, tries, limit] of rows) assert.equal(tryLimit(left, tries), limit);
+  for (const [timeLeft, triesLeft, limit] of rows)
+    assert.equal(tryLimit({ tries: 1, timeLeft, triesLeft, policy: LIBRARY }), limit);
+});
+
+test("where overloads are spread, tries are short at first and long in the end", () => {
+  const limits = (policy: RetryPolicy): readonly Milliseconds[] =>
+    Array.from({ length: policy.maxRetries + 1 }, (_, made) =>
+      tryLimit({ tries: made + 1, triesLeft: policy.maxRetries - made, timeLeft: 3_600_000, policy }),
+    );
+  assert.deepEqual(limits(HERD), [5000, 7000, 10_000, 15_000, ...Array<number>(6).fill(30_000)]);
+  assert.deepEqual(limits({ ...HERD, maxRetries: 1 }), [5000, 30_000]);
+  assert.deepEqual(limits({ ...HERD, maxRetries: 0 }), [30_000]);
+});
+
+test("the pace of a herd never quickens, and can't be changed", () => {
+  assert.ok(Object.isFrozen(PACE));
+  for (const part of ["longest", "widest"] as const) {
+    const column = PACE.map((step) => step[part]);
+    assert.deepEqual(
+      column,
+      column.toSorted((a, b) => a - b),
+    );
+    assert.ok(column.every((value) => value > 1000 && value <= 30_000));
+  }
 });
 
 const pauses: fc.Arbitrary<Pause> = fc.record({
@@ -77,24 +104,50 @@ test("beyond what the server asks for no wait is longer than 30 s or its share o
   );
 });
 
+test("waits are drawn uniformly from nothing up to a width that chance has no part in", () => {
+  fc.assert(
+    fc.property(pauses, random, (pause, drawn) => {
+      const wait = (chance: number): Milliseconds | undefined => waitFor({ ...pause, random: () => chance });
+      const [none = 0, half = 0, some = 0] = [wait(0), wait(0.5), wait(drawn)];
+      if (wait(0) !== undefined) assert.equal(none, pause.floor);
+      assert.ok(Math.abs(some - none - drawn * 2 * (half - none)) < 1e-3);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("where overloads are spread a wait is no wider than its row of the pace, and one after a fault than 5 s", () => {
+  fc.assert(
+    fc.property(pauses, (pause) => {
+      const spread = { ...pause, policy: { ...pause.policy, spreadOverload: true } };
+      const { widest } = PACE[Math.min(pause.tries, PACE.length) - 1] ?? { widest: 0 };
+      const wait = (waitFor(spread) ?? pause.floor) - pause.floor;
+      assert.ok(wait <= (pause.after === "fault" ? 5000 : widest) + 1e-6);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 const pause: Pause = {
   after: "fault",
   tries: 1,
   triesLeft: 3,
   timeLeft: 120_000,
   floor: 0,
-  policy: { maxRetries: 3, backoff: 0.3, spreadOverload: true },
+  policy: HERD,
   random: () => 0.5,
 };
-const patient = { ...pause.policy, spreadOverload: false };
 const waits: readonly (readonly [what: string, change: Partial<Pause>, wait: Milliseconds | undefined])[] = [
   ["a first fault is short", {}, 150],
   ["a second fault is twice as long", { tries: 2 }, 300],
   ["a third fault is twice as long again", { tries: 3 }, 600],
-  ["a fault after many is bounded", { tries: 21 }, 15_000],
-  ["an overload is wide", { after: "overload" }, 15_000],
-  ["an overload with little time has a share of it", { after: "overload", timeLeft: 8000 }, 1000],
-  ["an overload counts as a fault where it is not to be spread", { after: "overload", policy: patient }, 150],
+  ["a fault after many is bounded", { tries: 21 }, 2500],
+  ["a fault after many is bounded less closely where overloads are not spread", { tries: 21, policy: LIBRARY }, 15_000],
+  ["a first overload is some seconds wide", { after: "overload" }, 1500],
+  ["a second overload is wider", { after: "overload", tries: 2 }, 6000],
+  ["an overload after many is as wide as any", { after: "overload", tries: 9 }, 15_000],
+  ["an overload with little time has a share of it", { after: "overload", tries: 2, timeLeft: 8000 }, 1000],
+  ["an overload counts as a fault where it is not to be spread", { after: "overload", policy: LIBRARY }, 150],
   ["what the server asks for comes on top", { floor: 20_000 }, 20_150],
   ["what the server asks for may be longer than any wait of ours", { floor: 100_000 }, 100_150],
   ["chance may make it nothing", { random: () => 0 }, 0],
@@ -305,7 +358,7 @@ test("an abort ends tries and waits at once, and nothing is left behind", async 
 });
 
 /** Four tries and a chance that is always even. */
-const calm = { policy: pause.policy, draws: [0.5] };
+const calm = { policy: { ...HERD, maxRetries: 3 }, draws: [0.5] };
 
 /** What one try means for the next: THE table of verdicts. */
 const VERDICTS: Readonly<Record<Step["outcome"], readonly [tries: number, code: AuthErrorCode | "token"]>> = {
@@ -334,7 +387,7 @@ test("silence asks for a wide wait, as an overload does, and a broken connection
   };
   assert.deepEqual(
     [await widest("silent"), await widest("overload"), await widest("broken"), await widest("fault")],
-    [15_000, 15_000, 150, 150],
+    [1500, 1500, 150, 150],
   );
 });
 

@@ -13,6 +13,7 @@ import {
   type AuthErrorDetails,
   type AuthErrorKind,
 } from "../../../shared/report/errors.ts";
+import { FIELD_NAMES } from "../../../shared/report/fields.ts";
 import { hints } from "../../../shared/report/hints.ts";
 
 /** What a program and a reader tell kinds of failure by (design, "Errors"). */
@@ -157,4 +158,22 @@ test("a config error tells all problems, each with its field", () => {
   ]);
   assert.equal(error.message, "Authentication error: clientId is missing; scope is for another tenant than tsgId.");
   assert.deepEqual([error.kind, error.code, error.problems.length], ["config", "invalid_config", 2]);
+});
+
+test("problems are told in the names that they were made for, or in those that are asked for", () => {
+  const raw = [{ field: "scope", reason: "is for another tenant than {tsgId}", hint: "Leave {scope} out." }];
+  const variables = { ...FIELD_NAMES, scope: "SCM_SCOPE", tsgId: "SCM_TSG_ID" };
+  const ours = { field: "scope", reason: "is for another tenant than tsgId", hint: "Leave scope out." };
+  const theirs = { field: "SCM_SCOPE", reason: "is for another tenant than SCM_TSG_ID", hint: "Leave SCM_SCOPE out." };
+  assert.deepEqual(configError(raw).problems, [ours]);
+  const error = configError(raw, variables);
+  assert.equal(error.message, "Authentication error: SCM_SCOPE is for another tenant than SCM_TSG_ID.");
+  for (const told of [error, error.during("x").after(2)]) assert.deepEqual(told.problems, [theirs]);
+  assert.equal(error.problemsWith(inputNames)[0]?.reason, "is for another tenant than tsg-id");
+  assert.deepEqual(new AuthError("", details).problemsWith(inputNames), []);
+  const hinted = new AuthError("", { ...details, names: variables });
+  assert.deepEqual(
+    [hinted.hint, hinted.after(2).hint, hinted.hintWith(inputNames)],
+    ["Set SCM_TSG_ID.", "Set SCM_TSG_ID.", "Set tsg-id."],
+  );
 });

@@ -52,6 +52,7 @@ test("the facts of a token are those of its claims", () => {
   assert.deepEqual(factsOf(claims, { life: 899_000, age: 500, wall: WALL }, ["1"]), {
     expiresAt: new Date(WALL + 900_000),
     lifetime: 898_500,
+    life: 899_000,
     scope: ["a", "tsg_id:1"],
     tenants: ["1"],
   });

@@ -5,9 +5,11 @@ import { inspect } from "node:util";
 
 import fc from "fast-check";
 
+import { inputNames } from "../../../action/inputs.ts";
 import { Redactor } from "../../../shared/report/secrets.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
-import { AuthRequest, DEFAULT_TOKEN_URL, type AuthRequestInput } from "../../../shared/token/auth-request.ts";
+import { AuthRequest, type AuthRequestInput } from "../../../shared/token/auth-request.ts";
+import { DEFAULT_TOKEN_URL } from "../../../shared/token/request-fields.ts";
 import { foreignText, usualSecret } from "../../support/texts.ts";
 
 /** Any certificate will do. */
@@ -19,6 +21,11 @@ const good: AuthRequestInput = {
   tsgId: "1234567890",
 };
 
+/** What a reader sees is in the reader's names: no `{tsgId}` is left. */
+function assertNoPlaceholder({ message, hint, problems }: AuthError): void {
+  assert.doesNotMatch(JSON.stringify([message, hint, problems]), /\{\w+\}/);
+}
+
 /** What is wrong with an input: its problems as text, none if it is taken. Throws what is no AuthError. */
 function problemsOf(input: AuthRequestInput): readonly string[] {
   try {
@@ -29,6 +36,7 @@ function problemsOf(input: AuthRequestInput): readonly string[] {
     assert.deepEqual([error.kind, error.code], ["config", "invalid_config"]);
     assert.ok(error.problems.length > 0, "it was refused without a reason");
     assert.ok(error.problems.every(({ hint, reason }) => hint !== "" && reason !== ""));
+    assertNoPlaceholder(error);
     return error.problems.map(({ field, reason }) => `${field} ${reason}`);
   }
 }
@@ -145,7 +153,7 @@ test("what is valid comes through as it was given, white space around it aside",
           ...{ clientId, clientSecret, scope, issuer, ca: ca.trim(), tenants: [tsgId] },
           ...{ tokenUrl: new URL(tokenUrl).href, jwksUrl: new URL(tokenUrl).href },
           notices:
-            around === "" ? [] : ["clientId", "clientSecret"].map((id) => `White space around {${id}} was taken off.`),
+            around === "" ? [] : ["clientId", "clientSecret"].map((id) => `White space around ${id} was taken off.`),
         },
       );
     }),
@@ -309,11 +317,38 @@ const badVariables: readonly (readonly [name: string, value: string | undefined]
 ];
 for (const [name, value] of badVariables) {
   test(`what is wrong with ${name}=${JSON.stringify([value])} is one problem, told by the variable's name`, () => {
-    const { message, problems } = refusalOf({ [name]: value });
-    assert.ok(message.startsWith(`Authentication error: ${name} `), message);
-    assert.equal(problems.length, 1, message);
+    const error = refusalOf({ [name]: value });
+    const [problem, ...others] = error.problems;
+    assert.ok(problem);
+    assert.equal(problem.field, name);
+    assert.equal(error.message, `Authentication error: ${name} ${problem.reason}.`);
+    assert.equal(others.length, 0, error.message);
+    assertNoPlaceholder(error);
   });
 }
+
+test("what is wrong between two variables names both, in the reason and in what to do", () => {
+  const [problem] = refusalOf({ SCM_SCOPE: "tsg_id:2 email" }).problems;
+  assert.deepEqual(problem, {
+    field: "SCM_SCOPE",
+    reason: "is for another tenant than SCM_TSG_ID",
+    hint: "Write tsg_id:1234567890 email, or leave SCM_SCOPE out.",
+  });
+});
+
+test("what was assumed is told in the names by which it was given, and in any others that are asked for", () => {
+  const request = AuthRequest.fromEnv({ ...env, SCM_CLIENT_ID: ` ${good.clientId}`, SCM_TSG_ID: "" });
+  const told = (names: readonly [clientId: string, tsgId: string]) => [
+    `White space around ${names[0]} was taken off.`,
+    `Tenant 1234567890 is taken from the client id; ${names[1]} would name another.`,
+  ];
+  assert.deepEqual(request.notices, told(["SCM_CLIENT_ID", "SCM_TSG_ID"]));
+  assert.deepEqual(request.noticesWith(inputNames), told(["client-id", "tsg-id"]));
+  assert.deepEqual(
+    AuthRequest.parse({ ...good, clientId: ` ${good.clientId}`, tsgId: "" }).notices,
+    told(["clientId", "tsgId"]),
+  );
+});
 
 test("all that is wrong with the environment is told at once, without the secret", () => {
   const secret = "not\nallowed-3f0d8ab2";

@@ -7,7 +7,7 @@ import type { AuthEvent } from "../../../shared/report/events.ts";
 import { Redactor, secretForms } from "../../../shared/report/secrets.ts";
 import type { AccessToken } from "../../../shared/token/access-token.ts";
 import { AuthRequest } from "../../../shared/token/auth-request.ts";
-import { mint, type MintOptions } from "../../../shared/token/prove-token.ts";
+import { mint, prove, type MintOptions } from "../../../shared/token/prove-token.ts";
 import { startScriptedServer, type Script, type ScriptedServer } from "../../support/scripted-server.ts";
 import { honestClaims, makeSigner } from "../../support/tokens.ts";
 
@@ -219,3 +219,54 @@ test("an abort ends all at once and leaves no listener", async (t) => {
   assert.equal((await failureOf(signIn(server, { signal: abort.signal }))).code, "aborted");
   assert.deepEqual(countsOf(server), [1, 1]);
 });
+
+/** Proves a token that was found. */
+function find({ tokenUrl, jwksUrl }: ScriptedServer, raw: string, options: Partial<MintOptions> = {}) {
+  return prove(AuthRequest.parse({ clientId, clientSecret, tokenUrl, jwksUrl }), raw, {
+    policy: { maxRetries: 0, backoff: 0.01, spreadOverload: false },
+    ...{ timeout: 5, verify: true, userAgent: "test/1" },
+    ...options,
+  });
+}
+
+for (const verify of [true, false]) {
+  test(`a token that was found is proved by the keys alone, with verify: ${verify}`, async (t) => {
+    const server = await serve(t);
+    const masked: string[] = [];
+    const proved = await find(server, token, { verify, onToken: (raw) => masked.push(raw) });
+    assert.deepEqual([proved.value, proved.tsgId, proved.life, masked], [token, "1", 900_000, [token]]);
+    assert.ok((proved.lifetime ?? 0) > 880_000 && (proved.lifetime ?? 0) <= 900_000, String(proved.lifetime));
+    assert.equal(proved.key?.kid, signer.kid);
+    assert.deepEqual(countsOf(server), [0, 1]);
+  });
+}
+
+/** Found tokens that are not believed, by the error's code and the requests for keys that it takes to know. */
+const unbelieved: readonly (readonly [what: string, raw: string, code: string, keyRequests: number])[] = [
+  ["has ended", signer.sign(honestClaims({ clientId, tsgId: "1", now: 0 })), "token_expired", 0],
+  ["is for another client", signer.sign(honestClaims({ clientId: "x", tsgId: "1" })), "wrong_audience", 0],
+  ["is for another tenant", signer.sign(honestClaims({ clientId, tsgId: "2" })), "wrong_tenant", 0],
+  ["is opaque", "opaque-token", "opaque_token", 0],
+  ["is no token at all", "a.b.c", "opaque_token", 0],
+  ["has lost its signature", token.replace(/[^.]*$/, ""), "malformed_token", 0],
+  ["is signed by a stranger's key of the same name", forged(), "bad_signature", 1],
+];
+for (const [what, raw, code, keyRequests] of unbelieved) {
+  test(`a found token that ${what} is not believed`, async (t) => {
+    const server = await serve(t);
+    for (const verify of [true, false]) {
+      const error = await failureOf(find(server, raw, { verify }));
+      assert.deepEqual([error.kind, error.code], ["verification", code]);
+    }
+    assert.deepEqual(countsOf(server), [0, 2 * keyRequests]);
+  });
+}
+
+test("keys that can't be had are no proof of a found token", async (t) => {
+  const server = await serve(t, { keys: { status: 503 } });
+  assert.equal((await failureOf(find(server, token))).kind, "server");
+});
+
+function forged(): string {
+  return next.sign(honestClaims({ clientId, tsgId: "1" }), { kid: signer.kid });
+}

@@ -4,12 +4,16 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
+import { warningsOf } from "../action/auth-file/surroundings.ts";
+import { AuthRequest, OAuth2Client } from "../shared/index.ts";
+import { handoffHints } from "../shared/report/handoff-hints.ts";
 import { mutants } from "./mutants/table.ts";
+import { scenes as peerScenes } from "./peer/scenes.ts";
 import { scenes } from "./scenes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const pages = [
-  ...["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
+  ...["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "RELEASING.md"],
   ...(await readdir(join(root, "docs"))).map((name) => `docs/${name}`),
 ];
 const read = (page: string): string => readFileSync(join(root, page), "utf8");
@@ -42,6 +46,92 @@ test("the threat model names scenes and mutants that there are", () => {
     namedMutants.filter((name) => !names.has(name)),
     [],
   );
+});
+
+test("the threat model names tests that there are", () => {
+  const named = [...read("docs/threat-model.md").matchAll(/`(test\/[\w./-]+\.test\.ts)` ((?:"[^"]+"(?:, )?)+)/g)];
+  assert.ok(named.length > 15);
+  for (const [, file = "", list = ""] of named)
+    for (const [, title = ""] of list.matchAll(/"([^"]+)"/g))
+      assert.ok(read(file).includes(title), `${file}: ${title}`);
+});
+
+test("docs/from-python.md calls everything by a name that there is", () => {
+  const client = new OAuth2Client(AuthRequest.parse({ clientId: "a@1.iam.panserviceaccount.com", clientSecret: "s" }));
+  const here = read("docs/from-python.md")
+    .split("\n")
+    .flatMap((line) => /^\| `.*\| (.*) \|$/.exec(line)?.[1] ?? []);
+  const named = (pattern: RegExp): readonly string[] =>
+    here.flatMap((cell) => [...cell.matchAll(pattern)].flatMap(([, name = ""]) => name));
+  const onClient = named(/\bclient\.(\w+)/g);
+  assert.ok(onClient.length >= 10);
+  for (const name of onClient) assert.ok(name in client, name);
+  for (const name of named(/\bclient\.session\.(\w+)/g)) assert.ok(name in client.session, name);
+});
+
+test("docs/from-python.md shows every scene of `npm run peer`, played by the SDK that CI installs", () => {
+  const page = read("docs/from-python.md");
+  const table = /<!-- peer -->([^]*)<!-- \/peer -->/.exec(page)?.[1] ?? "";
+  const rows = table
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .slice(2);
+  const cells = rows.map((row) => row.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  assert.deepEqual(
+    cells.map(([, scene]) => scene),
+    peerScenes.map(({ name }) => name),
+  );
+  assert.ok(cells.every(([, , python, ours]) => python !== "" && ours !== ""));
+  const pin = /^pan-scm-sdk==(\S+)$/m.exec(read(".ci/requirements.txt"))?.[1] ?? "none";
+  assert.ok(table.includes(`with pan-scm-sdk ${pin} on Python`), pin);
+});
+
+/** The cells of a page's tables, row by row, Markdown's marks left in. */
+const rowsOf = (page: string): readonly (readonly string[])[] =>
+  read(page)
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+
+const codeIn = (cell = ""): readonly string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
+
+test("docs/auth-file.md tells of every variable that beats the file, and of no other", () => {
+  const request = AuthRequest.parse({ clientId: "a@1.iam.panserviceaccount.com", clientSecret: "s" });
+  const told = rowsOf("docs/auth-file.md")
+    .flatMap(([first]) => codeIn(first))
+    .filter((name) => /^(TF_LOG|SCM_)[A-Z_]*$/.test(name));
+  const table = readFileSync(join(root, "action/auth-file/surroundings.ts"), "utf8");
+  const known = [...table.matchAll(/^ {2}([A-Z_]+): \(/gm)].map(([, name = ""]) => name);
+  assert.deepEqual(told.toSorted(), known.toSorted());
+  for (const name of told) assert.equal(warningsOf({ [name]: "another" }, request).length, 1, name);
+});
+
+test("docs/auth-file.md has a row for every error of the auth file, and quotes messages as they are", async () => {
+  const rows = rowsOf("docs/auth-file.md");
+  const codes: ReadonlySet<string | undefined> = new Set(rows.flatMap(([, code]) => codeIn(code)));
+  const own = Object.keys(handoffHints).filter((code) => !code.startsWith("sealed"));
+  assert.ok(own.length >= 9);
+  for (const code of own) assert.ok(codes.has(code), code);
+
+  const entries = await Promise.all(
+    ["action", "shared/handoff"].map((folder) => readdir(join(root, folder), { recursive: true, withFileTypes: true })),
+  );
+  const sources = entries
+    .flat()
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name), "utf8"))
+    .join("\n");
+  const [, ours = ""] = /## What the log says([^]*)Messages of the providers/.exec(read("docs/auth-file.md")) ?? [];
+  const quoted = ours.split("\n").flatMap((line) => codeIn(/^\| (`.*?`) +\|/.exec(line)?.[1]));
+  assert.ok(quoted.length >= 30);
+  // What stands around a value in the page stands around it in the source, too.
+  const parts = quoted.flatMap((message) => message.split("…")).map((part) => part.replace(/^[).,]/, "").trim());
+  for (const part of parts) assert.ok(sources.includes(part.replace(/[.,]$/, "")), part);
 });
 
 test("the README is read in one sitting", () => {

@@ -4,18 +4,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ScmServer } from "../support/scm-server.ts";
-
-/** Wall times of whole processes, in milliseconds, one entry a run. */
-export type Timings = Readonly<Record<string, readonly number[]>>;
+import { inTurn, timed, type Timings } from "./timings.ts";
 
 /**
- * Runs scripts in turn (A B C A B C ...), so that a machine whose speed drifts drifts for all of them alike,
- * each as a step of a job that signs in at `server`.
+ * Wall times of whole processes in milliseconds, each run as a step of a job that signs in at `server`.
  *
  * @param scripts - path of a script by the name of its row
  * @throws when a run does not end with exit code 0
  */
-export async function timeInTurn(
+export async function timeProcesses(
   scripts: Readonly<Record<string, string>>,
   server: ScmServer,
   runs: number,
@@ -34,23 +31,20 @@ export async function timeInTurn(
     "INPUT_JWKS-URL": server.jwksUrl,
     "INPUT_CA-CERT": ca,
   };
-  const timings: Record<string, number[]> = Object.fromEntries(Object.keys(scripts).map((name) => [name, []]));
+  const step = (name: string, script: string) => async (): Promise<number> => {
+    await writeFile(output, "");
+    return timed(async () => {
+      const child = spawn(process.execPath, [script], { env, stdio: ["ignore", "pipe", "inherit"] });
+      child.stdout.resume();
+      const [code] = (await once(child, "close")) as [number | null];
+      if (code !== 0) throw new Error(`${name} ended with ${String(code)}`);
+    });
+  };
   try {
-    // The first round warms caches and is not counted.
-    for (let run = -1; run < runs; run++) {
-      for (const [name, script] of Object.entries(scripts)) {
-        await writeFile(output, "");
-        const start = performance.now();
-        const child = spawn(process.execPath, [script], { env, stdio: ["ignore", "pipe", "inherit"] });
-        child.stdout.resume();
-        const [code] = (await once(child, "close")) as [number | null];
-        const took = performance.now() - start;
-        if (code !== 0) throw new Error(`${name} ended with ${String(code)}`);
-        if (run >= 0) timings[name]?.push(took);
-      }
-    }
+    const works = Object.fromEntries(Object.entries(scripts).map(([name, script]) => [name, step(name, script)]));
+    // The first round warms the machine's caches.
+    return await inTurn(works, runs, 1);
   } finally {
     await rm(folder, { recursive: true });
   }
-  return timings;
 }

@@ -1,0 +1,20 @@
+const { ApiError, AuthError, AuthRequest, OAuth2Client } = require("scm-auth");
+
+async function main() {
+  const client = await OAuth2Client.connect(AuthRequest.fromEnv(), { apiUrl: process.env.API_URL });
+  const tags = client.session.list("/config/objects/v1/tags", { query: { folder: "All" } });
+  for await (const { name } of tags) console.log(name);
+
+  await client.session.request("GET", "/nowhere").catch((error) => {
+    if (!ApiError.isApiError(error)) throw error;
+    console.log(error.status, error.code);
+  });
+  try {
+    AuthRequest.parse({ clientId: "ci" });
+  } catch (error) {
+    if (!AuthError.isAuthError(error)) throw error;
+    console.log(error.kind, error.problems.map(({ field }) => field).join());
+  }
+}
+
+main();

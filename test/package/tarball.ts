@@ -1,0 +1,56 @@
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** The folder of the project. */
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** No command here takes longer, in milliseconds. */
+const PATIENCE = 120_000;
+
+/** Runs npm as a user does; no command of these needs the network. @returns what it says on stdout */
+async function npm(folder: string, ...args: readonly string[]): Promise<string> {
+  const options = { cwd: folder, timeout: PATIENCE, shell: process.platform === "win32" };
+  const { stdout } = await promisify(execFile)("npm", [...args, "--offline", "--no-audit", "--no-fund"], options);
+  return stdout;
+}
+
+/** Packs the package as publishing does, its build included. @returns the tarball's path */
+export async function packInto(folder: string): Promise<string> {
+  await npm(root, "pack", "--silent", "--pack-destination", folder);
+  const tarball = (await readdir(folder)).find((name) => name.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error("npm pack left no tarball");
+  return join(folder, tarball);
+}
+
+/**
+ * Makes a project that has nothing but the package, installed from its tarball.
+ *
+ * @param manifest - what its package.json says
+ * @param programs - files to lie beside it: those of `test/package/`, by the names they get
+ */
+export async function projectWith(
+  tarball: string,
+  folder: string,
+  manifest: object,
+  programs: Readonly<Record<string, string>>,
+): Promise<void> {
+  await mkdir(folder);
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name: "user", private: true, ...manifest }));
+  for (const [name, source] of Object.entries(programs))
+    await writeFile(join(folder, name), await readFile(join(root, "test/package", source)));
+  await npm(folder, "install", "--ignore-scripts", "--no-package-lock", tarball);
+}
+
+/** The texts of all files of an installed package, by their paths in it. */
+export async function filesOf(folder: string): Promise<ReadonlyMap<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const texts = paths.sort().map(async (path) => {
+    const name = path.slice(folder.length + 1).replaceAll("\\", "/");
+    return [name, await readFile(path, "utf8")] as const;
+  });
+  return new Map(await Promise.all(texts));
+}

@@ -3,6 +3,7 @@ import { ask } from "../test/support/ask.ts";
 import { runAction, type ActionRun } from "../test/support/runner.ts";
 import { TAGS_PATH } from "../test/support/scm-api.ts";
 import { startScmServer, type ScmRequest, type ScmServer } from "../test/support/scm-server.ts";
+import { showAuthFile } from "./auth-file-chapter.ts";
 import { makePage } from "./page.ts";
 import { owner } from "./project.ts";
 
@@ -40,7 +41,9 @@ const signIn: Chapter = async (server, signal) => {
   page.step("Later steps use its outputs");
   page.say("The token was proved before it was handed out. It is masked, so no log shows it.");
   page.show(
-    Object.entries(run.outputs).map(([name, value]) => `${name}: ${name === "access-token" ? hide(value) : value}`),
+    Object.entries(run.outputs)
+      .filter(([, value]) => value !== "")
+      .map(([name, value]) => `${name}: ${name === "access-token" ? hide(value) : value}`),
   );
   page.say("One call to the API with it, and one without:");
   const withToken = await callApi(server, run.token);
@@ -71,7 +74,9 @@ const signInWithWrongSecret: Chapter = async (server, signal) => {
   ]);
 };
 
-const CHAPTERS: readonly Chapter[] = [signIn, signInWithWrongSecret];
+const writeAuthFile: Chapter = (_server, signal) => showAuthFile(page, signal);
+
+const CHAPTERS: readonly Chapter[] = [signIn, signInWithWrongSecret, writeAuthFile];
 
 /** Runs the step that is shown, and looks for the secret and all tokens in everything that others could see. */
 const runStep = (server: ScmServer, secret: string, signal: AbortSignal): Promise<ActionRun> =>
@@ -152,9 +157,10 @@ try {
     page.step("Where to read on");
     page.say("Secret and tokens were looked for in every log, in all encodings, and found nowhere.");
     page.show([
-      "README.md  how to use it",
-      "docs/      network, threats, and why",
-      "npm test   all of this, and much more",
+      "README.md          how to use it",
+      "docs/auth-file.md  the auth file from end to end",
+      "docs/              network, surroundings, threats, and why",
+      "npm test           all of this, and much more",
     ]);
     process.exitCode = 0;
   } else page.say(`This did not go as it should: ${wrong.join("; ")}. Please report it.`);

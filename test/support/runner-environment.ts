@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +18,17 @@ export interface WorkflowEvent {
   readonly actor?: string;
 }
 
-/** A folder as the runner lays it out for one step. */
+/** The folders that the steps of one job share. */
+export interface JobFolder {
+  readonly workspace: string;
+  /** What the runner calls `RUNNER_TEMP`. */
+  readonly temp: string;
+  /** What the runner sets for every step of the job. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly remove: () => Promise<void>;
+}
+
+/** The files that the runner lays out for one step. */
 export interface StepFolder {
   readonly workspace: string;
   /** What the runner sets for the step beside its inputs. */
@@ -32,19 +43,18 @@ const OS_NAMES: Readonly<Record<string, string>> = { linux: "Linux", darwin: "ma
 /** Variables of the machine that no process does well without. */
 const OF_THE_MACHINE = ["PATH", "HOME", "USERPROFILE", "SystemRoot", "TEMP", "TMP", "TMPDIR"];
 
-/** Makes the files and folders that a runner has ready when a step starts, and the variables that name them. */
-export async function makeStepFolder(event: WorkflowEvent = { name: "push" }): Promise<StepFolder> {
-  const root = await realpath(await mkdtemp(join(tmpdir(), "scm-auth-step-")));
-  const fileOf = (name: string): string => join(root, "_temp", "_runner_file_commands", name.toLowerCase());
+/** Makes the folders that a runner has ready when a job starts, and the variables that name them. */
+export async function makeJobFolder(event: WorkflowEvent = { name: "push" }): Promise<JobFolder> {
+  const root = await realpath(await mkdtemp(join(tmpdir(), "scm-auth-job-")));
+  const temp = join(root, "_temp");
   const workspace = join(root, "work");
-  const eventPath = join(root, "_temp", "event.json");
-  await mkdir(join(root, "_temp", "_runner_file_commands"), { recursive: true });
+  const eventPath = join(temp, "event.json");
+  await mkdir(temp);
   await mkdir(workspace);
   await writeFile(eventPath, JSON.stringify(event.payload ?? {}));
-  for (const name of COMMAND_FILES) await writeFile(fileOf(name), "");
-
   return {
     workspace,
+    temp,
     env: {
       ...inherited(),
       CI: "true",
@@ -63,14 +73,27 @@ export async function makeStepFolder(event: WorkflowEvent = { name: "push" }): P
       GITHUB_SHA: "ffac537e6cbbf934b08745a378932722df287a53",
       GITHUB_WORKFLOW: "CI",
       GITHUB_WORKSPACE: workspace,
-      ...Object.fromEntries(COMMAND_FILES.map((name) => [`GITHUB_${name}`, fileOf(name)])),
       RUNNER_ARCH: arch().toUpperCase(),
       RUNNER_ENVIRONMENT: "self-hosted",
       RUNNER_NAME: "stand-in",
       RUNNER_OS: OS_NAMES[platform()] ?? "Linux",
-      RUNNER_TEMP: join(root, "_temp"),
-      RUNNER_TRACKING_ID: "github_00000000-0000-4000-8000-000000000000",
+      RUNNER_TEMP: temp,
+      // Drawn for each job, as the runner does.
+      RUNNER_TRACKING_ID: `github_${randomUUID()}`,
     },
+    remove: () => rm(root, { recursive: true, force: true, maxRetries: 10 }),
+  };
+}
+
+/** Makes the files that a runner has ready when a step starts, and the variables that name them. */
+export async function makeStepFolder(job: JobFolder): Promise<StepFolder> {
+  const root = join(job.temp, "_runner_file_commands", randomUUID());
+  const fileOf = (name: string): string => join(root, name.toLowerCase());
+  await mkdir(root, { recursive: true });
+  for (const name of COMMAND_FILES) await writeFile(fileOf(name), "");
+  return {
+    workspace: job.workspace,
+    env: { ...job.env, ...Object.fromEntries(COMMAND_FILES.map((name) => [`GITHUB_${name}`, fileOf(name)])) },
     read: (file) => readFile(fileOf(file), "utf8").catch(() => ""),
     remove: () => rm(root, { recursive: true, force: true, maxRetries: 10 }),
   };
@@ -98,3 +121,7 @@ export const inputVariables = (inputs: Readonly<Record<string, string>>): Readon
   Object.fromEntries(
     Object.entries(inputs).map(([name, value]) => [`INPUT_${name.replaceAll(" ", "_").toUpperCase()}`, value]),
   );
+
+/** What a main step kept, as the runner hands it to the post step. */
+export const stateVariables = (state: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]));

@@ -4,8 +4,11 @@ import { assertNoCanary, canBeCanary, tokenCanaries } from "./canaries.ts";
 import { parseFileCommands } from "./file-commands.ts";
 import {
   inputVariables,
+  makeJobFolder,
   makeStepFolder,
   readInputDefaults,
+  stateVariables,
+  type JobFolder,
   type StepFolder,
   type WorkflowEvent,
 } from "./runner-environment.ts";
@@ -22,9 +25,13 @@ export interface ActionOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: a push by octocat. */
   readonly event?: WorkflowEvent;
+  /** The job that the step is part of. Default: one of its own, with this step alone. */
+  readonly job?: JobFolder;
+  /** Runs the post step, with what the main step kept. */
+  readonly post?: { readonly state: Readonly<Record<string, string>> };
   /** Runs as with debug logging switched on. */
   readonly debug?: boolean;
-  /** Script to run. Default: the bundle of the action. */
+  /** Script to run. Default: the bundle of the action, or that of its post step. */
   readonly entry?: string;
   /** Default: the action.yml of this repository. */
   readonly manifest?: string;
@@ -82,12 +89,14 @@ const inRepository = (path: string): string => fileURLToPath(new URL(`../../${pa
 export async function runAction(options: ActionOptions = {}): Promise<ActionRun> {
   const { inputs = {}, secrets = ["client-secret"] } = options;
   const defaults = await readInputDefaults(options.manifest ?? inRepository("action.yml"));
-  const folder = await makeStepFolder(options.event);
+  const job = options.job ?? (await makeJobFolder(options.event));
+  const folder = await makeStepFolder(job);
   try {
     const ended = await runProcess(options, folder, {
       ...folder.env,
       ...(options.debug ? { RUNNER_DEBUG: "1" } : {}),
       ...inputVariables({ ...defaults, ...inputs }),
+      ...stateVariables(options.post?.state ?? {}),
       ...options.env,
     });
     options.signal?.throwIfAborted();
@@ -124,7 +133,7 @@ export async function runAction(options: ActionOptions = {}): Promise<ActionRun>
     searchForSecrets(options, run, obey(lines, maskSecrets(), true));
     return run;
   } finally {
-    await folder.remove();
+    await (options.job ? folder : job).remove();
   }
 }
 
@@ -133,7 +142,8 @@ type Ended = Pick<ActionRun, "exitCode" | "signal" | "stdout" | "stderr" | "ms">
 function runProcess(
   {
     node = process.execPath,
-    entry = inRepository("dist/action/main.cjs"),
+    post,
+    entry = inRepository(`dist/action/${post ? "post" : "main"}.cjs`),
     timeoutMs = 30_000,
     signal,
     deafRunner,

@@ -1,35 +1,108 @@
 import { randomUUID } from "node:crypto";
 
+/** A request to the fake SCM API. */
+export interface ApiCall {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** As it came; empty where there is none. */
+  readonly body: string;
+  /** Whether it bears a token of this server's that lives. */
+  readonly authorised: boolean;
+}
+
 /** An answer of the fake SCM API, its body still an object. */
 export interface ApiAnswer {
   readonly status: number;
   readonly body: object;
 }
 
-/** A tag as `GET /config/objects/v1/tags` lists it. */
-const TAGS = Object.freeze([
-  { id: "f2a6a1f0-8d1e-4d0c-9d5b-0a9f3f1c7e11", name: "production", folder: "All", color: "Red" },
-  { id: "0c4a3d52-7a2b-4a39-8b53-4f1d6b7a9e22", name: "staging", folder: "All", color: "Blue" },
-]);
+/** Something that is configured: a tag, an address. */
+type Item = Readonly<Record<string, unknown>> & { readonly id: string };
+
+/** What stands in a collection, in the order it was made. */
+type Collection = Map<string, Item>;
 
 /** Where the tags are. */
 export const TAGS_PATH = "/config/objects/v1/tags";
+/** Where the addresses are. */
+export const ADDRESSES_PATH = "/config/objects/v1/addresses";
+
+/** The tags that every tenant begins with. */
+const TAGS: readonly Item[] = [
+  { id: "f2a6a1f0-8d1e-4d0c-9d5b-0a9f3f1c7e11", name: "production", folder: "All", color: "Red" },
+  { id: "0c4a3d52-7a2b-4a39-8b53-4f1d6b7a9e22", name: "staging", folder: "All", color: "Blue" },
+];
+
+/** A list holds as many, unless it is asked for fewer or more. */
+const PAGE = 200;
 
 /**
- * Answers one request as the SCM API would: its lists, its errors, and nothing without a living token.
- *
- * @param target - path and query
- * @param authorised - whether the request bears a token of this server's that lives
+ * Makes a small configuration of its own, and gives what answers for it as the SCM API would: lists, single items,
+ * errors, and nothing without a living token.
  */
-export function answerApi(method: string, target: string, authorised: boolean): ApiAnswer {
-  const url = new URL(target, "https://api.invalid");
-  if (!authorised) return failure(401, "E016", "Authentication failed: the token is missing, unknown or expired");
-  if (url.pathname !== TAGS_PATH) return failure(404, "API_I00013", "Your configuration is not valid: no such path");
-  if (method !== "GET") return failure(405, "E003", "Method not allowed");
-  const folder = url.searchParams.get("folder");
+export function makeScmApi(): (call: ApiCall) => ApiAnswer {
+  const collections: Readonly<Record<string, Collection>> = {
+    [TAGS_PATH]: new Map(TAGS.map((tag) => [tag.id, tag])),
+    [ADDRESSES_PATH]: new Map(),
+  };
+  return ({ method, target, body, authorised }) => {
+    const url = new URL(target, "https://api.invalid");
+    if (!authorised) return failure(401, "E016", "Authentication failed: the token is missing, unknown or expired");
+    const [, path = "", id] = /^(\/config\/\w+\/v1\/[\w-]+)(?:\/([\w-]+))?$/.exec(url.pathname) ?? [];
+    const collection = collections[path];
+    if (!collection) return failure(404, "API_I00013", "Your configuration is not valid: no such path");
+    if (id === undefined) {
+      if (method === "GET") return list(collection, url.searchParams);
+      if (method === "POST") return put(collection, { ...read(body), id: randomUUID() }, 201);
+      return failure(405, "E003", "Method not allowed");
+    }
+    const item = collection.get(id);
+    if (!item) return failure(404, "E005", "Object Not Present");
+    if (method === "GET") return { status: 200, body: item };
+    if (method === "PUT") return put(collection, { ...read(body), id }, 200);
+    if (method !== "DELETE") return failure(405, "E003", "Method not allowed");
+    collection.delete(id);
+    return { status: 200, body: item };
+  };
+}
+
+/** A page of what stands in one folder. */
+function list(collection: Collection, query: URLSearchParams): ApiAnswer {
+  const folder = query.get("folder");
   if (folder === null) return failure(400, "E003", "Missing query parameter: folder");
-  const data = folder === "All" ? TAGS : [];
-  return { status: 200, body: { data, offset: 0, total: data.length, limit: 200 } };
+  const offset = Number(query.get("offset") ?? 0);
+  const limit = Number(query.get("limit") ?? PAGE);
+  const name = query.get("name");
+  const found = [...collection.values()].filter((item) => item["folder"] === folder);
+  // With a name the SCM API gives the one that has it, not a list.
+  if (name !== null) {
+    const [item] = found.filter((one) => one["name"] === name);
+    return item ? { status: 200, body: item } : failure(404, "E005", "Object Not Present");
+  }
+  const data = found.slice(offset, offset + limit);
+  return { status: 200, body: { data, offset, total: found.length, limit } };
+}
+
+/** Puts a new or changed item into its place. */
+function put(collection: Collection, item: Item, status: number): ApiAnswer {
+  const { id, name, folder } = item;
+  if (typeof name !== "string" || typeof folder !== "string")
+    return failure(400, "E003", "Invalid Object: name and folder are required");
+  const others = [...collection.values()].filter((one) => one.id !== id && one["folder"] === folder);
+  if (others.some((one) => one["name"] === name)) return failure(409, "E006", "Name Not Unique");
+  collection.set(id, item);
+  return { status, body: item };
+}
+
+/** The object that a body holds; an empty one, which no collection takes, when it holds none. */
+function read(body: string): object {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
 }
 
 /** An error in the shape that the SCM API gives all of them. */

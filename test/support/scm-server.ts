@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { makeCertificates, type Certificates } from "./certificate.ts";
-import { answerApi } from "./scm-api.ts";
-import { KEYS_PATH, makeScmProvider, makeSigningKey, TOKEN_PATH } from "./scm-provider.ts";
+import { makeScmApi, type ApiCall } from "./scm-api.ts";
+import { KEYS_PATH, makeScmProvider, makeSigningKey, TOKEN_PATH, type SigningKey } from "./scm-provider.ts";
 import { SCM_ISSUER } from "./tokens.ts";
 
 /** What a test may want different. */
@@ -19,6 +19,8 @@ export interface ScmServerOptions {
   /** Life of a token in seconds. Default: 900. */
   readonly ttl?: number;
   readonly tls?: Certificates;
+  /** Signs at first. Default: a new one, which takes some 100 ms to make. */
+  readonly signingKey?: SigningKey;
   /** Default: a free one. */
   readonly port?: number;
 }
@@ -54,6 +56,8 @@ export interface ScmServer {
   readonly issued: readonly string[];
   /** From now on signs with a new key; the former ones stay in the key set. Resolves to the new `kid`. */
   readonly rotate: () => Promise<string>;
+  /** From now on the client has this secret; the former one is refused. Tokens given out live on. */
+  readonly changeSecret: (secret: string) => void;
   /** Breaks off every connection and stops listening. */
   readonly close: () => Promise<void>;
 }
@@ -72,11 +76,13 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
   const clientSecret = options.clientSecret ?? randomUUID();
   const tenants = options.tenants ?? ["1234567890"];
   const tls = options.tls ?? (await makeCertificates());
-  const keys = [await makeSigningKey()];
+  const keys = [options.signingKey ?? (await makeSigningKey())];
   const requests: ScmRequest[] = [];
   const issued: string[] = [];
   const records = new WeakMap<IncomingMessage, Mutable<ScmRequest>>();
 
+  const answerApi = makeScmApi();
+  let secret = clientSecret;
   let authorise: Handler = refuse;
   const server = createServer({ cert: tls.cert, key: tls.key }, (request, response) => {
     const record: Mutable<ScmRequest> = {
@@ -90,7 +96,7 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
     response.on("finish", () => (record.status = response.statusCode));
     const path = record.path.split("?", 1)[0];
     if (path === TOKEN_PATH || path === KEYS_PATH) authorise(request, response);
-    else serveApi(request, response, issued);
+    else void serveApi(request, response, { issued, answerApi });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -103,7 +109,7 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
     authorise = makeScmProvider({
       origin,
       clientId,
-      clientSecret,
+      clientSecret: secret,
       tenants,
       issuer: options.issuer ?? SCM_ISSUER,
       ttl: options.ttl ?? 900,
@@ -135,6 +141,10 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
       openWithKeys();
       return key.kid;
     },
+    changeSecret: (changed) => {
+      secret = changed;
+      openWithKeys();
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -150,12 +160,38 @@ const refuse: Handler = (_request, response) => {
   response.writeHead(503).end();
 };
 
-function serveApi(request: IncomingMessage, response: ServerResponse, issued: readonly string[]): void {
+/** What the API's part of the server works with. */
+interface ApiPart {
+  readonly issued: readonly string[];
+  readonly answerApi: ReturnType<typeof makeScmApi>;
+}
+
+async function serveApi(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { issued, answerApi }: ApiPart,
+): Promise<void> {
   const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
   const authorised = token !== undefined && issued.includes(token) && Date.now() / 1000 < expiryOf(token);
-  const { status, body } = answerApi(request.method ?? "", request.url ?? "", authorised);
-  request.resume();
+  const call: ApiCall = {
+    method: request.method ?? "",
+    target: request.url ?? "",
+    body: await textOf(request),
+    authorised,
+  };
+  const { status, body } = answerApi(call);
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+}
+
+/** What was sent; of a request that broke off, as much as came. */
+async function textOf(request: IncomingMessage): Promise<string> {
+  let body = "";
+  try {
+    for await (const chunk of request.setEncoding("utf8")) body += chunk as string;
+  } catch {
+    // The answer goes nowhere either.
+  }
+  return body;
 }
 
 /** Seconds since 1970 at which a token of this server's ends. */

@@ -1,5 +1,4 @@
 import { AuthError } from "../shared/report/errors.ts";
-import { nameFields, nameOf } from "../shared/report/fields.ts";
 import { inputNames } from "./inputs.ts";
 import type { Runner } from "./runner.ts";
 
@@ -9,14 +8,12 @@ const MOST_ANNOTATIONS = 10;
 /** Tells why there is no token: for each problem its cause, and what to do. */
 export function reportFailure(runner: Runner, error: unknown): void {
   const failure = AuthError.isAuthError(error) ? error : unexpected(error);
-  if (failure.problems.length === 0) {
+  const problems = failure.problemsWith(inputNames);
+  if (problems.length === 0) {
     runner.error(failure.message, failure.hintWith(inputNames));
     return;
   }
-  const told = failure.problems.map(({ field, reason, hint }) => ({
-    cause: nameFields(`${nameOf(field, inputNames)} ${reason}.`, inputNames),
-    hint: nameFields(hint, inputNames),
-  }));
+  const told = problems.map(({ field, reason, hint }) => ({ cause: `${field} ${reason}.`, hint }));
   const annotated = told.length > MOST_ANNOTATIONS ? MOST_ANNOTATIONS - 1 : told.length;
   for (const { cause, hint } of told.slice(0, annotated)) runner.error(cause, hint);
   const rest = told.slice(annotated);

@@ -42,34 +42,39 @@ export const inputs = Object.freeze({
   },
   "max-retries": {
     field: "maxRetries",
-    default: "3",
+    default: "9",
   },
   timeout: {
     field: "timeout",
-    default: "180",
+    default: "240",
+  },
+  "auth-file": {
+    field: "authFile",
+    default: "false",
+  },
+  "keep-fresh": {
+    field: "keepFresh",
+    default: "true",
+  },
+  "min-ttl": {
+    field: "minTtl",
+  },
+  seal: {
+    field: "seal",
+    default: "false",
+  },
+  "sealed-token": {
+    field: "sealedToken",
+    default: "false",
+  },
+  check: {
+    field: "check",
+    default: "false",
   },
 } satisfies Readonly<Record<string, Input>>);
 
 /** The name of an input. */
 export type InputName = keyof typeof inputs;
-
-/** What users read of each input, in Markdown. A table of its own, so that the bundle goes without it. */
-export const inputDocs: Readonly<Record<InputName, string>> = {
-  "client-id":
-    "Client id of the service account: `name@<TSG id>.iam.panserviceaccount.com`. Keep it in `vars`, not in `secrets`.",
-  "client-secret": "Secret of the service account. Always from `secrets`.",
-  "tsg-id":
-    "Id of the tenant (tenant service group), digits in quotes. Default: taken from `scope`, or else from the client id.",
-  scope: "Scope to ask for. Default: `tsg_id:<tsg-id>`.",
-  "token-url": "Where the token is asked for (https).",
-  "jwks-url": "Where the signing keys are (https). Default: beside `token-url`, at `connect/jwk_uri`.",
-  verify:
-    "Prove the token's signature. With `false` its claims alone are checked; for servers whose tokens are opaque.",
-  "ca-cert":
-    "Certificates to trust beside the usual ones, as PEM text or the path of a PEM file: for proxies that inspect TLS.",
-  "max-retries": "Repeats of each request after a failure that may pass, 0 to 20.",
-  timeout: "Seconds for the whole sign-in, repeats and waits included, 1 to 3600.",
-};
 
 /** What the action calls each field. */
 export const inputNames = Object.freeze(
@@ -81,15 +86,39 @@ export interface StepOptions {
   readonly verify: boolean;
   readonly policy: RetryPolicy;
   readonly timeout: Seconds;
+  /** Life that a token not minted just now must have left. Default: 300, at most a third of its life. */
+  readonly minTtl: Seconds | undefined;
 }
 
-/** Jobs start by the hundred, so an overload is waited for widely. */
+/** The auth file that this step is to make. */
+export interface AuthFileWish {
+  /** Its path, as it was written; `true` for the usual one. */
+  readonly path: string | true;
+  /** Whether it is renewed, and its token served, while the job runs. */
+  readonly keepFresh: boolean;
+}
+
+/** What this step shall do with sealed tokens. */
+export interface SealingWish {
+  /** Whether it gives one to other jobs. */
+  readonly seal: boolean;
+  /** What another job gave; empty when the runner dropped it, undefined when none is wanted. */
+  readonly sealed: string | undefined;
+}
+
+/** Jobs start by the hundred, so they spread out after an overload. Measured: docs/retries.md. */
 const PATIENCE = { backoff: 0.3, spreadOverload: true };
 
 /** The inputs as they were written, and what the options among them mean. */
 export interface ParsedInputs {
   readonly request: AuthRequestInput;
   readonly options: StepOptions;
+  /** Undefined when none is wanted. */
+  readonly authFile: AuthFileWish | undefined;
+  /** Undefined when no token is sealed or opened. */
+  readonly sealing: SealingWish | undefined;
+  /** Whether the step is to find out alone what works, and hand out nothing. */
+  readonly check: boolean;
 }
 
 /**
@@ -104,6 +133,16 @@ export function parseInputs(read: (name: InputName) => string, problems: Problem
     const given = read(name);
     return given.trim() === "" ? usual : given;
   };
+  const options: StepOptions = {
+    verify: bool("verify", text("verify"), problems),
+    policy: { ...PATIENCE, maxRetries: whole("maxRetries", text("max-retries"), [0, 20], problems) },
+    timeout: whole("timeout", text("timeout"), [1, 3600], problems),
+    minTtl: text("min-ttl") === "" ? undefined : whole("minTtl", text("min-ttl"), [0, 86_400], problems),
+  };
+  const authFile = authFileWish(text, problems);
+  const sealing = sealingWish(text, read("sealed-token"), options, problems);
+  const check = bool("check", text("check"), problems, false);
+  if (check) problems.push(...handOffs(authFile, sealing));
   return {
     request: {
       clientId: text("client-id"),
@@ -114,13 +153,57 @@ export function parseInputs(read: (name: InputName) => string, problems: Problem
       jwksUrl: text("jwks-url"),
       ca: text("ca-cert"),
     },
-    options: {
-      verify: bool("verify", text("verify"), problems),
-      policy: { ...PATIENCE, maxRetries: whole("maxRetries", text("max-retries"), [0, 20], problems) },
-      timeout: whole("timeout", text("timeout"), [1, 3600], problems),
-    },
+    options,
+    authFile,
+    sealing,
+    check,
   };
 }
+
+type Read = (name: InputName) => string;
+
+/** What a text of the YAML 1.2 core schema means; undefined for other text. */
+const boolOf = (text: string): boolean | undefined =>
+  Object.hasOwn(BOOLEANS, text.trim()) ? BOOLEANS[text.trim()] : undefined;
+
+function authFileWish(text: Read, problems: Problem[]): AuthFileWish | undefined {
+  const path = text("auth-file").trim();
+  const keepFresh = bool("keepFresh", text("keep-fresh"), problems);
+  if (NO_PATH.test(path))
+    problems.push({ field: "authFile", reason: "is neither true nor a path", hint: "Write true, or a file's path." });
+  const isWished = boolOf(path);
+  return isWished === false ? undefined : { path: isWished ?? path, keepFresh };
+}
+
+/** @param written - empty when the runner dropped the other job's output; the default says that none is wanted */
+function sealingWish(
+  text: Read,
+  written: string,
+  { verify }: StepOptions,
+  problems: Problem[],
+): SealingWish | undefined {
+  const seal = bool("seal", text("seal"), problems, false);
+  const sealed = boolOf(written) === false ? undefined : written.trim();
+  if (!seal && sealed === undefined) return undefined;
+  if (!verify && (seal || sealed !== "")) {
+    const reason = "needs a token that is proved, and {verify} is false";
+    problems.push({ field: seal ? "seal" : "sealedToken", reason, hint: "Leave one of the two out." });
+  }
+  return { seal, sealed };
+}
+
+function handOffs(authFile: AuthFileWish | undefined, sealing: SealingWish | undefined): readonly Problem[] {
+  const mixed = [
+    ...(authFile ? ["{authFile}"] : []),
+    ...(sealing?.seal ? ["{seal}"] : []),
+    ...(sealing?.sealed === undefined ? [] : ["{sealedToken}"]),
+  ];
+  const reason = `hands out nothing, so it can't be mixed with ${mixed.join(", ")}`;
+  return mixed.length === 0 ? [] : [{ field: "check", reason, hint: "Check in a step of its own." }];
+}
+
+/** Meant as true or false by their look; a path of several lines is none. */
+const NO_PATH = /^(y|n|yes|no|on|off|0|1)$|[\u0000-\u001f\u007f]/i;
 
 /** Booleans of the YAML 1.2 core schema, as everywhere in workflow files. */
 const BOOLEANS: Readonly<Record<string, boolean>> = Object.freeze({
@@ -132,10 +215,11 @@ const BOOLEANS: Readonly<Record<string, boolean>> = Object.freeze({
   FALSE: false,
 });
 
-function bool(field: Field, text: string, problems: Problem[]): boolean {
-  const value = Object.hasOwn(BOOLEANS, text.trim()) ? BOOLEANS[text.trim()] : undefined;
+/** @param otherwise - what goes on with when it is neither, so that no other problem is made of it */
+function bool(field: Field, text: string, problems: Problem[], otherwise = true): boolean {
+  const value = boolOf(text);
   if (value === undefined) problems.push({ field, reason: "is neither true nor false", hint: "Write true or false." });
-  return value ?? true;
+  return value ?? otherwise;
 }
 
 function whole(field: Field, text: string, [least, most]: readonly [number, number], problems: Problem[]): number {

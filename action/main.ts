@@ -1,11 +1,12 @@
 import { proxyPasswords } from "../shared/http/proxy.ts";
-import { mint } from "../shared/token/prove-token.ts";
+import type { AccessToken } from "../shared/token/access-token.ts";
+import { mint, prove, type MintOptions } from "../shared/token/prove-token.ts";
 import { version } from "../shared/version.ts";
 import { reportFailure } from "./failure.ts";
-import { closingLine, tellEvent, tellNotices } from "./narrate.ts";
-import { outputsOf } from "./outputs.ts";
+import { closingLines, tellEvent, tellNotices, type About, type Source } from "./narrate.ts";
+import { outputsOf, type HandedOut } from "./outputs.ts";
 import { guard } from "./process-guard.ts";
-import { readInputs } from "./read-inputs.ts";
+import { readInputs, type Order } from "./read-inputs.ts";
 import { Runner } from "./runner.ts";
 
 const runner = new Runner();
@@ -15,24 +16,51 @@ async function run(signal: AbortSignal): Promise<void> {
   const secret = runner.takeSecret("client-secret", proxyPasswords(process.env));
   runner.say(`scm-auth ${version}`);
   runner.requireOutputs();
-  const { request, options } = readInputs(runner, secret);
+  const order = readInputs(runner, secret);
+  const { request, options } = order;
   tellNotices(runner, request);
-  const token = await mint(request, {
+  // What few steps need lies in files of its own, loaded when asked for.
+  if (order.check) {
+    const { runCheck } = await import("./check/run-check.ts");
+    await runCheck({ runner, request, options, signal, env: process.env });
+    return;
+  }
+  const handedOut = await obtain(order, signal);
+  await runner.flush();
+  signal.throwIfAborted();
+  for (const [name, value] of Object.entries(outputsOf(handedOut))) runner.output(name, value);
+  for (const line of closingLines(handedOut.token, options, handedOut)) runner.say(line);
+}
+
+/** The token, by the way that was wished: opened, found or minted, and proved. Each is masked before all else. */
+async function obtain({ request, options, authFile, sealing }: Order, signal: AbortSignal): Promise<HandedOut & About> {
+  const mask = (token: string): void => {
+    runner.mask(token);
+  };
+  const ways: MintOptions = {
     ...options,
     signal,
     redactor: runner.redactor,
     userAgent: `scm-auth/${version}`,
-    onToken: (raw) => {
-      runner.mask(raw);
-    },
+    onToken: mask,
     onEvent: (event) => {
       tellEvent(runner, event);
     },
-  });
-  await runner.flush();
-  signal.throwIfAborted();
-  for (const [name, value] of Object.entries(outputsOf(token))) runner.output(name, value);
-  runner.say(closingLine(token, options));
+  };
+  const proveFound = (token: string): Promise<AccessToken> => {
+    mask(token);
+    return prove(request, token, ways);
+  };
+  const part = { runner, request, options, signal, prove: proveFound, env: process.env };
+  const seals = sealing && (await import("./sealing/step.ts")).prepareSealing({ ...part, wish: sealing });
+  const signIn = async (): Promise<{ readonly token: AccessToken; readonly source: Source }> => {
+    const opened = await seals?.open();
+    return opened ? { token: opened, source: "sealed" } : { token: await mint(request, ways), source: "minted" };
+  };
+  const signedIn = authFile
+    ? await (await import("./auth-file/step.ts")).keepAuthFile({ ...part, wish: authFile, signIn })
+    : await signIn();
+  return { ...signedIn, sealedToken: await seals?.seal(signedIn.token, signedIn.source) };
 }
 
 guard(run, (error) => {

@@ -1,5 +1,4 @@
 import type { AuthEvent } from "../shared/report/events.ts";
-import { nameFields } from "../shared/report/fields.ts";
 import { timeSpan } from "../shared/report/time-span.ts";
 import type { AccessToken } from "../shared/token/access-token.ts";
 import type { AuthRequest } from "../shared/token/auth-request.ts";
@@ -7,8 +6,8 @@ import { inputNames } from "./inputs.ts";
 import type { Runner } from "./runner.ts";
 
 /** Tells what was assumed, and what of the job's surroundings is ignored. */
-export function tellNotices(runner: Runner, { notices }: AuthRequest): void {
-  for (const notice of notices) runner.say(nameFields(notice, inputNames));
+export function tellNotices(runner: Runner, request: AuthRequest): void {
+  for (const notice of request.noticesWith(inputNames)) runner.say(notice);
   if (process.env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
     runner.warning(
       "NODE_TLS_REJECT_UNAUTHORIZED=0 is set in this job; it is ignored here, certificates are verified all the same.",
@@ -31,10 +30,34 @@ export function tellEvent(runner: Runner, event: AuthEvent): void {
   }
 }
 
-/** The last line of a step that went well. */
-export function closingLine(token: AccessToken, { verify }: { readonly verify: boolean }): string {
+/** Where a step's token comes from. */
+export type Source = "minted" | "file" | "sealed";
+
+const SOURCES: Readonly<Record<Source, string>> = {
+  minted: "a new token",
+  file: "the auth file's token,",
+  sealed: "the sealed token of another job,",
+};
+
+/** What came of a step beside its token. */
+export interface About {
+  readonly source: Source;
+  /** Of the auth file, if there is one. */
+  readonly path?: string;
+  /** Whether it is kept fresh. */
+  readonly kept?: boolean;
+}
+
+/** The last lines of a step that went well. */
+export function closingLines(
+  token: AccessToken,
+  { verify }: { readonly verify: boolean },
+  { source, path, kept = false }: About,
+): readonly string[] {
   const tenant = token.tsgId === undefined ? "no single tenant" : `tenant ${token.tsgId}`;
   const life = token.lifetime === undefined ? "for an unknown time" : `for ${timeSpan(token.lifetime)}`;
   const proof = verify ? "proved" : "NOT proved, as verify: false says";
-  return `Signed in: ${tenant}, a new token good ${life}, ${proof}.`;
+  const signedIn = `Signed in: ${tenant}, ${SOURCES[source]} good ${life}, ${proof}.`;
+  if (path === undefined) return [signedIn];
+  return [signedIn, `Auth file: ${path}, ${kept ? "kept fresh until the job ends" : "good as long as its token"}.`];
 }

@@ -37,7 +37,7 @@ export function guard(run: (signal: AbortSignal) => Promise<void>, onFailure: (e
 }
 
 /** Reports and core files would hold the environment, which holds the secret. */
-function keepSecretsOutOfDumps(): void {
+export function keepSecretsOutOfDumps(): void {
   Object.assign(process.report, {
     excludeEnv: true,
     reportOnFatalError: false,
@@ -55,9 +55,10 @@ function keepSecretsOutOfDumps(): void {
  * Nothing goes to stderr: the runner reads it apart from stdout, so a line there may come before the masks.
  * Warnings (deprecations, NODE_TLS_REJECT_UNAUTHORIZED) and NODE_DEBUG of a job would write there.
  */
-function keepQuiet(): void {
-  // With --throw-deprecation in NODE_OPTIONS a library's old habit would end the step.
-  process.noDeprecation = true;
+export function keepQuiet(): void {
+  // With --throw-deprecation in NODE_OPTIONS a library's old habit would end the step. With --no-deprecation node has
+  // set this already, and lets nobody set it.
+  process.noDeprecation ??= true;
   // Not the stream itself: making it costs time, and nobody needs it.
   Object.defineProperty(process, "stderr", {
     value: new Writable({

@@ -2,14 +2,13 @@ import { AuthError, configError } from "../shared/report/errors.ts";
 import type { Problem } from "../shared/report/fields.ts";
 import { AuthRequest } from "../shared/token/auth-request.ts";
 import { readCaCert } from "./ca-cert.ts";
-import { parseInputs, type StepOptions } from "./inputs.ts";
+import { inputNames, parseInputs, type ParsedInputs } from "./inputs.ts";
 import { whyNoSecrets } from "./pull-request.ts";
 import type { Runner } from "./runner.ts";
 
 /** What a step is to do. */
-export interface Order {
+export interface Order extends Omit<ParsedInputs, "request"> {
   readonly request: AuthRequest;
-  readonly options: StepOptions;
 }
 
 /**
@@ -20,15 +19,15 @@ export interface Order {
  */
 export function readInputs(runner: Runner, secret: string): Order {
   const problems: Problem[] = [];
-  const { request, options } = parseInputs(
+  const { request, ...rest } = parseInputs(
     (name) => (name === "client-secret" ? secret : runner.input(name)),
     problems,
   );
   const ca = readCaCert(request.ca ?? "", problems);
   const checked = check(() => AuthRequest.parse({ ...request, ca }));
   if ("problems" in checked) problems.unshift(...checked.problems.map(explainMissingSecret));
-  if (problems.length > 0 || !("request" in checked)) throw configError(problems);
-  return { request: checked.request, options };
+  if (problems.length > 0 || !("request" in checked)) throw configError(problems, inputNames);
+  return { ...rest, request: checked.request };
 }
 
 function check(
@@ -37,14 +36,14 @@ function check(
   try {
     return { request: parse() };
   } catch (error) {
-    if (AuthError.isAuthError(error)) return { problems: error.problems };
+    if (AuthError.isAuthError(error)) return { problems: error.problemsWith(inputNames) };
     throw error;
   }
 }
 
 /** A secret that is not there is the commonest first failure, and the input alone does not tell why. */
 function explainMissingSecret(problem: Problem): Problem {
-  if (problem.field !== "clientSecret" || !problem.reason.startsWith("is missing")) return problem;
+  if (problem.field !== inputNames.clientSecret || !problem.reason.startsWith("is missing")) return problem;
   const { GITHUB_EVENT_NAME = "", GITHUB_ACTOR = "", GITHUB_EVENT_PATH = "" } = process.env;
   const reason = whyNoSecrets({ eventName: GITHUB_EVENT_NAME, actor: GITHUB_ACTOR, eventPath: GITHUB_EVENT_PATH });
   if (reason !== undefined) return { ...problem, reason: `is missing: ${reason.because}`, hint: reason.hint };

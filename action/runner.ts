@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from "node:fs";
+import { appendFileSync, closeSync, constants, openSync } from "node:fs";
 import * as core from "@actions/core";
 import { AuthError } from "../shared/report/errors.ts";
 import { printable } from "../shared/report/printable.ts";
@@ -28,9 +28,14 @@ export class Runner {
   takeSecret(name: string, others: readonly string[] = []): string {
     const value = this.input(name);
     this.mask(value, ...others);
+    this.forget(name);
+    return value;
+  }
+
+  /** Takes an input out of the environment. */
+  forget(name: string): void {
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- only deleting takes a variable away
     delete process.env[`INPUT_${name.toUpperCase()}`];
-    return value;
   }
 
   /** Masks secrets in all forms from here on, for the runner's log and for what is written here, longest first. */
@@ -86,14 +91,44 @@ export class Runner {
 
   /** @throws AuthError when the runner's file can't be written */
   output(name: string, value: string): void {
-    try {
+    this.#write(`the output ${name}`, () => {
       core.setOutput(name, value);
+    });
+  }
+
+  /** Keeps a value for the post step. Never a secret: it lies in a file of the runner's. @throws AuthError */
+  keepForPost(name: string, value: string): void {
+    this.#write(`the state ${name}`, () => {
+      core.saveState(name, value);
+    });
+  }
+
+  /** A value that the main step kept; empty when there is none. */
+  kept(name: string): string {
+    return core.getState(name);
+  }
+
+  /** Sets a variable for the steps that follow. @throws AuthError */
+  exportVariable(name: string, value: string): void {
+    this.#write(`the variable ${name}`, () => {
+      core.exportVariable(name, value);
+    });
+  }
+
+  /** Adds lines of Markdown to the step's summary. @throws AuthError when there is no place for it */
+  summary(lines: readonly string[]): void {
+    this.#write("the summary", () => {
+      const text = lines.map((line) => `${this.redactor.redact(line)}\n`).join("");
+      appendFileSync(process.env["GITHUB_STEP_SUMMARY"] ?? "", text);
+    });
+  }
+
+  #write(what: string, write: () => void): void {
+    try {
+      write();
     } catch (cause) {
-      throw new AuthError(`the output ${name} could not be written.`, {
-        kind: "config",
-        code: "outputs_unwritable",
-        cause,
-      });
+      const details = { kind: "config", code: "outputs_unwritable", cause } as const;
+      throw new AuthError(`${what} could not be written.`, details);
     }
   }
 

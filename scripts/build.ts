@@ -1,41 +1,67 @@
 import { rm, writeFile } from "node:fs/promises";
+import { relative, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import type { Plugin } from "esbuild";
 import { bundledLicences } from "./licences.ts";
+import { sideEffectFree, withoutUndici } from "./toolkit.ts";
 
 /** Builds `dist/action/`, which is committed: the runner reads it as it is. Another folder can be given. */
 
 const OUT = process.argv[2] ?? "dist/action";
 
-/**
- * The toolkit's HTTP client imports undici for one method that is never called here; it would be nine tenths
- * of the bundle.
- */
-const withoutUndici: Plugin = {
-  name: "without-undici",
+/** Inputs are all that the action reads: how the library reads the environment stays out. */
+const withoutEnvironment: Plugin = {
+  name: "without-environment",
   setup(build) {
-    build.onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "absent" }));
-    build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({
-      contents: "export class ProxyAgent { constructor() { throw new Error('undici is not part of this bundle'); } }",
+    build.onLoad({ filter: /shared[\\/]token[\\/]environment\.ts$/ }, () => ({
+      contents: `
+        export const readEnvironment = () => { throw new Error("the action reads no environment"); };
+        export const completeFromEnvironment = readEnvironment;`,
     }));
   },
 };
 
-/** @actions/* do nothing when they are loaded, but do not say so: what is not used of them may go. */
-const sideEffectFree: Plugin = {
-  name: "side-effect-free",
+/** The main script's own parts that few steps need: files of their own, loaded when asked for. */
+const LATER: Readonly<Record<string, string>> = {
+  "auth-file": "action/auth-file/step.ts",
+  check: "action/check/run-check.ts",
+  sealing: "action/sealing/step.ts",
+};
+
+/** What makes the tunnel through a proxy, for those who have one. */
+const TUNNEL = "tunnel";
+const TUNNELS = ["httpOverHttp", "httpsOverHttp", "httpOverHttps", "httpsOverHttps"];
+
+const loadedLater: Plugin = {
+  name: "loaded-later",
   setup(build) {
-    build.onResolve({ filter: /^(@actions\/|\.)/ }, async ({ path, pluginData, ...options }) => {
-      if (pluginData === "resolved" || !(path.startsWith("@actions/") || options.importer.includes("/@actions/")))
-        return undefined;
-      const found = await build.resolve(path, { ...options, pluginData: "resolved" });
-      return { ...found, sideEffects: false };
+    build.onResolve({ filter: new RegExp(`^${TUNNEL}$`) }, ({ path, kind }) =>
+      kind === "entry-point" ? undefined : { path, namespace: "later" },
+    );
+    build.onLoad({ filter: /.*/, namespace: "later" }, () => ({
+      contents: TUNNELS.map((name) => `exports.${name} = (...of) => require("./${TUNNEL}.cjs").${name}(...of);`).join(
+        "",
+      ),
+    }));
+    build.onResolve({ filter: /.*/, namespace: "later" }, ({ path }) => ({ path, external: true }));
+    build.onResolve({ filter: /^\./ }, ({ path, kind, resolveDir }) => {
+      if (kind !== "dynamic-import") return undefined;
+      const source = relative(process.cwd(), resolve(resolveDir, path));
+      const name = Object.keys(LATER).find((key) => LATER[key] === source);
+      if (name === undefined) return { errors: [{ text: `${source} is imported on the way, and has no bundle.` }] };
+      return { path: `./${name}.cjs`, external: true };
     });
   },
 };
 
 const { metafile } = await esbuild.build({
-  entryPoints: { main: "action/main.ts" },
+  entryPoints: {
+    main: "action/main.ts",
+    post: "action/post.ts",
+    keeper: "action/keeper.ts",
+    ...LATER,
+    [TUNNEL]: TUNNEL,
+  },
   outdir: OUT,
   outExtension: { ".js": ".cjs" },
   bundle: true,
@@ -52,7 +78,9 @@ const { metafile } = await esbuild.build({
   metafile: true,
   write: true,
   logLevel: "warning",
-  plugins: [withoutUndici, sideEffectFree],
+  // What CommonJS calls it.
+  define: { "import.meta.dirname": "__dirname" },
+  plugins: [withoutUndici, withoutEnvironment, sideEffectFree, loadedLater],
 });
 
 await rm(`${OUT}/LICENSES.txt`, { force: true });

@@ -1,7 +1,8 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { format, resolveConfig } from "prettier";
 import { stringify } from "yaml";
-import { inputDocs, inputs, type InputName } from "../action/inputs.ts";
+import { inputDocs } from "../action/input-docs.ts";
+import { inputs, type InputName } from "../action/inputs.ts";
 import { outputs } from "../action/outputs.ts";
 import { owner } from "./project.ts";
 
@@ -37,7 +38,7 @@ ${stringify(
       ]),
     ),
     outputs: Object.fromEntries(outputRows.map(([name, doc]) => [name, { description: plain(doc) }])),
-    runs: { using: "node24", main: "dist/action/main.cjs" },
+    runs: { using: "node24", main: "dist/action/main.cjs", post: "dist/action/post.cjs" },
   },
   { lineWidth: 0 },
 )}`;
@@ -69,7 +70,7 @@ function between(text: string, name: string, content: string): string {
 const owned = (text: string): string =>
   text
     .replace(/(uses: )[\w.-]+(\/scm-auth@)/g, `$1${owner}$2`)
-    .replace(/(github\.com\/)[\w.-]+(\/scm-auth\b)/g, `$1${owner}$2`);
+    .replace(/(github\.com\/|--repo )[\w.-]+(\/scm-auth\b)/g, `$1${owner}$2`);
 
 async function update(path: string, change: (text: string) => string): Promise<void> {
   const before = await readFile(path, "utf8").catch(() => "");
@@ -85,5 +86,7 @@ await update("action.yml", () => actionYml);
 await update("README.md", (text) => owned(between(between(text, "inputs", inputTable), "outputs", outputTable)));
 await update("shared/version.ts", owned);
 await update("package.json", (text) => owned(text).replace(/("author": ")[^"]*/, `$1${owner}`));
-for (const path of [...(await filesIn("docs", /\.md$/)), ...(await filesIn("examples/workflows", /\.yml$/))])
+/** Further files in which the owner's name stands. */
+const OTHERS = ["RELEASING.md", "SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"];
+for (const path of [...OTHERS, ...(await filesIn("docs", /\.md$/)), ...(await filesIn("examples/workflows", /\.yml$/))])
   await update(path, owned);

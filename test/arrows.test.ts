@@ -26,13 +26,19 @@ const HTTP = ["shared/http", ...REPORT];
 const TOKEN = ["shared/token", ...HTTP];
 const SHARED = ["shared/index.ts", "shared/version.ts", "shared/client", "shared/handoff", ...TOKEN];
 
+const PROVIDER = ["provider/abi.ts", "provider/sign-in", ...SHARED];
+
 /** THE table: arrows point down, from a room to the floors below it (design, section 1). */
 const ROOMS: readonly Room[] = [
   { path: "action", mayImport: SHARED, packages: ["@actions/core"] },
-  { path: "provider", mayImport: SHARED, packages: ["@pulumi/pulumi"] },
+  { path: "provider/program", mayImport: PROVIDER, packages: ["@pulumi/pulumi"] },
+  // Loaded by a process of Pulumi's, from wherever the text in a state finds it: it needs nothing beside itself.
+  { path: "provider/process", mayImport: PROVIDER, packages: [] },
+  { path: "provider/sign-in", mayImport: SHARED, packages: [] },
+  { path: "provider/abi.ts", mayImport: [], packages: [] },
   { path: "shared/index.ts", mayImport: SHARED, packages: [] },
   { path: "shared/client", mayImport: ["shared/version.ts", ...TOKEN], packages: ["zod"] },
-  { path: "shared/handoff", mayImport: TOKEN, packages: ["jose", "zod"] },
+  { path: "shared/handoff", mayImport: ["shared/version.ts", ...TOKEN], packages: ["jose", "zod"] },
   { path: "shared/token", mayImport: HTTP, packages: ["jose", "zod"] },
   { path: "shared/http", mayImport: REPORT, packages: ["@actions/http-client"] },
   { path: "shared/report", mayImport: ["shared/version.ts", ...CLOCK], packages: [] },

@@ -3,16 +3,20 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { inputDocs, inputNames, inputs, parseInputs, type InputName, type ParsedInputs } from "../../action/inputs.ts";
+import { inputDocs } from "../../action/input-docs.ts";
+import { inputNames, inputs, parseInputs, type InputName, type ParsedInputs } from "../../action/inputs.ts";
 import type { Problem } from "../../shared/report/fields.ts";
-import { DEFAULT_TOKEN_URL } from "../../shared/token/auth-request.ts";
+import { DEFAULT_TOKEN_URL } from "../../shared/token/request-fields.ts";
 import { foreignText, usualSecret } from "../support/texts.ts";
 
 type Given = Readonly<Partial<Record<InputName, string>>>;
 
 function parse(given: Given): ParsedInputs & { readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
-  return { ...parseInputs((name) => given[name] ?? "", problems), problems };
+  return {
+    ...parseInputs((name) => given[name] ?? (inputs[name] as { default?: string }).default ?? "", problems),
+    problems,
+  };
 }
 
 const NAMES = Object.keys(inputs) as InputName[];
@@ -22,25 +26,33 @@ test("without a word of the user's the defaults of the table hold", () => {
   assert.deepEqual(problems, []);
   assert.deepEqual(options, {
     verify: true,
-    policy: { maxRetries: 3, backoff: 0.3, spreadOverload: true },
-    timeout: 180,
+    policy: { maxRetries: 9, backoff: 0.3, spreadOverload: true },
+    timeout: 240,
+    minTtl: undefined,
   });
   assert.equal(request.tokenUrl, DEFAULT_TOKEN_URL);
 });
 
+/** Blank is a word there: an output that the runner dropped. */
+const BLANK_IS_A_WORD: ReadonlySet<InputName> = new Set(["sealed-token"]);
 const blank = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\u00a0"), maxLength: 3 });
 
 test("blank is as good as not given", () => {
   fc.assert(
-    fc.property(fc.record(Object.fromEntries(NAMES.map((name) => [name, blank] as const))), (given) => {
-      const { request, options, problems } = parse(given);
-      const usual = parse({});
-      assert.deepEqual([options, problems], [usual.options, usual.problems]);
-      assert.deepEqual(
-        (Object.values(request) as string[]).map((value) => value.trim()),
-        Object.values(usual.request),
-      );
-    }),
+    fc.property(
+      fc.record(
+        Object.fromEntries(NAMES.filter((name) => !BLANK_IS_A_WORD.has(name)).map((name) => [name, blank] as const)),
+      ),
+      (given) => {
+        const { request, options, problems } = parse(given);
+        const usual = parse({});
+        assert.deepEqual([options, problems], [usual.options, usual.problems]);
+        assert.deepEqual(
+          (Object.values(request) as string[]).map((value) => value.trim()),
+          Object.values(usual.request),
+        );
+      },
+    ),
   );
 });
 
@@ -79,11 +91,12 @@ for (const [text, value] of BOOLEANS) {
 const numbers = [
   ["max-retries", "maxRetries", 0, 20],
   ["timeout", "timeout", 1, 3600],
+  ["min-ttl", "minTtl", 0, 86_400],
 ] as const;
 for (const [name, field, least, most] of numbers) {
   const read = (text: string) => {
     const { options, problems } = parse({ [name]: text });
-    return problems.length === 0 ? (field === "timeout" ? options.timeout : options.policy.maxRetries) : problems;
+    return problems.length === 0 ? { ...options, ...options.policy }[field] : problems;
   };
 
   test(`${name} is a whole number from ${least} to ${most}, in digits alone`, () => {
@@ -147,4 +160,66 @@ test("each field has one input, and each input says what it is", () => {
   assert.deepEqual(new Set(Object.values(inputNames)), new Set(NAMES));
   for (const doc of Object.values(inputDocs)) assert.match(doc, /^[A-Z].*\.$/);
   assert.ok(Object.isFrozen(inputs) && Object.isFrozen(inputNames));
+});
+
+const wishes: readonly (readonly [written: string, path: string | true | undefined])[] = [
+  ["true", true], [" TRUE ", true], ["false", undefined], ["", undefined], [".scm/auth.json", ".scm/auth.json"],
+  [" /t/a b.json\n", "/t/a b.json"], ["truely", "truely"], ["./yes", "./yes"],
+]; // prettier-ignore
+for (const [written, path] of wishes) {
+  test(`auth-file: ${JSON.stringify(written)} asks for ${String(path)}`, () => {
+    const { authFile, problems } = parse({ "auth-file": written });
+    assert.deepEqual([authFile?.path, problems], [path, []]);
+  });
+}
+
+test("what looks like yes or no is no path", () => {
+  for (const written of ["yes", "No", "ON", "off", "1", "0", "y", "n", "a\nb", "a\u0000"])
+    assert.deepEqual(
+      parse({ "auth-file": written }).problems.map(({ field }) => field),
+      ["authFile"],
+      written,
+    );
+});
+
+const sealings: readonly (readonly [given: Given, sealing: ParsedInputs["sealing"]])[] = [
+  [{}, undefined],
+  [{ seal: "false", "sealed-token": "false" }, undefined],
+  [{ seal: "true" }, { seal: true, sealed: undefined }],
+  [{ "sealed-token": " a.b.c.d.e\n" }, { seal: false, sealed: "a.b.c.d.e" }],
+  // What the runner makes of an output that it dropped.
+  [{ "sealed-token": "" }, { seal: false, sealed: "" }],
+  [
+    { "sealed-token": "", verify: "false" },
+    { seal: false, sealed: "" },
+  ],
+  [
+    { seal: "true", "sealed-token": "a.b.c.d.e" },
+    { seal: true, sealed: "a.b.c.d.e" },
+  ],
+];
+for (const [given, expected] of sealings) {
+  test(`${JSON.stringify(given)} means ${expected ? "sealing" : "no sealing"}`, () => {
+    const { sealing, problems } = parse(given);
+    assert.deepEqual([sealing, problems], [expected, []]);
+  });
+}
+
+test("a token that is not proved is neither sealed nor opened", () => {
+  for (const [given, field] of [
+    [{ seal: "true", verify: "false" }, "seal"],
+    [{ "sealed-token": "a.b.c.d.e", verify: "false" }, "sealedToken"],
+  ] as const)
+    assert.deepEqual(
+      parse(given).problems.map((problem) => problem.field),
+      [field],
+    );
+});
+
+test("a check is mixed with nothing that hands out, and says with what it was", () => {
+  assert.deepEqual(parse({ check: "true" }).problems, []);
+  const [problem, ...others] = parse({ check: "true", "auth-file": "true", seal: "true", "sealed-token": "" }).problems;
+  assert.deepEqual(others, []);
+  assert.equal(problem?.field, "check");
+  assert.match(problem.reason, /\{authFile\}, \{seal\}, \{sealedToken\}$/);
 });

@@ -9,7 +9,8 @@ import { promisify } from "node:util";
 
 import { parse } from "yaml";
 
-import { inputDocs, inputs } from "../../action/inputs.ts";
+import { inputDocs } from "../../action/input-docs.ts";
+import { inputs } from "../../action/inputs.ts";
 import { outputs } from "../../action/outputs.ts";
 import { version } from "../../shared/version.ts";
 import { inputVariables } from "../support/runner-environment.ts";
@@ -24,6 +25,7 @@ const LARGEST_BUNDLE = 96 * 1024;
 /** What the generator and the build read and write. */
 const PARTS = [
   "action", "shared", "scripts", "dist", "docs", "examples", "action.yml", "package.json", "README.md", ".prettierrc.json",
+  "RELEASING.md", "SECURITY.md", ".github",
 ]; // prettier-ignore
 
 const copy = await mkdtemp(join(tmpdir(), "scm-auth-copy-"));
@@ -79,7 +81,7 @@ test("action.yml names every input and output of the tables, with the defaults t
     defaults,
   );
   assert.deepEqual(Object.keys(manifest.outputs), Object.keys(outputs));
-  assert.deepEqual(manifest.runs, { using: "node24", main: BUNDLE });
+  assert.deepEqual(manifest.runs, { using: "node24", main: BUNDLE, post: "dist/action/post.cjs" });
 });
 
 test("the README has a row for every input and output, with what the table says of it", async () => {
@@ -120,8 +122,10 @@ test("the licences are those of the packages in the bundle, neither more nor few
   assert.match(build, /minify: true/);
   await writeFile(join(copy, "scripts/build-readable.ts"), build.replace("minify: true", "minify: false"));
   await runInCopy("scripts/build-readable.ts");
-  const readable = await readFile(join(copy, BUNDLE), "utf8");
-  const modules = readable.matchAll(/^\s*\/\/ \S*node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\/\S+$/gm);
+  const scripts = (await readdir(join(copy, "dist/action"))).filter((name) => name.endsWith(".cjs"));
+  assert.ok(scripts.length >= 6, scripts.join());
+  const readable = await Promise.all(scripts.map((name) => readFile(join(copy, "dist/action", name), "utf8")));
+  const modules = readable.join("\n").matchAll(/^\s*\/\/ \S*node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\/\S+$/gm);
   const bundled = new Set([...modules].map(([, name]) => name));
   const licences = await read("dist/action/LICENSES.txt");
   const told = [...licences.matchAll(/^(\S+) \d+\.\d+\.\d+\S* \(\S+\)$/gm)].map(([, name]) => name);
@@ -132,13 +136,10 @@ test("the licences are those of the packages in the bundle, neither more nor few
 
 /** Parts of node that the step needs before it has begun, each with who needs it. */
 const AT_START: Readonly<Record<string, string>> = {
-  assert: "tunnel",
   crypto: "jose (webcrypto) and X509Certificate",
-  events: "tunnel",
   fs: "inputs, outputs, the event file",
   http: "the HTTP client",
   https: "the HTTP client",
-  net: "tunnel",
   os: "the toolkit: the line end",
   stream: "the stderr that goes nowhere",
   tls: "trust",

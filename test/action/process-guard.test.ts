@@ -72,6 +72,7 @@ const noises: readonly (readonly [what: string, body: string, env?: NodeJS.Proce
   ["what code tells the console, as the proxy's tunnel does under NODE_DEBUG", "console.error('x'); console.warn('x');"],
   ["warnings", "process.emitWarning('x', 'DeprecationWarning', 'DEP1'); await new Promise(setImmediate);"],
   ["warnings with their traces", "process.emitWarning('x');", { NODE_OPTIONS: "--trace-warnings --trace-deprecation" }],
+  ["deprecations that the job has switched off", "process.emitWarning('x', 'DeprecationWarning', 'DEP1');", { NODE_OPTIONS: "--no-deprecation" }],
   ["node's word on NODE_TLS_REJECT_UNAUTHORIZED", REQUEST, { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
   ["NODE_DEBUG", REQUEST, { NODE_DEBUG: "http,https,net,tls,stream,timer" }],
 ]; // prettier-ignore

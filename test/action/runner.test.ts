@@ -175,6 +175,23 @@ for (const [what, file] of [
   });
 }
 
+test("the summary is added to, line by line, without what was masked", async (t) => {
+  const file = join(folder, "summary");
+  await writeFile(file, "before\n");
+  setVariables(t, { GITHUB_STEP_SUMMARY: file });
+  const runner = new Runner();
+  stdoutOf(() => {
+    runner.mask("s3cret-value");
+  });
+  runner.summary(["## A heading", "", "| s3cret-value |", `| ${Buffer.from("s3cret-value").toString("hex")} |`]);
+  assert.equal(await readFile(file, "utf8"), "before\n## A heading\n\n| *** |\n| *** |\n");
+});
+
+test("a summary without a file is an error", (t) => {
+  setVariables(t, { GITHUB_STEP_SUMMARY: undefined });
+  assert.throws(() => { new Runner().summary(["x"]); }, { code: "outputs_unwritable" }); // prettier-ignore
+});
+
 test("a file that fails when it is written is an error that shows neither its path nor the value", (t) => {
   setVariables(t, { GITHUB_OUTPUT: folder });
   assert.throws(

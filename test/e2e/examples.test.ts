@@ -1,18 +1,31 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { readFile } from "node:fs/promises";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { examples, settingsFor } from "../support/examples.ts";
+import { makeProviderMirror, type ProviderMirror } from "../support/opentofu.ts";
+import { TOKEN_PATH } from "../support/scm-provider.ts";
 import { startScmNetwork, type ScmNetwork } from "../support/scm-network.ts";
-import { missingTool, sdkVersion } from "../support/tools.ts";
-import { runSteps, stepsOf } from "../support/workflow.ts";
+import { missingTool, versionOf } from "../support/tools.ts";
+import { combinationsOf, jobsOf, runWorkflow } from "../support/workflow.ts";
+
+/** Tools that tell that they ran. */
+const CLIENTS = ["pan-scm-sdk", "tofu"];
 
 describe("What users copy works as it is published", () => {
   let network: ScmNetwork;
+  let mirror: ProviderMirror;
   before(async () => {
+    mirror = await makeProviderMirror();
+  });
+  after(() => mirror.remove());
+  beforeEach(async () => {
     network = await startScmNetwork();
   });
-  after(() => network.close());
+  afterEach(() => network.close());
 
-  for (const { name, workflow, needs } of examples) {
+  for (const { name, workflow, called, needs, files } of examples) {
+    const jobsIn = jobsOf(workflow, called);
+    const text = [workflow, ...called.values()].join("\n");
     test(name, async (context) => {
       const absent = await missingTool(needs);
       if (absent !== undefined) {
@@ -20,24 +33,59 @@ describe("What users copy works as it is published", () => {
         return;
       }
       const { server, env } = network;
-      const seenBefore = server.requests.length;
-      const steps = stepsOf(workflow);
-      const job = await runSteps(steps, { ...settingsFor(server), env });
-      assert.equal(job.exitCode, 0, job.log);
-      const requests = server.requests.slice(seenBefore);
+      const settings = { ...settingsFor(server), env: { ...env, ...mirror.env }, ...(files && { files }) };
+      const jobs = await runWorkflow(workflow, settings, called);
+      for (const { exitCode, log, leftovers } of jobs) {
+        assert.equal(exitCode, 0, log);
+        assert.deepEqual(
+          leftovers.filter((left) => left.includes("scm-auth")),
+          [],
+        );
+      }
+      assert.equal(jobs.length, jobsIn.flatMap(([, job]) => combinationsOf(job)).length);
+      const { requests } = server;
+      // One sign-in for each job that opens no sealed token, and none by what the job runs.
       assert.deepEqual(
-        requests.filter(({ method }) => method === "POST").map(({ path, status }) => [path, status]),
-        [["/am/oauth2/access_token", 200]],
+        requests.filter(({ path }) => path === TOKEN_PATH).map(({ status }) => status),
+        jobsIn
+          .flatMap(([, job]) => combinationsOf(job).map(() => job))
+          .filter(({ steps }) => steps.every((step) => step.with?.["sealed-token"] === undefined))
+          .map(() => 200),
       );
       const calls = requests.filter(({ path }) => path.startsWith("/config/"));
-      const [signIn] = job.signIns;
-      // A block that only signs in makes no call; every other makes one at least, with the token.
-      assert.equal(calls.length > 0, steps.length > 1);
-      if (needs.includes("pan-scm-sdk")) context.diagnostic(`RAN pan-scm-sdk ${await sdkVersion()}: ${name}`);
+      assert.equal(calls.length > 0, /api\.strata|pan-scm-sdk|tofu apply/.test(text));
+      const tokens = jobs.flatMap(({ signIns }) => signIns.flatMap(({ token }) => token ?? []));
       for (const { status, headers } of calls) {
-        assert.equal(status, 200);
-        assert.equal(headers.authorization, `Bearer ${signIn?.token ?? "none"}`);
+        assert.ok(status < 300);
+        assert.ok(tokens.includes((headers.authorization ?? "").replace("Bearer ", "")));
       }
+      if (workflow.includes("auth-file: true"))
+        for (const { posts } of jobs) assert.match(posts[0]?.log ?? "", /^The auth file is removed\./);
+      for (const client of CLIENTS.filter((client) => needs.includes(client)))
+        context.diagnostic(`RAN ${client} ${await versionOf(client)}: ${name}, ${requests.length} requests`);
     });
   }
+
+  test("the lines that the README changes for a matrix stand in examples/workflows/matrix.yml", async () => {
+    const [readme = "", example = ""] = await Promise.all(
+      ["README.md", "examples/workflows/matrix.yml"].map((path) =>
+        readFile(new URL(`../../${path}`, import.meta.url), "utf8"),
+      ),
+    );
+    const [, block = ""] = /```diff\n([^]*?)```/.exec(readme) ?? [];
+    const added = block.split("\n").flatMap((line) => /^\+(.*?) +# /.exec(line)?.[1] ?? []);
+    assert.equal(added.length, 3);
+    for (const line of added) assert.ok(example.split("\n").includes(line), line);
+  });
+
+  test("the README shows the provider as examples/opentofu/main.tf has it", async () => {
+    const [readme, program] = await Promise.all(
+      ["README.md", "examples/opentofu/main.tf"].map((path) =>
+        readFile(new URL(`../../${path}`, import.meta.url), "utf8"),
+      ),
+    );
+    const blocks = [...(readme ?? "").matchAll(/```hcl\n([^]*?)```/g)];
+    assert.ok(blocks.length > 0);
+    for (const [, block = ""] of blocks) assert.ok(program?.includes(block), block);
+  });
 });

@@ -14,7 +14,7 @@ async function start(onOutput: (output: string, stop: () => void) => void = () =
   const temporary = await mkdtemp(join(tmpdir(), "scm-auth-start-test-"));
   try {
     const env = { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary };
-    const child = spawn(process.execPath, [START], { env, timeout: 30_000, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [START], { env, timeout: 60_000, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
@@ -29,7 +29,7 @@ async function start(onOutput: (output: string, stop: () => void) => void = () =
   }
 }
 
-test("a newcomer sees a sign-in, a call with the token and a failure, and nothing stays behind", async () => {
+test("a newcomer sees a sign-in, a failure, the auth file and its renewal, and nothing stays behind", async () => {
   const { exitCode, stdout, stderr, left } = await start();
   assert.equal(stderr, "");
   assert.equal(exitCode, 0, stdout);
@@ -41,6 +41,13 @@ test("a newcomer sees a sign-in, a call with the token and a failure, and nothin
     "Error: ",
     "Hint: ",
     "Exit code 1, 0 outputs",
+    "$RUNNER_TEMP/scm-auth-",
+    '"client_secret": "***"',
+    "with the token of then -> 401",
+    "that the file holds now -> 200",
+    "-> 200 a token good for",
+    "requests of that provider to the auth server: 0",
+    "The auth file is removed. Its keeper renewed it ",
     "README.md",
   ];
   const places = parts.map((part) => stdout.indexOf(part));
@@ -62,14 +69,19 @@ test("through a pipe it is plain, fits 80 columns, and shows neither secret nor 
 });
 
 // On Windows a signal ends a process before it can clean up.
-test("stopped half-way it fails and still leaves nothing behind", { skip: process.platform === "win32" }, async () => {
-  const { exitCode, stdout, left } = await start((output, stop) => {
-    if (output.includes("2. ")) stop();
+for (const [when, sign] of [
+  ["half-way", "2. "],
+  ["while an auth file is kept", "The file (mode "],
+] as const) {
+  test(`stopped ${when} it fails and still leaves nothing behind`, { skip: process.platform === "win32" }, async () => {
+    const { exitCode, stdout, left } = await start((output, stop) => {
+      if (output.includes(sign)) stop();
+    });
+    // On a busy machine the signal may come too late.
+    assert.equal(exitCode, stdout.includes("Where to read on") ? 0 : 1);
+    assert.deepEqual(left, []);
   });
-  // On a busy machine the signal may come too late.
-  assert.equal(exitCode, stdout.includes("Where to read on") ? 0 : 1);
-  assert.deepEqual(left, []);
-});
+}
 
 test("text is wrapped at spaces, keeps its indentation, and long words stay whole", () => {
   assert.deepEqual(wrap("  one two three", 9), ["  one two", "  three"]);

@@ -40,7 +40,7 @@ function assertEnd(expect: Expected, { run, stage }: Played): void {
   assert.equal(run.exitCode, byItself, "exit code");
   assert.equal(run.signal, byItself === null ? expect.signed : null, "signal");
   if (expect.signed === "in" && expect.outputs !== "none") {
-    const outputs = { ...outputsOf(stage.served.at(-1) ?? ""), ...expect.outputs };
+    const outputs = { ...NOT_WISHED, ...outputsOf(stage.served.at(-1) ?? ""), ...expect.outputs };
     assert.deepEqual(Object.keys(run.outputs).sort(), Object.keys(outputs).sort(), "names of outputs");
     for (const [name, value] of Object.entries(outputs)) {
       const found = run.outputs[name] ?? "";
@@ -51,6 +51,9 @@ function assertEnd(expect: Expected, { run, stage }: Played): void {
   assert.deepEqual({ state, env, path, summary }, { state: {}, env: {}, path: [], summary: "" });
   if (expect.signed === "in") assert.match(linesOf(run.log).at(-1) ?? "", /^Signed in: /);
 }
+
+/** Outputs of what no scene asks for. */
+const NOT_WISHED: Readonly<Record<string, string>> = { "auth-file": "", "sealed-token": "" };
 
 /** What is handed out with `token`, by its own claims. */
 function outputsOf(token: string): Readonly<Record<string, string>> {

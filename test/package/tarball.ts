@@ -20,6 +20,16 @@ async function npm(folder: string, ...args: readonly string[]): Promise<string> 
 /** Packs the package as publishing does, its build included. @returns the tarball's path */
 export async function packInto(folder: string): Promise<string> {
   await npm(root, "pack", "--silent", "--pack-destination", folder);
+  return tarballIn(folder);
+}
+
+/** Packs a package that is built already. @returns the tarball's path */
+export async function pack(from: string, folder: string): Promise<string> {
+  await npm(from, "pack", "--silent", "--ignore-scripts", "--pack-destination", folder);
+  return tarballIn(folder);
+}
+
+async function tarballIn(folder: string): Promise<string> {
   const tarball = (await readdir(folder)).find((name) => name.endsWith(".tgz"));
   if (tarball === undefined) throw new Error("npm pack left no tarball");
   return join(folder, tarball);

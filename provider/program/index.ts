@@ -1,0 +1,10 @@
+export { AccessToken } from "./access-token.ts";
+export type {
+  AccessTokenArgs,
+  AuthFileArgs,
+  GetAccessTokenArgs,
+  GetAccessTokenOutputArgs,
+  SignInArgs,
+} from "./args.ts";
+export { AuthFile } from "./auth-file.ts";
+export { getAccessToken, getAccessTokenOutput, type GetAccessTokenResult } from "./get-access-token.ts";

@@ -5,6 +5,7 @@ import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { AuthFileJobs, tokenRequestsOf, type AuthFileJob } from "../support/auth-file-job.ts";
 import type { CommandRun } from "../support/command.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 import { makeProviderMirror, OPENTOFU_TOOLS, tofu, type ProviderMirror } from "../support/opentofu.ts";
 import { TAGS_PATH } from "../support/scm-api.ts";
 import { startScmNetwork, type ScmNetwork } from "../support/scm-network.ts";
@@ -16,10 +17,6 @@ import { missingTool, versionOf } from "../support/tools.ts";
  */
 const absent = await missingTool(OPENTOFU_TOOLS);
 const here = { skip: absent === undefined ? false : `NOT RUN tofu: no ${absent} on PATH` };
-/** What takes minutes runs on request alone. */
-const long = {
-  skip: process.env["SCM_AUTH_LONG_TESTS"] === undefined ? "takes minutes: set SCM_AUTH_LONG_TESTS" : false,
-};
 
 /** The provider, as it calls itself when it signs in. */
 const PROVIDER = /^Go-http-client/;
@@ -226,7 +223,7 @@ describe("OpenTofu with the auth file", { ...here, concurrency: 3 }, () => {
     await job.end();
   });
 
-  test("goes on after a pause of 130 s with tokens of 100 s", long, async (context) => {
+  test("goes on after a pause of 130 s with tokens of 100 s", onlyIfLong, async (context) => {
     const { network, jobs } = await scene(100);
     const job = await jobs.begin();
     await prepare(job, withPause("sleep 130", ONE_MORE));
@@ -236,7 +233,7 @@ describe("OpenTofu with the auth file", { ...here, concurrency: 3 }, () => {
     await ran(context, "a pause of 130 s between two tags, tokens of 100 s", network);
   });
 
-  test("reads 60 tags, ten at a time, when an outage ends with 30 s of token left", long, async (context) => {
+  test("reads 60 tags, ten at a time, when an outage ends with 30 s of token left", onlyIfLong, async (context) => {
     const life = 100;
     const { network, jobs } = await scene(life);
     const begun = performance.now();

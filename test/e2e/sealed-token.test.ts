@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 
+import { onlyIfLong } from "../support/long-tests.ts";
 import { makeJobFolder } from "../support/runner-environment.ts";
 import { runAction, type ActionOptions, type ActionRun } from "../support/runner.ts";
 import { startScmServer, type ScmServer } from "../support/scm-server.ts";
@@ -71,7 +72,7 @@ describe("A sealed token", () => {
     assert.equal(tokenRequests() - before, 1);
   });
 
-  test("serves two hundred jobs from one token request", async () => {
+  test("serves two hundred jobs from one token request", onlyIfLong, async () => {
     const before = tokenRequests();
     const sealed = await sealedToken();
     let left = 200;

@@ -35,24 +35,7 @@ export async function startKeeper(
   order: KeeperOrder,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<StartedKeeper> {
-  const flags = [...process.execArgv, ...(env["NODE_OPTIONS"] ?? "").split(/\s+/)];
-  const child = spawn(
-    process.execPath,
-    [...shutInspector(), ...new Set(flags.filter((flag) => TRUST_FLAG.test(flag))), script],
-    {
-      // Not the workspace: a folder that a process stands in can't be removed everywhere. And one that is always there.
-      cwd: parse(process.execPath).root,
-      env: {
-        ...Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name))),
-        // Node hands this one on by itself, unless it is named.
-        NODE_V8_COVERAGE: undefined,
-      },
-      detached: true,
-      windowsHide: true,
-      // An inherited pipe would make the runner wait for its end.
-      stdio: ["pipe", "ignore", "ignore", "ipc"],
-    },
-  );
+  const child = spawnKeeper(script, env);
   try {
     const port = await listening(child, order);
     return {
@@ -77,6 +60,29 @@ export async function startKeeper(
   }
 }
 
+function spawnKeeper(script: string, env: Readonly<Record<string, string | undefined>>): ChildProcess {
+  const flags = [...process.execArgv, ...(env["NODE_OPTIONS"] ?? "").split(/\s+/)];
+  const args = [...shutInspector(), ...new Set(flags.filter((flag) => TRUST_FLAG.test(flag))), script];
+  try {
+    return spawn(process.execPath, args, {
+      // Not the workspace: a folder that a process stands in can't be removed everywhere. And one that is always there.
+      cwd: parse(process.execPath).root,
+      env: {
+        ...Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name))),
+        // Node hands this one on by itself, unless it is named.
+        NODE_V8_COVERAGE: undefined,
+      },
+      detached: true,
+      windowsHide: true,
+      // An inherited pipe would make the runner wait for its end.
+      stdio: ["pipe", "ignore", "ignore", "ipc"],
+    });
+  } catch (cause) {
+    // Thrown where node itself may not (--permission); what the system refuses comes as an event.
+    throw cannotKeep(NOT_STARTED, cause);
+  }
+}
+
 /** Node 20 refuses the flag; there the keeper's own listener has to do. */
 const shutInspector = (): readonly string[] =>
   process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
@@ -87,8 +93,9 @@ function letGo(child: ChildProcess): void {
   child.unref();
 }
 
-const cannotKeep = (why: string): AuthError =>
-  handoffError(`the auth file can't be kept fresh: ${why}.`, "keeper_failed");
+const NOT_STARTED = "the background process could not be started";
+const cannotKeep = (why: string, cause?: unknown): AuthError =>
+  handoffError(`the auth file can't be kept fresh: ${why}.`, "keeper_failed", { cause });
 
 /** Sends the order and waits for the port. */
 function listening(child: ChildProcess, order: KeeperOrder): Promise<number> {
@@ -101,7 +108,7 @@ function listening(child: ChildProcess, order: KeeperOrder): Promise<number> {
       fail(`the background process did not answer within ${PATIENCE / 1000} s`);
     });
     child.once("error", () => {
-      fail("the background process could not be started");
+      fail(NOT_STARTED);
     });
     child.once("exit", () => {
       fail("the background process ended at once");

@@ -36,7 +36,7 @@ describe("The auth file", () => {
   afterEach(() => stage.nextJob());
 
   test("lives in a RUNNER_TEMP with spaces, quotes and letters of the world", async () => {
-    const temp = join(stage.job.temp, "a b'c \"d\" ü 漢 %0A $HOME");
+    const temp = join(stage.job.temp, 'a b\'c "d" ü 漢 %0A $HOME');
     await mkdir(temp);
     const run = await wholeLife({ RUNNER_TEMP: temp });
     assert.equal(dirname(run.outputs["auth-file"] ?? ""), temp);
@@ -86,6 +86,14 @@ describe("The auth file", () => {
     assert.deepEqual(await readdir(coverage), before, "the keeper writes none");
   });
 
+  test("is told to be impossible where node may start no process", async () => {
+    const env = { NODE_OPTIONS: "--permission --allow-fs-read=* --allow-fs-write=*" };
+    const run = await stage.signIn({}, { env, allowStderr: true });
+    assert.equal(run.exitCode, 1, run.log);
+    assert.match(run.log, /can't be kept fresh: the background process could not be started\./);
+    assert.deepEqual(await stage.left(), []);
+  });
+
   test("is this user's alone whatever the umask", { skip: process.platform === "win32" }, async () => {
     const old = process.umask(0);
     try {
@@ -97,19 +105,23 @@ describe("The auth file", () => {
     }
   });
 
-  test("is refused in a RUNNER_TEMP that every user can write, before any sign-in", {
-    skip: process.platform === "win32",
-  }, async () => {
-    const temp = join(stage.job.temp, "open");
-    await mkdir(temp);
-    await chmod(temp, 0o777);
-    const before = stage.server.requests.length;
-    const run = await stage.signIn({}, { env: { RUNNER_TEMP: temp } });
-    assert.equal(run.exitCode, 1);
-    assert.match(run.log, /can be written by every user/);
-    assert.equal(stage.server.requests.length, before);
-    assert.equal((await stage.post(run, { env: { RUNNER_TEMP: temp } })).exitCode, 0);
-  });
+  test(
+    "is refused in a RUNNER_TEMP that every user can write, before any sign-in",
+    {
+      skip: process.platform === "win32",
+    },
+    async () => {
+      const temp = join(stage.job.temp, "open");
+      await mkdir(temp);
+      await chmod(temp, 0o777);
+      const before = stage.server.requests.length;
+      const run = await stage.signIn({}, { env: { RUNNER_TEMP: temp } });
+      assert.equal(run.exitCode, 1);
+      assert.match(run.log, /can be written by every user/);
+      assert.equal(stage.server.requests.length, before);
+      assert.equal((await stage.post(run, { env: { RUNNER_TEMP: temp } })).exitCode, 0);
+    },
+  );
 
   test("that went with its whole folder is told of by post, which stays green", async () => {
     const temp = join(stage.job.temp, "soon gone");

@@ -20,6 +20,17 @@ const ANSWERS = ["test/shared/token/answers.test.ts", "test/shared/token/token-e
 const KEEP_FRESH = ["keep-fresh", "renewal-times", "elapsed-time"].map((name) => `test/shared/handoff/${name}.test.ts`);
 const SEALED = ["test/shared/handoff/sealed-token.test.ts"];
 const LOOPBACK = ["test/shared/handoff/loopback-endpoint.test.ts"];
+const HAND_OFF = (part: string): readonly string[] => [`test/e2e/hand-off-${part}.test.ts`];
+const BREAKS = HAND_OFF("breaks");
+const KEEPER = HAND_OFF("keeper");
+const PLANTED = HAND_OFF("planted");
+const SURROUNDINGS = HAND_OFF("surroundings");
+const AUTH_FILE = ["test/e2e/auth-file.test.ts"];
+const SEALED_STEP = ["test/e2e/sealed-token.test.ts"];
+const KEEP = ["test/action/keeper/keep.test.ts"];
+const JOB_WATCH = ["test/action/keeper/job-watch.test.ts"];
+const OWNED_FILE = ["test/action/keeper/owned-file.test.ts"];
+const ORDER = ["test/action/keeper/order.test.ts"];
 
 export const mutants: readonly Mutant[] = [
   // Masks and logs
@@ -1006,6 +1017,226 @@ export const mutants: readonly Mutant[] = [
     replace: "this.#sockets",
     tests: ["test/action/check/run-check.test.ts"],
     only: "one check after another",
+  },
+  // The action's hand-off
+  {
+    name: "hand-off: post talks on though nobody listens",
+    file: "action/post.ts",
+    find: 'process.stdout.on("error", () => undefined);',
+    replace: "",
+    tests: BREAKS,
+    only: "nobody listens",
+  },
+  {
+    name: "hand-off: a step's temporary and lock left",
+    file: "action/auth-file/removal.ts",
+    find: "killed half-way.\n    await removeFile(path, {",
+    replace: "killed half-way.\n    await Promise.resolve({",
+    tests: BREAKS,
+    only: "half-way through",
+  },
+  {
+    name: "hand-off: post takes what is another's",
+    file: "action/auth-file/removal.ts",
+    find: "ownershipOf(entry) === ownership",
+    replace: 'ownershipOf(entry) !== ""',
+    tests: BREAKS,
+    only: "cut or hostile",
+  },
+  {
+    name: "hand-off: a refusal is not told",
+    file: "action/auth-file/removal.ts",
+    find: "if (counts?.refused)",
+    replace: "if (counts?.refused === undefined)",
+    tests: KEEPER,
+    only: "refused it",
+  },
+  {
+    name: "hand-off: path not kept before the keeper",
+    file: "action/auth-file/step.ts",
+    find: "  runner.keepForPost(PATH, path);",
+    replace: "  if (!wish.keepFresh) runner.keepForPost(PATH, path);",
+    tests: SURROUNDINGS,
+    only: "spaces",
+  },
+  {
+    name: "hand-off: the job's secret unmasked",
+    file: "action/auth-file/step.ts",
+    find: "runner.mask(jobSecret);",
+    replace: "",
+    tests: PLANTED,
+    only: "masked in every form",
+  },
+  {
+    name: "hand-off: one digest for all jobs",
+    file: "action/auth-file/step.ts",
+    find: 'JOB_VARIABLES.map((name) => env[name] ?? "")',
+    replace: "JOB_VARIABLES",
+    tests: AUTH_FILE,
+    only: "another job",
+  },
+  {
+    name: "hand-off: a planted word masked",
+    file: "shared/token/prove-token.ts",
+    find: "if (isJws(token)) onToken(token);",
+    replace: "onToken(token);",
+    tests: PLANTED,
+    only: "not believed when the token",
+  },
+  {
+    name: "keeper: the file stays",
+    file: "action/keeper/keep.ts",
+    find: "      await file.remove();\n",
+    replace: "",
+    tests: KEEP,
+    only: "asked for its end",
+  },
+  {
+    name: "keeper: says nothing of a refusal",
+    file: "action/keeper/keep.ts",
+    find: "refused: renewals.refusal !== undefined",
+    replace: "refused: false",
+    tests: KEEPER,
+    only: "refused it",
+  },
+  {
+    name: "keeper: nothing to be read is the job's end",
+    file: "action/keeper/job-watch.ts",
+    find: "now === undefined ||",
+    replace: "now !== undefined &&",
+    tests: KEEPER,
+    only: "open no file",
+  },
+  {
+    name: "keeper: an id used again is the same job",
+    file: "action/keeper/job-watch.ts",
+    find: "now.startedAt === startedAt &&",
+    replace: "",
+    tests: JOB_WATCH,
+  },
+  {
+    name: "keeper: a dead job runs",
+    file: "action/keeper/job-watch.ts",
+    find: " && !DEAD.test(now.state)",
+    replace: "",
+    tests: JOB_WATCH,
+  },
+  {
+    name: "keeper: a folder in the file's place is nothing to it",
+    file: "action/keeper/owned-file.ts",
+    find: ', "auth_file_path"]',
+    replace: "]",
+    tests: SURROUNDINGS,
+    only: "taken by a folder",
+  },
+  {
+    name: "keeper: a folder gone is nothing to it",
+    file: "action/keeper/owned-file.ts",
+    find: 'new Set(["ENOENT", "ENOTDIR"])',
+    replace: 'new Set(["ENOENT"])',
+    tests: SURROUNDINGS,
+    only: "became a file",
+  },
+  {
+    name: "keeper: gone at the first look",
+    file: "action/keeper/owned-file.ts",
+    find: "const isGone = this.#missed;",
+    replace: "const isGone = true;",
+    tests: OWNED_FILE,
+  },
+  {
+    name: "keeper: a removed file comes back",
+    file: "action/keeper/owned-file.ts",
+    find: '(await this.#read()) === "ours"',
+    replace: '(await this.#read()) !== "foreign"',
+    tests: OWNED_FILE,
+  },
+  {
+    name: "keeper: has the whole environment",
+    file: "action/keeper/start.ts",
+    find: "PASSED_ON.test(name)",
+    replace: 'name !== ""',
+    tests: AUTH_FILE,
+    only: "alone with what it needs",
+  },
+  {
+    name: "keeper: writes coverage",
+    file: "action/keeper/start.ts",
+    find: "        NODE_V8_COVERAGE: undefined,\n",
+    replace: "",
+    tests: SURROUNDINGS,
+    only: "none of node's",
+  },
+  {
+    name: "keeper: stands in the workspace",
+    file: "action/keeper/start.ts",
+    find: "cwd: parse(process.execPath).root",
+    replace: "cwd: process.cwd()",
+    tests: KEEPER,
+    only: "shows nothing",
+  },
+  {
+    name: "keeper: a dead one is let go",
+    file: "action/keeper/start.ts",
+    find: 'else reject(cannotKeep("the background process died"));',
+    replace: "else resolve();",
+    tests: BREAKS,
+    only: "dies before",
+  },
+  {
+    name: "keeper: SIGINT ends it",
+    file: "action/keeper.ts",
+    find: '["SIGINT", "SIGHUP"]',
+    replace: '["SIGHUP"]',
+    tests: KEEPER,
+    only: "SIGINT",
+  },
+  {
+    name: "keeper: can be dumped",
+    file: "action/keeper.ts",
+    find: "\nkeepSecretsOutOfDumps();",
+    replace: "\n",
+    tests: KEEPER,
+    only: "no memory can be dumped",
+  },
+  {
+    name: "keeper: a cut order is one",
+    file: "action/keeper/order.ts",
+    find: "bytes.length >= LENGTH_BYTES + length",
+    replace: "bytes.length > LENGTH_BYTES",
+    tests: ORDER,
+  },
+  {
+    name: "sealing: a failed opening fails the step",
+    file: "action/sealing/step.ts",
+    find: "!AuthError.isAuthError(error) ||",
+    replace: "AuthError.isAuthError(error) ||",
+    tests: SEALED_STEP,
+    only: "one line that says why",
+  },
+  {
+    name: "sealing: a token of another job sealed again",
+    file: "action/sealing/step.ts",
+    find: 'if (source === "sealed")',
+    replace: 'if (source === "file")',
+    tests: SEALED_STEP,
+    only: "not sealed again",
+  },
+  {
+    name: "sealing: a dropped output is passed over",
+    file: "action/sealing/step.ts",
+    find: "runner.notice(DROPPED);",
+    replace: "",
+    tests: SEALED_STEP,
+    only: "dropped",
+  },
+  {
+    name: "sealing: under any secret",
+    file: "action/sealing/step.ts",
+    find: "wish.seal ? judgeSealingSecret(request.clientSecret) : undefined",
+    replace: "wish.seal ? undefined : judgeSealingSecret(request.clientSecret)",
+    tests: SEALED_STEP,
+    only: "weak secret",
   },
   // Inputs
   {

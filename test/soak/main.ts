@@ -1,4 +1,5 @@
 import * as keepFresh from "./keep-fresh.ts";
+import * as keeper from "./keeper.ts";
 import * as writers from "./writers.ts";
 
 /**
@@ -13,7 +14,7 @@ interface Part {
   readonly run: (seconds: number, signal: AbortSignal) => Promise<object>;
 }
 
-const PARTS: Readonly<Record<string, Part>> = { writers, "keep-fresh": { run: keepFresh.run } };
+const PARTS: Readonly<Record<string, Part>> = { writers, "keep-fresh": { run: keepFresh.run }, keeper };
 /** Five minutes each. */
 const SECONDS = 300;
 

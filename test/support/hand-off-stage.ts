@@ -6,7 +6,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseFileCommands } from "./file-commands.ts";
 import { canSeeProcesses, processesOf, type SeenProcess } from "./orphans.ts";
-import { inputVariables, makeJobFolder, makeStepFolder, readInputDefaults, type JobFolder } from "./runner-environment.ts";
+import {
+  inputVariables,
+  makeJobFolder,
+  makeStepFolder,
+  readInputDefaults,
+  type JobFolder,
+} from "./runner-environment.ts";
 import { runAction, type ActionOptions, type ActionRun } from "./runner.ts";
 import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-server.ts";
 

@@ -25,8 +25,8 @@ test("another process under the same id is not the one that was watched", onLinu
 });
 
 test("a dead process that nobody has buried does not run", onLinux, async () => {
-  // A shell that becomes another program never hears of its children's ends.
-  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 30"], { stdio: ["ignore", "pipe", "ignore"] });
+  // A shell that becomes another program never hears of its children's ends, if they come later.
+  const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 30"], { stdio: ["ignore", "pipe", "ignore"] });
   try {
     const [data] = (await once(parent.stdout, "data")) as [Buffer];
     const pid = Number(data.toString());

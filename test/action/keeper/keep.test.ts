@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { keep, type Keeper } from "../../../action/keeper/keep.ts";
 import { watchable } from "../../../action/keeper/job-watch.ts";
@@ -18,6 +20,10 @@ import { replaceFile } from "../../../shared/handoff/replace-file.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
 import { AccessToken } from "../../../shared/token/access-token.ts";
 import { AuthRequest } from "../../../shared/token/auth-request.ts";
+import { makeFastClock } from "../../support/fast-clock.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 const HOUR: Milliseconds = 3_600_000;
 const LIFE: Milliseconds = 900_000;
@@ -126,9 +132,7 @@ test("it puts each new token into the file", async () => {
 
 test("asked for its end it takes the file away, tells what it did and is gone", async () => {
   let fails = true;
-  const keeper = await start({}, () =>
-    fails ? Promise.reject(unreachable) : Promise.resolve(tokenNamed("second")),
-  );
+  const keeper = await start({}, () => (fails ? Promise.reject(unreachable) : Promise.resolve(tokenNamed("second"))));
   ahead = LIFE / 2 + 1000;
   await pause(1500);
   fails = false;
@@ -141,6 +145,44 @@ test("asked for its end it takes the file away, tells what it did and is gone", 
   assert.equal(await endsWithin(keeper, 1000), true);
   assert.equal(await jwt(), undefined);
   assert.equal(await endKeeper(endpoint, limits), undefined);
+});
+
+test("a thousand renewals leave no timer, no file and no memory behind", async () => {
+  const before = process.getActiveResourcesInfo().length;
+  const life = 1000;
+  let minted = 0;
+  const first = tokenNamed("first");
+  const order: KeeperOrder = {
+    ...{ request, roots: undefined, verify: true, path, jobSecret, job: "digest", watched: watchable(process.pid) },
+    token: { value: "first", expiresAt: first.expiresAt?.getTime(), lifetime: life, life, scope: "tsg_id:1" },
+  };
+  const keeper = await keep(order, {
+    clock: makeFastClock(100),
+    random: () => 0.5,
+    mint: () =>
+      Promise.resolve(
+        new AccessToken(`token-${++minted}`, {
+          ...{ expiresAt: new Date(Date.now() + LIFE), lifetime: life, life, scope: ["tsg_id:1"], tenants: ["1"] },
+        }),
+      ),
+  });
+  keepers.push(keeper);
+  const endpoint = { authUrl: loopbackUrl(keeper.port), clientSecret: jobSecret };
+  await replaceFile(path, formatAuthFile(entryOf(AuthRequest.parse(request), first, Date.now(), endpoint)));
+  keeper.watch();
+  const resources: number[] = [];
+  const heaps: number[] = [];
+  for (const wanted of [200, 1000]) {
+    for (let looks = 0; looks < 6000 && minted < wanted; looks++) await pause(10);
+    assert.ok(minted >= wanted);
+    collectGarbage();
+    resources.push(process.getActiveResourcesInfo().length);
+    heaps.push(process.memoryUsage().heapUsed);
+  }
+  await keeper.end();
+  assert.ok((heaps[1] ?? Infinity) - (heaps[0] ?? 0) < 2_000_000, heaps.join());
+  assert.ok(Math.max(...resources) - before < 8, `${before}, ${resources.join()}`);
+  assert.deepEqual(await readdir(folder), []);
 });
 
 test("an order that is none is refused before anything is opened", async () => {

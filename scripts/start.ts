@@ -6,6 +6,7 @@ import { startScmServer, type ScmRequest, type ScmServer } from "../test/support
 import { showAuthFile } from "./auth-file-chapter.ts";
 import { makePage } from "./page.ts";
 import { owner } from "./project.ts";
+import { showPulumi } from "./pulumi-chapter.ts";
 
 /**
  * `npm start`: the action at work on this machine alone, without an account. A server shaped like Strata Cloud
@@ -76,7 +77,9 @@ const signInWithWrongSecret: Chapter = async (server, signal) => {
 
 const writeAuthFile: Chapter = (_server, signal) => showAuthFile(page, signal);
 
-const CHAPTERS: readonly Chapter[] = [signIn, signInWithWrongSecret, writeAuthFile];
+const runPulumi: Chapter = (_server, signal) => showPulumi(page, signal);
+
+const CHAPTERS: readonly Chapter[] = [signIn, signInWithWrongSecret, writeAuthFile, runPulumi];
 
 /** Runs the step that is shown, and looks for the secret and all tokens in everything that others could see. */
 const runStep = (server: ScmServer, secret: string, signal: AbortSignal): Promise<ActionRun> =>
@@ -159,6 +162,7 @@ try {
     page.show([
       "README.md          how to use it",
       "docs/auth-file.md  the auth file from end to end",
+      "docs/pulumi.md     Pulumi programs",
       "docs/              network, surroundings, threats, and why",
       "npm test           all of this, and much more",
     ]);

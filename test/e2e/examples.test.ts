@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { examples, settingsFor } from "../support/examples.ts";
 import { makeProviderMirror, type ProviderMirror } from "../support/opentofu.ts";
+import { openPulumiPrograms, pulumi, pulumiSurroundings, type PulumiPrograms } from "../support/pulumi.ts";
 import { TOKEN_PATH } from "../support/scm-provider.ts";
 import { startScmNetwork, type ScmNetwork } from "../support/scm-network.ts";
 import { missingTool, versionOf } from "../support/tools.ts";
 import { combinationsOf, jobsOf, runWorkflow } from "../support/workflow.ts";
 
 /** Tools that tell that they ran. */
-const CLIENTS = ["pan-scm-sdk", "tofu"];
+const CLIENTS = ["pan-scm-sdk", "tofu", "pulumi"];
 
 describe("What users copy works as it is published", () => {
   let network: ScmNetwork;
@@ -17,11 +19,24 @@ describe("What users copy works as it is published", () => {
   before(async () => {
     mirror = await makeProviderMirror();
   });
-  after(() => mirror.remove());
+  let programs: PulumiPrograms | undefined;
+  after(async () => {
+    await mirror.remove();
+    await programs?.remove();
+  });
   beforeEach(async () => {
     network = await startScmNetwork();
   });
   afterEach(() => network.close());
+
+  /** A Pulumi project with what `npm ci` installs, and its stack. */
+  async function stackOf(files: URL) {
+    programs ??= await openPulumiPrograms();
+    const folder = await programs.make("example", files);
+    const { exitCode, log } = await pulumi(["stack", "init", "dev"], { folder, env: {} });
+    assert.equal(exitCode, 0, log);
+    return { files: pathToFileURL(`${folder}/`), env: pulumiSurroundings(folder) };
+  }
 
   for (const { name, workflow, called, needs, files } of examples) {
     const jobsIn = jobsOf(workflow, called);
@@ -33,7 +48,12 @@ describe("What users copy works as it is published", () => {
         return;
       }
       const { server, env } = network;
-      const settings = { ...settingsFor(server), env: { ...env, ...mirror.env }, ...(files && { files }) };
+      const prepared = files && needs.includes("pulumi") ? await stackOf(files) : { files, env: {} };
+      const settings = {
+        ...settingsFor(server),
+        env: { ...env, ...mirror.env, ...prepared.env },
+        ...(prepared.files && { files: prepared.files }),
+      };
       const jobs = await runWorkflow(workflow, settings, called);
       for (const { exitCode, log, leftovers } of jobs) {
         assert.equal(exitCode, 0, log);
@@ -53,7 +73,7 @@ describe("What users copy works as it is published", () => {
           .map(() => 200),
       );
       const calls = requests.filter(({ path }) => path.startsWith("/config/"));
-      assert.equal(calls.length > 0, /api\.strata|pan-scm-sdk|tofu apply/.test(text));
+      assert.equal(calls.length > 0, /api\.strata|pan-scm-sdk|tofu apply|pulumi up/.test(text));
       const tokens = jobs.flatMap(({ signIns }) => signIns.flatMap(({ token }) => token ?? []));
       for (const { status, headers } of calls) {
         assert.ok(status < 300);

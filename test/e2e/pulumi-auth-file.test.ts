@@ -1,22 +1,31 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { AuthFileJobs, tokenRequestsOf, type AuthFileJob } from "../support/auth-file-job.ts";
-import { pulumi, preparePulumi, PULUMI_TOOLS, type PulumiProgram } from "../support/pulumi.ts";
+import { openPulumiPrograms, pulumi, PULUMI_TOOLS, type PulumiPrograms } from "../support/pulumi.ts";
 import { startScmNetwork, type ScmNetwork } from "../support/scm-network.ts";
 import { missingTool, versionOf } from "../support/tools.ts";
 
-/** The auth file under the real Pulumi and the real scm plugin, by the program in examples/pulumi. */
+/** The auth file under the real Pulumi and the real scm plugin, by a program that knows nothing of scm-auth. */
 const absent = await missingTool(PULUMI_TOOLS);
 const here = { skip: absent === undefined ? false : `NOT RUN pulumi: no ${absent} on PATH` };
+
+const PROGRAM = `
+const scm = require("@pulumi/scm");
+const provider = new scm.Provider("scm", { authFile: process.env.SCM_AUTH_FILE });
+const edge = new scm.Tag("edge", { folder: "Shared", name: "edge", color: "Red" }, { provider });
+module.exports = { edgeId: edge.id };
+`;
 
 describe("Pulumi with the auth file", here, () => {
   let network: ScmNetwork;
   let jobs: AuthFileJobs;
-  let program: PulumiProgram;
+  let programs: PulumiPrograms;
+  let folder: string;
   before(async () => {
-    program = await preparePulumi(new URL("../../examples/pulumi/", import.meta.url));
+    programs = await openPulumiPrograms();
+    folder = await programs.make("by-variable", { "index.js": PROGRAM });
   });
-  after(() => program.remove());
+  after(() => programs.remove());
   beforeEach(async () => {
     network = await startScmNetwork();
     jobs = new AuthFileJobs(network);
@@ -27,7 +36,7 @@ describe("Pulumi with the auth file", here, () => {
   });
 
   const step = (job: AuthFileJob, ...args: readonly string[]) =>
-    pulumi(args, { folder: program.folder, env: { ...job.env, SCM_AUTH_FILE: job.path } });
+    pulumi(args, { folder, env: { ...job.env, SCM_AUTH_FILE: job.path } });
   const succeed = async (job: AuthFileJob, ...args: readonly string[]): Promise<string> => {
     const { exitCode, log } = await step(job, ...args);
     assert.equal(exitCode, 0, log);

@@ -14,7 +14,7 @@ async function start(onOutput: (output: string, stop: () => void) => void = () =
   const temporary = await mkdtemp(join(tmpdir(), "scm-auth-start-test-"));
   try {
     const env = { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary };
-    const child = spawn(process.execPath, [START], { env, timeout: 60_000, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [START], { env, timeout: 120_000, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
@@ -29,7 +29,7 @@ async function start(onOutput: (output: string, stop: () => void) => void = () =
   }
 }
 
-test("a newcomer sees a sign-in, a failure, the auth file and its renewal, and nothing stays behind", async () => {
+test("a newcomer sees a sign-in, a failure, the auth file and its renewal, a Pulumi program, and nothing stays behind", async () => {
   const { exitCode, stdout, stderr, left } = await start();
   assert.equal(stderr, "");
   assert.equal(exitCode, 0, stdout);
@@ -48,6 +48,10 @@ test("a newcomer sees a sign-in, a failure, the auth file and its renewal, and n
     "-> 200 a token good for",
     "requests of that provider to the auth server: 0",
     "The auth file is removed. Its keeper renewed it ",
+    "A Pulumi program",
+    "tags in SCM: production (Red)",
+    "A preview there shows no change",
+    "Token requests: 1 for the update",
     "README.md",
   ];
   const places = parts.map((part) => stdout.indexOf(part));

@@ -93,6 +93,14 @@ describe("The package, as npm packs it", () => {
     assert.deepEqual([...new Set(names)].sort(), [...CONTENTS].sort());
   });
 
+  test("publishing builds what was packed here", async () => {
+    const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+      readonly scripts: Readonly<Record<string, string>>;
+    };
+    assert.equal(scripts["prepack"], "npm run --silent library");
+    assert.equal(scripts["library"], "node scripts/build-library.ts && node scripts/build-pulumi.ts");
+  });
+
   test("it brings no other package along", async () => {
     const manifest = JSON.parse(files.get("package.json") ?? "") as Readonly<Record<string, object | undefined>>;
     for (const field of ["dependencies", "optionalDependencies", "bundleDependencies"])

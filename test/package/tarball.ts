@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -17,10 +17,27 @@ async function npm(folder: string, ...args: readonly string[]): Promise<string> 
   return stdout;
 }
 
-/** Packs the package as publishing does, its build included. @returns the tarball's path */
+/** What stands beside the code in the package, whatever its list of files says. */
+const BESIDE = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
+
+/**
+ * Builds the package and packs it, as publishing does. Not in the project's own `dist/`, where other tests may be
+ * building at the same time.
+ *
+ * @returns the tarball's path
+ */
 export async function packInto(folder: string): Promise<string> {
-  await npm(root, "pack", "--silent", "--pack-destination", folder);
-  return tarballIn(folder);
+  const built = join(folder, "built");
+  await mkdir(built);
+  for (const file of BESIDE) await copyFile(join(root, file), join(built, file));
+  for (const [script, place] of [
+    ["build-library", "library"],
+    ["build-pulumi", "pulumi"],
+  ] as const) {
+    const args = [join(root, `scripts/${script}.ts`), join(built, "dist", place)];
+    await promisify(execFile)(process.execPath, args, { cwd: root, timeout: PATIENCE });
+  }
+  return pack(built, folder);
 }
 
 /** Packs a package that is built already. @returns the tarball's path */

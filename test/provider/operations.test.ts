@@ -4,6 +4,7 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
+import { ensureAuthFile } from "../../shared/handoff/ensure-auth-file.ts";
 import { parseAuthFile } from "../../shared/handoff/auth-file-format.ts";
 import { PROVIDER } from "../../provider/abi.ts";
 import { assertKeepsSecrets, Stage } from "./stage.ts";
@@ -143,5 +144,27 @@ describe("An AuthFile through the operations of a stack", { concurrency: 2 }, ()
     const tokenOf = async (name: string) => parseAuthFile(await readFile(join(folder, name), "utf8"))?.jwt ?? "";
     assert.ok(server.issued.includes(await tokenOf("one.json")));
     assert.deepEqual(other.issued, [await tokenOf("two.json")]);
+  });
+
+  test("who has no secret takes a file that is there, and with none is told what is missing", async () => {
+    const { stack, folder, server, requests } = await stage.scene(
+      "found",
+      'new scmAuth.AuthFile("auth", { path: "auth.json" });',
+      { env: { ...NO_CREDENTIALS, NODE_EXTRA_CA_CERTS: stage.caFile } },
+    );
+    const none = await stack.up();
+    assert.equal(none.ok, false);
+    assert.match(none.diagnostics, /^error: .*clientSecret \(or SCM_CLIENT_SECRET\) is missing/);
+    // As the action's step does.
+    const { clientId, clientSecret, tokenUrl, ca } = server;
+    await ensureAuthFile({ clientId, clientSecret, tokenUrl, ca }, { path: join(folder, "auth.json") });
+    const env = { SCM_TOKEN_URL: tokenUrl };
+    for (const run of [() => stack.up({ env }), () => stack.refresh({ env }), () => stack.up({ env, refresh: true })]) {
+      const { ok, diagnostics } = await run();
+      assert.deepEqual([ok, diagnostics], [true, ""]);
+    }
+    assert.equal(requests(), 1, "the one of the step");
+    assert.deepEqual((await stack.destroy({ env })).steps, ["delete auth"]);
+    assert.ok(existsSync(join(folder, "auth.json")), "whose it is, nobody here knows");
   });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { stringify, parse } from "yaml";
 import { OPENTOFU_TOOLS } from "./opentofu.ts";
+import { PULUMI_TOOLS } from "./pulumi.ts";
 import type { Step } from "./workflow.ts";
 
 /** Something that users copy: a whole workflow, or steps that stand in the README or docs. */
@@ -20,12 +21,14 @@ export interface Example {
 const repository = new URL("../../", import.meta.url);
 
 const USES_OPENTOFU = /\btofu apply/;
+const USES_PULUMI = /\bpulumi up/;
 
 const needsOf = (workflow: string): readonly string[] => [
   ...(workflow.includes("curl -") ? ["curl"] : []),
   ...(workflow.includes("jq -") ? ["jq"] : []),
   ...(workflow.includes("pan-scm-sdk") ? ["pan-scm-sdk"] : []),
   ...(USES_OPENTOFU.test(workflow) ? OPENTOFU_TOOLS : []),
+  ...(USES_PULUMI.test(workflow) ? PULUMI_TOOLS : []),
 ];
 
 const exampleOf = (name: string, workflow: string, called: Example["called"] = new Map()): Example => ({
@@ -34,6 +37,7 @@ const exampleOf = (name: string, workflow: string, called: Example["called"] = n
   called,
   needs: needsOf([workflow, ...called.values()].join("\n")),
   ...(USES_OPENTOFU.test(workflow) && { files: new URL("examples/opentofu/", repository) }),
+  ...(USES_PULUMI.test(workflow) && { files: new URL("examples/pulumi/", repository) }),
 });
 
 /** Where a job calls another workflow, which is an example here. */

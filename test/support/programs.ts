@@ -11,12 +11,11 @@ export interface Program {
 const repository = new URL("../../", import.meta.url);
 
 /** Pages whose blocks in these languages are whole programs. */
-const PAGES = ["README.md", "docs/from-python.md", "docs/auth-file.md"];
+const PAGES = ["README.md", "docs/from-python.md", "docs/auth-file.md", "docs/pulumi.md"];
 
 const isLanguage = (word: string): word is Program["language"] => ["ts", "python"].includes(word);
 
-/** Every program of those pages. */
-export const programs: readonly Program[] = (
+const all: readonly Program[] = (
   await Promise.all(
     PAGES.map(async (page) => {
       const text = await readFile(new URL(page, repository), "utf8");
@@ -27,3 +26,11 @@ export const programs: readonly Program[] = (
     }),
   )
 ).flat();
+
+const isForPulumi = ({ code }: Program): boolean => code.includes("scm-auth/pulumi");
+
+/** Every program of those pages that runs by itself. */
+export const programs: readonly Program[] = all.filter((program) => !isForPulumi(program));
+
+/** Every program that Pulumi runs, and unit tests of such. */
+export const pulumiPrograms: readonly Program[] = all.filter(isForPulumi);

@@ -229,11 +229,16 @@ const OTHERS: Readonly<
     if (files) await cp(files, job.workspace, { recursive: true });
   },
   "opentofu/setup-opentofu": () => Promise.resolve(),
+  "actions/setup-node": () => Promise.resolve(),
+  "pulumi/actions": () => Promise.resolve(),
   "actions/upload-artifact": ({ name = "", path = "" }, { job, artifacts }) =>
     cp(join(job.workspace, path), join(artifacts, name, path)),
   "actions/download-artifact": ({ name = "" }, { job, artifacts }) =>
     cp(join(artifacts, name), job.workspace, { recursive: true }),
 };
+
+/** What it would install came with the checkout. */
+const INSTALLATION = "npm ci";
 
 /** A sign-in that was made, and what its post step needs. */
 interface SignIn {
@@ -289,7 +294,7 @@ async function runAll(
       if (run.exitCode !== 0) return { exitCode: run.exitCode, log, evaluate, masks };
       Object.assign(exported, run.env);
       if (step.id !== undefined) outputs[step.id] = run.outputs;
-    } else {
+    } else if (step.run !== INSTALLATION) {
       const { exitCode, text } = await runScript(step, stepEnv, job);
       const seen = masks.apply(text);
       assertNoCanary([...Object.values(secrets), ...done.flatMap(({ run }) => run.token ?? [])], {

@@ -19,6 +19,7 @@ import { pulumiPrograms } from "./support/programs.ts";
 import { SCM_SDK } from "./support/scm-sdk.ts";
 import { assertNoCanary, tokenCanaries } from "./support/canaries.ts";
 import { startScmNetwork, type ScmNetwork } from "./support/scm-network.ts";
+import { onlyIfLong } from "./support/long-tests.ts";
 
 /**
  * What docs and examples show to users of Pulumi: the programs run, by the real program host and the real dynamic
@@ -45,27 +46,31 @@ describe("The Pulumi programs of docs and examples", { concurrency: 2 }, () => {
   const folderOf = (name: string): string => name.replace(/\W+/g, "-");
 
   for (const { name, code } of programs.filter((program) => !isUnitTest(program.code))) {
-    test(`${name}: an update, no change after it, and the end`, async () => {
-      const { server } = network;
-      // A path may lead out of the program's folder.
-      const folder = await npmProject(stage.bench, `${folderOf(name)}/program`, { "index.ts": code, ...sdk });
-      const env = {
-        ...{ ...stage.envOf(server), ...network.env, SCM_TOKEN_URL: undefined, SCM_TSG_ID: server.tsgId },
-        // As the README says of proxies: node's own fetch goes through one when it is told to.
-        ...{ NODE_USE_ENV_PROXY: "1", no_proxy: "127.0.0.1" },
-        // The types are looked at below.
-        PULUMI_NODEJS_TRANSPILE_ONLY: "true",
-      };
-      const stack = new Stack({ folder, env, typescript: true });
-      const up = await stack.up();
-      assert.deepEqual([up.ok, up.diagnostics], [true, ""]);
-      const again = await stack.preview();
-      assert.deepEqual([again.ok, again.steps], [true, []], again.diagnostics);
-      assert.ok((await stack.destroy()).ok);
-      assert.equal(stack.resources.length, 0);
-      const secrets = [server.clientSecret, ...server.issued.flatMap(tokenCanaries)];
-      assertNoCanary(secrets, { "the state": stack.stateText, diagnostics: up.diagnostics + again.diagnostics });
-    });
+    test(
+      `${name}: an update, no change after it, and the end`,
+      name.startsWith("README") ? {} : onlyIfLong,
+      async () => {
+        const { server } = network;
+        // A path may lead out of the program's folder.
+        const folder = await npmProject(stage.bench, `${folderOf(name)}/program`, { "index.ts": code, ...sdk });
+        const env = {
+          ...{ ...stage.envOf(server), ...network.env, SCM_TOKEN_URL: undefined, SCM_TSG_ID: server.tsgId },
+          // As the README says of proxies: node's own fetch goes through one when it is told to.
+          ...{ NODE_USE_ENV_PROXY: "1", no_proxy: "127.0.0.1" },
+          // The types are looked at below.
+          PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+        };
+        const stack = new Stack({ folder, env, typescript: true });
+        const up = await stack.up();
+        assert.deepEqual([up.ok, up.diagnostics], [true, ""]);
+        const again = await stack.preview();
+        assert.deepEqual([again.ok, again.steps], [true, []], again.diagnostics);
+        assert.ok((await stack.destroy()).ok);
+        assert.equal(stack.resources.length, 0);
+        const secrets = [server.clientSecret, ...server.issued.flatMap(tokenCanaries)];
+        assertNoCanary(secrets, { "the state": stack.stateText, diagnostics: up.diagnostics + again.diagnostics });
+      },
+    );
   }
 
   test("the page's unit test passes, without an account and without a file", async () => {

@@ -10,8 +10,7 @@ const network = `${docs}/network.md`;
 export const hints = Object.freeze({
   invalid_config: "Correct the values named and run again.",
 
-  unknown_host:
-    "Check the spelling of the host in the token URL and key URL, and that this machine can resolve it by DNS.",
+  unknown_host: "Check the spelling of the host in the URL, and that this machine can resolve it by DNS.",
   dns_unavailable:
     "The name server of this machine gave no answer. Run again; if it stays so, look at DNS and egress rules.",
   connection_refused: `Nothing listens at that address, or a firewall refuses it: check the URL and the egress rules (${network}).`,

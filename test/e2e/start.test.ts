@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makePage, wrap } from "../../scripts/page.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 
 const START = fileURLToPath(new URL("../../scripts/start.ts", import.meta.url));
 
@@ -62,7 +63,8 @@ test("a newcomer sees a sign-in, a failure, the auth file and its renewal, a Pul
   );
 });
 
-test("through a pipe it is plain, fits 80 columns, and shows neither secret nor token", async () => {
+// `.ci/run` runs it as well, and both runs take their time.
+test("through a pipe it is plain, fits 80 columns, and shows neither secret nor token", onlyIfLong, async () => {
   const { stdout } = await start();
   assert.doesNotMatch(stdout, /[^\n\x20-\x7e]/);
   assert.deepEqual(

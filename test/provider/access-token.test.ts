@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { assertNoCanary, tokenCanaries } from "../support/canaries.ts";
 import { isSecret, open } from "../support/engine/values.ts";
 import { Stage } from "./stage.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 
 describe("An AccessToken", { concurrency: 2 }, () => {
   const stage = new Stage();
@@ -48,7 +49,7 @@ describe("An AccessToken", { concurrency: 2 }, () => {
     assert.equal(requests(), 2);
   });
 
-  test("of another tenant is another token, and a new secret alone is none", async () => {
+  test("of another tenant is another token, and a new secret alone is none", onlyIfLong, async () => {
     const program = 'new scmAuth.AccessToken("token", { scope: process.env.SCOPE, clientSecret: process.env.GIVEN });';
     const scene = await stage.scene("changes", program, { server: { tenants: ["1", "2"], clientId: "me" } });
     const { stack, server, requests } = scene;

@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import { assertNoCanary } from "../support/canaries.ts";
 import { startScriptedServer } from "../support/scripted-server.ts";
 import { Stage } from "./stage.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 
 const WRONG = "b0b9a7de-0000-4444-8888-wrong-secret";
 
@@ -63,7 +64,7 @@ describe("What goes wrong ends a program red, in two lines and without a secret"
     assert.ok(performance.now() - begun < 30_000);
   });
 
-  test("a file that is somebody else's stays, and the program ends", async () => {
+  test("a file that is somebody else's stays, and the program ends", onlyIfLong, async () => {
     const { stack, folder } = await stage.scene("foreign", 'new scmAuth.AuthFile("auth", { path: "auth.json" });');
     await writeFile(join(folder, "auth.json"), '{"client_secret":"their own"}');
     const { ok, diagnostics } = await stack.preview();
@@ -90,7 +91,7 @@ describe("What goes wrong ends a program red, in two lines and without a secret"
     assert.equal(requests(), 1);
   });
 
-  test("a function's failure is told as plainly, and a refusal is not asked for twice", async () => {
+  test("a function's failure is told as plainly, and a refusal is not asked for twice", onlyIfLong, async () => {
     const program = `module.exports = async () => {
       await scmAuth.getAccessToken().catch(() => "and again, later");
       return { token: (await scmAuth.getAccessToken()).accessToken };
@@ -102,7 +103,7 @@ describe("What goes wrong ends a program red, in two lines and without a secret"
     assert.equal(requests(), 1);
   });
 
-  test("a path that differs on the next machine gets a warning", async () => {
+  test("a path that differs on the next machine gets a warning", onlyIfLong, async () => {
     const program = 'new scmAuth.AuthFile("auth", { path: require("node:path").resolve("deep/auth.json") });';
     const { stack, folder } = await stage.scene("absolute", program);
     const { ok, diagnostics } = await stack.preview();

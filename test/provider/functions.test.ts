@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { parseAuthFile } from "../../shared/handoff/auth-file-format.ts";
 import { isSecret, open } from "../support/engine/values.ts";
 import { Stage } from "./stage.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 
 describe("getAccessToken and getAccessTokenOutput", { concurrency: 2 }, () => {
   const stage = new Stage();
@@ -50,7 +51,7 @@ describe("getAccessToken and getAccessTokenOutput", { concurrency: 2 }, () => {
     assert.deepEqual(open(stack.resource("show").inputs["tokens"]), [file?.jwt, file?.jwt]);
   });
 
-  test("sign in where the auth file is none, and say what is missing when they can't", async () => {
+  test("sign in where the auth file is none, and say what is missing when they can't", onlyIfLong, async () => {
     const program = `${SHOW} module.exports = async () => {
       const { accessToken } = await scmAuth.getAccessToken({ authFile: "none.json" });
       show({ length: accessToken.length });

@@ -12,6 +12,7 @@ import { Traffic } from "../support/engine/traffic.ts";
 import { npmProject } from "../support/pulumi-project.ts";
 import type { ScmServer } from "../support/scm-server.ts";
 import { Stage, tokenRequestsOf } from "./stage.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 
 /** Life of the tokens here, in seconds: a renewal is due after a third of it at the earliest. */
 const LIFE = 6;
@@ -47,7 +48,7 @@ describe("While an operation runs its auth file is kept fresh", { concurrency: 3
     assert.ok(next !== undefined && server.issued.includes(next));
   });
 
-  test("but one that was removed does not come back", async () => {
+  test("but one that was removed does not come back", onlyIfLong, async () => {
     const path = await makeSure("removed");
     await rm(path);
     await delay(LIFE * 1000);
@@ -75,7 +76,7 @@ describe("While an operation runs its auth file is kept fresh", { concurrency: 3
     assert.ok(performance.now() - begun < 40_000);
   });
 
-  test("and no timer keeps a program from ending", async () => {
+  test("and no timer keeps a program from ending", onlyIfLong, async () => {
     const scene = await stage.scene("quick", 'new scmAuth.AuthFile("auth", { path: "auth.json" });', {
       server: { ttl: 3600 },
     });

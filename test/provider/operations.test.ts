@@ -8,6 +8,7 @@ import { ensureAuthFile } from "../../shared/handoff/ensure-auth-file.ts";
 import { parseAuthFile } from "../../shared/handoff/auth-file-format.ts";
 import { PROVIDER } from "../../provider/abi.ts";
 import { assertKeepsSecrets, Stage } from "./stage.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 
 const NO_CREDENTIALS = {
   NODE_EXTRA_CA_CERTS: undefined,
@@ -54,33 +55,37 @@ describe("An AuthFile through the operations of a stack", { concurrency: 2 }, ()
     const auth = ${AUTH_FILE}
     exports.jwt = auth.path.apply((path) => JSON.parse(fs.readFileSync(path, "utf8")).jwt.length);`;
 
-  test("the program itself makes sure of the file, so that it is there when no call reaches the resource", async () => {
-    const { stack, folder, requests } = await stage.scene("targets", READER);
-    assert.ok((await stack.up({ skipPreview: true })).ok);
-    const file = join(folder, ".scm/auth.json");
-    const operations = {
-      "up --target other": () => stack.up({ targets: ["other"], skipPreview: true }),
-      "up --refresh --run-program": () => stack.up({ refresh: true, runProgram: true, skipPreview: true }),
-      "refresh --run-program": () => stack.refresh({ runProgram: true, skipPreview: true }),
-      refresh: () => stack.refresh({ skipPreview: true }),
-    };
-    for (const [name, run] of Object.entries(operations)) {
+  test(
+    "the program itself makes sure of the file, so that it is there when no call reaches the resource",
+    onlyIfLong,
+    async () => {
+      const { stack, folder, requests } = await stage.scene("targets", READER);
+      assert.ok((await stack.up({ skipPreview: true })).ok);
+      const file = join(folder, ".scm/auth.json");
+      const operations = {
+        "up --target other": () => stack.up({ targets: ["other"], skipPreview: true }),
+        "up --refresh --run-program": () => stack.up({ refresh: true, runProgram: true, skipPreview: true }),
+        "refresh --run-program": () => stack.refresh({ runProgram: true, skipPreview: true }),
+        refresh: () => stack.refresh({ skipPreview: true }),
+      };
+      for (const [name, run] of Object.entries(operations)) {
+        await rm(file);
+        const before = requests();
+        const { ok, steps, diagnostics } = await run();
+        assert.deepEqual([ok, steps, diagnostics], [true, [], ""], name);
+        assert.equal(requests() - before, 1, name);
+        assert.ok(existsSync(file), name);
+      }
       await rm(file);
       const before = requests();
-      const { ok, steps, diagnostics } = await run();
-      assert.deepEqual([ok, steps, diagnostics], [true, [], ""], name);
-      assert.equal(requests() - before, 1, name);
-      assert.ok(existsSync(file), name);
-    }
-    await rm(file);
-    const before = requests();
-    const gone = await stack.destroy({ runProgram: true });
-    assert.deepEqual([gone.ok, gone.steps], [true, ["delete auth"]], gone.diagnostics);
-    assert.equal(requests() - before, 1);
-    assert.ok(!existsSync(file), "the program that lived through the end did not bring it back");
-  });
+      const gone = await stack.destroy({ runProgram: true });
+      assert.deepEqual([gone.ok, gone.steps], [true, ["delete auth"]], gone.diagnostics);
+      assert.equal(requests() - before, 1);
+      assert.ok(!existsSync(file), "the program that lived through the end did not bring it back");
+    },
+  );
 
-  test("a path that changes is another file, and the old one goes", async () => {
+  test("a path that changes is another file, and the old one goes", onlyIfLong, async () => {
     const program = 'if (process.env.AUTH_PATH) new scmAuth.AuthFile("auth", { path: process.env.AUTH_PATH });';
     const { stack, folder } = await stage.scene("moved", program);
     const there = (name: string): boolean => existsSync(join(folder, name));
@@ -93,18 +98,22 @@ describe("An AuthFile through the operations of a stack", { concurrency: 2 }, ()
     assert.deepEqual([gone.ok, gone.steps, there("two.json")], [true, ["delete auth"], false]);
   });
 
-  test("twenty resources on one path ask for one token, and one of them that goes takes no file along", async () => {
-    const { stack, folder, requests } = await stage.scene(
-      "twenty",
-      'for (let i = 0; i < +process.env.COUNT; i++) new scmAuth.AuthFile("auth" + i, { path: "auth.json" });',
-    );
-    const created = await stack.up({ skipPreview: true, env: { COUNT: "20" } });
-    assert.deepEqual([created.ok, created.steps.length], [true, 20], created.diagnostics);
-    const fewer = await stack.up({ skipPreview: true, env: { COUNT: "19" } });
-    assert.deepEqual(fewer.steps, ["delete auth19"]);
-    assert.ok(existsSync(join(folder, "auth.json")));
-    assert.equal(requests(), 1);
-  });
+  test(
+    "twenty resources on one path ask for one token, and one of them that goes takes no file along",
+    onlyIfLong,
+    async () => {
+      const { stack, folder, requests } = await stage.scene(
+        "twenty",
+        'for (let i = 0; i < +process.env.COUNT; i++) new scmAuth.AuthFile("auth" + i, { path: "auth.json" });',
+      );
+      const created = await stack.up({ skipPreview: true, env: { COUNT: "20" } });
+      assert.deepEqual([created.ok, created.steps.length], [true, 20], created.diagnostics);
+      const fewer = await stack.up({ skipPreview: true, env: { COUNT: "19" } });
+      assert.deepEqual(fewer.steps, ["delete auth19"]);
+      assert.ok(existsSync(join(folder, "auth.json")));
+      assert.equal(requests(), 1);
+    },
+  );
 
   test("credentials given as arguments are used, and the secret gets nowhere", async () => {
     const scene = await stage.scene(
@@ -127,7 +136,7 @@ describe("An AuthFile through the operations of a stack", { concurrency: 2 }, ()
     assertKeepsSecrets(scene, { diagnostics: created.diagnostics });
   });
 
-  test("two tenants in one program get two tokens and never mix", async () => {
+  test("two tenants in one program get two tokens and never mix", onlyIfLong, async () => {
     const other = await stage.serve({ clientId: "cd@42.iam.panserviceaccount.com", tenants: ["42"] });
     const { stack, server, folder } = await stage.scene(
       "tenants",

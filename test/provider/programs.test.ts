@@ -7,6 +7,7 @@ import { describe, test, type TestContext } from "node:test";
 import { link, npmProject, SDK, sdkAt, writeFiles } from "../support/pulumi-project.ts";
 import { missingTool } from "../support/tools.ts";
 import { Stage, type SceneOptions } from "./stage.ts";
+import { onlyIfLong } from "../support/long-tests.ts";
 
 const COMMONJS = `
   const scmAuth = require("scm-auth/pulumi");
@@ -63,7 +64,7 @@ describe("Programs of all kinds", { concurrency: 2 }, () => {
     await works("commonjs", await npmProject(stage.bench, "commonjs", { "index.js": COMMONJS }));
   });
 
-  test("an ES module, in which both ways of importing lead to one copy", async () => {
+  test("an ES module, in which both ways of importing lead to one copy", onlyIfLong, async () => {
     const files = { "package.json": '{"type":"module","main":"index.mjs"}', "index.mjs": ESM };
     await works("esm", await npmProject(stage.bench, "esm", files));
   });
@@ -80,7 +81,7 @@ describe("Programs of all kinds", { concurrency: 2 }, () => {
     await works("inline", folder, { host: join(folder, "host.cjs") });
   });
 
-  test("an inline program ends red, too, and ends", async () => {
+  test("an inline program ends red, too, and ends", onlyIfLong, async () => {
     const folder = await npmProject(stage.bench, "inline-wrong", { "host.cjs": INLINE });
     const env = { SCM_CLIENT_SECRET: "not-the-secret-of-anybody" };
     const { stack, requests } = await stage.scene("inline-wrong", "", { folder, host: join(folder, "host.cjs"), env });
@@ -89,12 +90,12 @@ describe("Programs of all kinds", { concurrency: 2 }, () => {
     assert.match(diagnostics, /^error: Authentication error: .*invalid_client/);
   });
 
-  test("a program whose main is in a subfolder, where a relative path leads", async () => {
+  test("a program whose main is in a subfolder, where a relative path leads", onlyIfLong, async () => {
     const root = await npmProject(stage.bench, "subfolder", { "src/index.js": COMMONJS });
     await works("subfolder", join(root, "src"));
   });
 
-  test("an npm workspace, with all packages at its root", async () => {
+  test("an npm workspace, with all packages at its root", onlyIfLong, async () => {
     const root = await npmProject(stage.bench, "workspace", {
       "package.json": '{"workspaces":["packages/*"]}',
       "packages/infra/package.json": "{}",
@@ -103,7 +104,7 @@ describe("Programs of all kinds", { concurrency: 2 }, () => {
     await works("workspace", join(root, "packages/infra"));
   });
 
-  test("a yarn workspace, with the SDK at its root and this package beside the program", async () => {
+  test("a yarn workspace, with the SDK at its root and this package beside the program", onlyIfLong, async () => {
     const root = await npmProject(stage.bench, "nohoist", {
       "packages/infra/package.json": "{}",
       "packages/infra/index.js": COMMONJS,

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { systemClock, type Clock } from "../../shared/clock.ts";
+import { systemClock } from "../../shared/clock.ts";
 import { makeSureOfAuthFile } from "../../shared/handoff/auth-file.ts";
 import { PLACEHOLDER, type Endpoint } from "../../shared/handoff/auth-file-format.ts";
 import { askEndpoint } from "../../shared/handoff/found-endpoint.ts";
+import { loopbackUrl } from "../../shared/handoff/loopback-url.ts";
 import { trustedRoots } from "../../shared/http/tls.ts";
 import type { AccessToken } from "../../shared/token/access-token.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
@@ -29,9 +30,6 @@ export interface AuthFilePart {
   /** Proves a token that was found. Masks it first. */
   readonly prove: (token: string) => Promise<AccessToken>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The keeper's script. Default: the bundle beside this one. */
-  readonly keeperScript?: string;
-  readonly clock?: Clock;
 }
 
 /** A step's auth file as it stands. */
@@ -94,11 +92,11 @@ export async function keepAuthFile(part: AuthFilePart): Promise<StepAuthFile> {
             await runner.flush();
             keepForPost(runner, request, jobSecret);
             keeper = await startKeeper(
-              part.keeperScript ?? join(import.meta.dirname, "keeper.cjs"),
+              join(import.meta.dirname, "keeper.cjs"),
               orderOf(part, { path, token, jobSecret, job }),
               env,
             );
-            return { authUrl: `http://127.0.0.1:${keeper.port}/am/oauth2/access_token`, clientSecret: jobSecret };
+            return { authUrl: loopbackUrl(keeper.port), clientSecret: jobSecret };
           },
         }),
       },
@@ -106,10 +104,11 @@ export async function keepAuthFile(part: AuthFilePart): Promise<StepAuthFile> {
     await keeper?.release();
     runner.keepForPost(STOOD, "true");
     for (const warning of made.warnings) runner.warning(warning);
-    // It is that step's to take away.
-    if (made.foundEndpoint) runner.keepForPost(PATH, "");
-    if (made.foundEndpoint && !wish.keepFresh) {
-      runner.say("A step before keeps this auth file fresh; that goes on, whatever keep-fresh says here.");
+    if (made.foundEndpoint) {
+      // It is that step's to take away.
+      runner.keepForPost(PATH, "");
+      if (!wish.keepFresh)
+        runner.say("A step before keeps this auth file fresh; that goes on, whatever keep-fresh says here.");
     }
     nameForTerraform(runner, made.path, env);
     return { path: made.path, token: made.token, source, kept: made.endpoint !== undefined };

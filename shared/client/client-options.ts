@@ -1,10 +1,7 @@
-import * as z from "zod/mini";
 import type { Seconds } from "../clock.ts";
 import { isSecure } from "../http/secure-url.ts";
-import { configError } from "../report/errors.ts";
+import { CALL_RULES, isBetween, judgeOptions, type Rules } from "../report/call-options.ts";
 import type { AuthEvent } from "../report/events.ts";
-import type { Problem } from "../report/fields.ts";
-import { printable } from "../report/printable.ts";
 
 /** Options of OAuth2Client. Times are in seconds. */
 export interface ClientOptions {
@@ -45,27 +42,25 @@ interface Defaults {
 const API_URL = "https://api.strata.paloaltonetworks.com";
 const TIMEOUT: Seconds = 60;
 
-const between = (least: number, most: number) => z.number().check(z.gte(least), z.lte(most));
-
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
   return isSecure(url) && url.href === `${url.origin}/`;
 }
 
-/** What each option must be, as a schema and in words. */
-const OPTIONS = {
-  maxRetries: [between(0, 20).check(z.multipleOf(1)), "a whole number from 0 to 20"],
-  retryBackoff: [between(0, 60), "a number of seconds from 0 to 60"],
-  tokenExpiryBuffer: [between(0, 86_400), "a number of seconds from 0 to 86400"],
-  timeout: [z.number().check(z.gt(0), z.lte(3600)), "a number of seconds above 0, up to 3600"],
-  verify: [z.boolean(), "true or false"],
-  apiUrl: [z.string().check(z.refine(isOrigin)), "the https origin of the API alone, without path or credentials"],
-  onEvent: [z.optional(z.custom((value) => typeof value === "function")), "a function"],
-} as const satisfies Readonly<Record<keyof ClientOptions, readonly [z.ZodMiniType, string]>>;
-
-/** What tests pass beside the options. */
-const SEAMS: ReadonlySet<string> = new Set(["clock", "random"]);
+/** What each option must be. */
+const RULES: Rules<ClientOptions> = {
+  maxRetries: CALL_RULES.maxRetries,
+  retryBackoff: [(value) => isBetween(value, 0, 60), "a number of seconds from 0 to 60"],
+  tokenExpiryBuffer: [(value) => isBetween(value, 0, 86_400), "a number of seconds from 0 to 86400"],
+  timeout: CALL_RULES.timeout,
+  verify: CALL_RULES.verify,
+  apiUrl: [
+    (value) => typeof value === "string" && isOrigin(value),
+    "the https origin of the API alone, without path or credentials",
+  ],
+  onEvent: CALL_RULES.onEvent,
+};
 
 /** @throws AuthError of kind `config` with every problem */
 export function parseOptions(options: ClientOptions, defaults: Defaults): ParsedOptions {
@@ -78,14 +73,7 @@ export function parseOptions(options: ClientOptions, defaults: Defaults): Parsed
     apiUrl: options.apiUrl ?? API_URL,
     onEvent: options.onEvent,
   };
-  const problems = Object.entries(OPTIONS).flatMap(([field, [schema, words]]): readonly Problem[] =>
-    schema.safeParse(all[field as keyof typeof all]).success
-      ? []
-      : [{ field, reason: `is not ${words}`, hint: `Give ${words}.` }],
-  );
-  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(all, name) && !SEAMS.has(name));
-  const hint = `Known are ${Object.keys(OPTIONS).join(", ")}.`;
-  const foreign = unknown.map((name): Problem => ({ field: printable(name, 60), reason: "is no option", hint }));
-  if (problems.length + foreign.length > 0) throw configError([...problems, ...foreign]);
+  // Unknown names come from the options, all else as it holds.
+  judgeOptions({ ...options, ...all }, RULES);
   return { ...all, apiUrl: new URL(all.apiUrl) };
 }

@@ -4,7 +4,7 @@ import { AuthRequest, type AuthRequestInput } from "../token/auth-request.ts";
 import { mint, prove } from "../token/prove-token.ts";
 import { belongsTo, isOurs, parseAuthFile } from "./auth-file-format.ts";
 import { judgePath, makeSureOfAuthFile } from "./auth-file.ts";
-import { CALL_RULES, judgeOptions, type Rules } from "./call-options.ts";
+import { CALL_RULES, judgeOptions, type Rules } from "../report/call-options.ts";
 import { planCall, type Seams } from "./call-plan.ts";
 import { askEndpoint } from "./found-endpoint.ts";
 import { removeFile } from "./replace-file.ts";

@@ -5,7 +5,7 @@ import { AuthRequest, type AuthRequestInput } from "../token/auth-request.ts";
 import { judgeClaims } from "../token/claims.ts";
 import { decodeJws, isJws } from "../token/jws.ts";
 import { prove } from "../token/prove-token.ts";
-import { CALL_RULES, judgeOptions, type Rules } from "./call-options.ts";
+import { CALL_RULES, judgeOptions, type Rules } from "../report/call-options.ts";
 import { planCall, type Seams } from "./call-plan.ts";
 import { UNPROVED, useSealed } from "./proved-sealed-token.ts";
 import { seal } from "./sealed-token.ts";

@@ -1,6 +1,6 @@
-import { configError } from "../report/errors.ts";
-import type { Problem } from "../report/fields.ts";
-import { printable } from "../report/printable.ts";
+import { configError } from "./errors.ts";
+import type { Problem } from "./fields.ts";
+import { printable } from "./printable.ts";
 
 /** What an option must be, as a rule and in words. */
 export type Rule = readonly [holds: (value: unknown) => boolean, words: string];
@@ -8,7 +8,8 @@ export type Rule = readonly [holds: (value: unknown) => boolean, words: string];
 /** A rule for each of a call's options. */
 export type Rules<Options> = Readonly<Record<keyof Options, Rule>>;
 
-const isBetween = (value: unknown, least: number, most: number): boolean =>
+/** Whether a value is a number in a range, its ends included. */
+export const isBetween = (value: unknown, least: number, most: number): boolean =>
   typeof value === "number" && value >= least && value <= most;
 
 /** The options that many calls share. */

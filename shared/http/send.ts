@@ -8,6 +8,7 @@ import type { Clock, Milliseconds } from "../clock.ts";
 import { abortedError, AuthError } from "../report/errors.ts";
 import { connectionError, timeoutError, type Phase } from "./connection-error.ts";
 import { proxyFor } from "./proxy.ts";
+import { socketHost } from "./socket-host.ts";
 
 /** The methods that are sent (RFC 9110 section 9, RFC 5789). */
 export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -41,7 +42,8 @@ export interface SendLimits {
   readonly clock: Clock;
   /**
    * Keeps connections for requests to come; otherwise each has its own. For requests that may be sent twice alone: on
-   * a kept connection that the server has closed meanwhile nobody can tell whether it was read. Not used with a proxy.
+   * a kept connection that the server has closed meanwhile nobody can tell whether it was read. Used for https alone,
+   * and not with a proxy.
    */
   readonly agent?: Agent | undefined;
 }
@@ -60,6 +62,7 @@ const NEVER = 2 ** 31 - 1;
  */
 export async function send(request: HttpRequest, limits: SendLimits): Promise<HttpAnswer> {
   const end = limits.clock.monotonic() + limits.timeLimit;
+  // The client passes over a proxy variable that holds no URL; this refuses it.
   proxyFor(request.url);
   const abort = new AbortController();
   const cancel = (): void => {
@@ -131,16 +134,16 @@ class ObservedClient extends HttpClient {
 
   override requestRaw(info: RequestInfo, data: string | NodeJS.ReadableStream): Promise<HttpClientResponse> {
     const { options, httpModule } = info as { options: RequestOptions; httpModule: typeof https };
-    Object.assign(options, this.#trust, { signal: this.#signal, host: withoutBrackets(options.host) });
+    Object.assign(options, this.#trust, { signal: this.#signal, host: socketHost(options.host ?? "") });
     const tunnel = options.agent as unknown as Partial<TunnelAgent>;
     if (tunnel.proxyOptions) {
       // A tunnel makes two connections by itself: TLS to the server (`options`) and the one to the proxy.
       Object.assign(tunnel.options ?? {}, this.#trust);
       Object.assign(tunnel.proxyOptions, this.#trust, {
         signal: this.#signal,
-        host: withoutBrackets(tunnel.proxyOptions.host),
+        host: socketHost(tunnel.proxyOptions.host ?? ""),
       });
-    } else if (this.#agent) options.agent = this.#agent;
+    } else if (this.#agent && info.parsedUrl.protocol === "https:") options.agent = this.#agent;
     const observed = {
       request: (...args: Parameters<typeof httpModule.request>) => {
         const request = httpModule.request(...args);
@@ -163,9 +166,6 @@ interface TunnelAgent {
   readonly options: object;
   readonly proxyOptions: RequestOptions;
 }
-
-/** `URL.hostname` writes `[::1]`, sockets want `::1`. */
-const withoutBrackets = (host: string | null | undefined): string => (host ?? "").replace(/^\[(.*)\]$/, "$1");
 
 async function readBody({ message }: HttpClientResponse): Promise<string> {
   const chunks: Buffer[] = [];

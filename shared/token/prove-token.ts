@@ -10,7 +10,7 @@ import { KeyCache } from "./key-cache.ts";
 import { scopeWords } from "./scope.ts";
 import { judgeKeys, keysRequest, type SigningKey } from "./signing-keys.ts";
 import { judgeTokenAnswer, tokenRequest, type TokenAnswer } from "./token-endpoint.ts";
-import { verifyToken, type KeyFinder } from "./verify-token.ts";
+import { prepareToVerify, verifyToken, type KeyFinder } from "./verify-token.ts";
 
 /** How a token is asked for. */
 export interface MintOptions extends FlightOptions {
@@ -41,6 +41,7 @@ export function mint(request: AuthRequest, options: MintOptions): Promise<Access
     );
     if (!options.verify) return unproved(request, await asked, flight);
     const { ready, find } = searchKeys(request, options, flight);
+    prepareToVerify();
     const [answered] = await Promise.all([asked, ready]);
     return await proved(request, answered, flight, find);
   });
@@ -54,14 +55,14 @@ export function mint(request: AuthRequest, options: MintOptions): Promise<Access
  */
 export function prove(request: AuthRequest, token: string, options: MintOptions): Promise<AccessToken> {
   return inFlight(request, options, (flight, onToken) => {
-    // What is none is refused below, and a planted word among the secrets would black out the log.
+    // A text that is no JWS is refused below. Planted, it would black out the log as one of the secrets.
     if (isJws(token)) onToken(token);
     const found: Answered<TokenAnswer> = {
       value: { accessToken: token, expiresIn: undefined, scope: undefined },
       sentAt: flight.clock.monotonic(),
       clockOffset: undefined,
     };
-    // What it says of itself first: most tokens that are found have just ended.
+    // Its claims first: most tokens that are found have just ended, and no request tells more.
     if (isJws(token)) judgeClaims(decodeJws(token).payload, request, clocks(found, flight));
     const findKeys: KeyFinder = (kid) => searchKeys(request, options, flight).find(kid);
     return proved(request, found, flight, findKeys);

@@ -2,6 +2,7 @@
 const { Socket } = require("node:net");
 
 Socket.prototype.connect = function () {
+  this.connecting = true;
   return this;
 };
 

@@ -1,10 +1,11 @@
 "use strict";
-// The least that a step can cost: a new process, a raw sign-in with the same CA, the outputs appended to the runner's
-// file.
+// The least that a step can cost: a new process, a raw sign-in with the same trust, the outputs appended to the
+// runner's file. With FOUND_TOKEN, a file, the token is read there and none is asked for.
 const { appendFileSync, readFileSync } = require("node:fs");
 const { rawSignIn } = require("./raw-sign-in.cjs");
 
 const input = (name) => process.env[`INPUT_${name.toUpperCase()}`];
+const textOf = (path) => (path ? readFileSync(path, "utf8") : undefined);
 
 rawSignIn({
   clientId: input("client-id"),
@@ -12,7 +13,8 @@ rawSignIn({
   tsgId: input("tsg-id"),
   tokenUrl: input("token-url"),
   jwksUrl: input("jwks-url"),
-  ca: readFileSync(input("ca-cert")),
+  ca: textOf(input("ca-cert")),
+  found: textOf(process.env.FOUND_TOKEN),
 }).then(({ token, exp, scope }) => {
   const outputs = {
     "access-token": token,

@@ -1,91 +1,64 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { AuthRequest, OAuth2Client } from "../../shared/index.ts";
-import { inTurn, median, printTimings, timed } from "./timings.ts";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Row } from "./row.ts";
+import type { Stage } from "./stage.ts";
 
-/**
- * The library's part of `npm run bench`: run with `--expose-gc`, the number of runs as argument, and an SCM-shaped
- * server in the environment.
- */
-
-/** What the raw sign-in takes; without `ca` whom node trusts. */
-type RawSignIn = (account: {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly tsgId: string;
-  readonly tokenUrl: URL;
-  readonly jwksUrl: URL;
-  readonly ca?: string | undefined;
-}) => Promise<{ readonly token: string }>;
-const { rawSignIn } = createRequire(import.meta.url)("./raw-sign-in.cjs") as { readonly rawSignIn: RawSignIn };
-
-const RUNS = Number(process.argv[2]);
-const CALLS = 100_000;
-const CALLERS = 10_000;
-
-const request = AuthRequest.fromEnv();
-const ca = readFileSync(process.env["NODE_EXTRA_CA_CERTS"] ?? "", "utf8");
-const { clientId, clientSecret, tokenUrl, jwksUrl } = request;
-const account = { clientId, clientSecret, tsgId: request.tenants[0] ?? "", tokenUrl, jwksUrl };
-const withCa = AuthRequest.parse({ ...account, tokenUrl: tokenUrl.href, jwksUrl: jwksUrl.href, ca });
-
-/** Nanoseconds of processor time for one call, of many made one after another: nothing here waits. */
-async function perCall(call: () => Promise<string>): Promise<number> {
-  const start = process.cpuUsage();
-  for (let made = 0; made < CALLS; made++) await call();
-  const { user, system } = process.cpuUsage(start);
-  return ((user + system) / CALLS) * 1000;
+/** What was measured of the library. */
+export interface LibraryFigures {
+  /** Nanoseconds of processor time for a call, of many made one after another. */
+  readonly warm: { readonly floor: readonly number[]; readonly ours: readonly number[] };
+  /** Bytes that the heap grew by over `CALLS` calls. */
+  readonly growth: readonly number[];
+  /** Milliseconds until all of `CALLERS` have the first token. */
+  readonly cold: { readonly floor: readonly number[]; readonly ours: readonly number[] };
+  /** Token requests of one such herd, on average. */
+  readonly askedByHerd: number;
+  /** Milliseconds of a whole sign-in, without and with an authority of the user's. */
+  readonly signIn: Readonly<Record<"floor" | "ours" | "floorByField" | "oursByField", readonly number[]>>;
 }
 
-const client = await OAuth2Client.connect(request);
-const token = await client.accessToken();
-// eslint-disable-next-line @typescript-eslint/require-await -- the floor is an async function that has nothing to do
-const floor = async (): Promise<string> => token;
-printTimings(
-  "accessToken() of a token that lives, in ns of processor time a call",
-  await inTurn({ floor: () => perCall(floor), "accessToken()": () => perCall(() => client.accessToken()) }, RUNS, 5),
-);
+/** Calls made one after another. */
+export const CALLS = 100_000;
+/** Calls made at once. */
+export const CALLERS = 10_000;
+const thousands = (count: number): string => count.toLocaleString("en");
 
-/** Bytes that the heap grew by over many calls, what could be freed being freed. */
-async function growth(): Promise<number> {
-  gc?.();
-  const before = process.memoryUsage().heapUsed;
-  await perCall(() => client.accessToken());
-  gc?.();
-  return process.memoryUsage().heapUsed - before;
-}
-const grown = await inTurn({ growth }, 11, 3);
-console.log(`Heap after ${CALLS} calls: ${median(grown["growth"] ?? []).toFixed(0)} bytes more (median of 11).`);
-
-let asked = 0;
-const cold = async (): Promise<unknown> => {
-  const idle = new OAuth2Client(request, {
-    onEvent: (event) => {
-      if (event.type === "answer" && event.request === "token request") asked++;
+/** `OAuth2Client`, in a process of its own, so that the server's work and heap stay out of what is measured. */
+export async function measureLibrary({ server, caFile, runs, signal }: Stage): Promise<readonly Row[]> {
+  const child = fork(fileURLToPath(new URL("library-process.ts", import.meta.url)), [String(runs)], {
+    execArgv: ["--expose-gc"],
+    signal,
+    env: {
+      PATH: process.env["PATH"],
+      NODE_EXTRA_CA_CERTS: caFile,
+      SCM_CLIENT_ID: server.clientId,
+      SCM_CLIENT_SECRET: server.clientSecret,
+      SCM_TSG_ID: server.tsgId,
+      SCM_TOKEN_URL: server.tokenUrl,
     },
   });
-  return Promise.all(Array.from({ length: CALLERS }, () => idle.accessToken()));
-};
-const rawCold = async (): Promise<unknown> => {
-  const one = rawSignIn(account);
-  return Promise.all(Array.from({ length: CALLERS }, async () => (await one).token));
-};
-printTimings(
-  `${CALLERS} callers at once before the first token, in ms`,
-  await inTurn({ "floor, one raw sign-in": () => timed(rawCold), "accessToken()": () => timed(cold) }, RUNS, 3),
-);
-console.log(`Token requests: ${asked} in ${RUNS + 3} runs.`);
-
-printTimings(
-  "A whole sign-in over TLS, in ms",
-  await inTurn(
-    {
-      "floor, raw sign-in": () => timed(() => rawSignIn(account)),
-      "connect()": () => timed(() => OAuth2Client.connect(request)),
-      "floor with a CA": () => timed(() => rawSignIn({ ...account, ca })),
-      "connect() with a CA": () => timed(() => OAuth2Client.connect(withCa)),
-    },
-    RUNS,
-    5,
-  ),
-);
+  const told: { figures?: LibraryFigures } = {};
+  child.once("message", (figures) => (told.figures = figures as LibraryFigures));
+  const [code] = (await once(child, "close")) as [number | null];
+  if (told.figures === undefined) throw new Error(`the library's process ended with ${String(code)} and no figures`);
+  const { warm, growth, cold, askedByHerd, signIn } = told.figures;
+  const row = (
+    what: string,
+    unit: Row["unit"],
+    value: readonly number[],
+    than: string,
+    other: readonly number[],
+  ): Row => ({
+    ...{ what, unit, value },
+    against: { what: than, value: other },
+  });
+  const herd = `${thousands(CALLERS)} callers before the first token, ${askedByHerd} token request${askedByHerd === 1 ? "" : "s"}`;
+  return [
+    row("`accessToken()`, the token lives", "ns", warm.ours, "async function that does nothing", warm.floor),
+    { what: `heap after ${thousands(CALLS)} such calls`, unit: "KiB", value: growth.map((bytes) => bytes / 1024) },
+    row(herd, "ms", cold.ours, "one raw sign-in for all", cold.floor),
+    row("`connect()`", "ms", signIn.ours, "raw sign-in", signIn.floor),
+    row("`connect()`, field `ca`", "ms", signIn.oursByField, "raw sign-in, the same trust", signIn.floorByField),
+  ];
+}

@@ -1,52 +1,50 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { startScmServer, type ScmServer } from "../support/scm-server.ts";
-import { printTimings } from "./timings.ts";
-import { timeProcesses } from "./whole-process.ts";
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { cellsOf, writePage, type Table } from "./page.ts";
+import { PARTS } from "./parts.ts";
+import { openStage } from "./stage.ts";
 
-/** `npm run bench`: the whole action process, and then the library, each against a floor in one run, as a ratio. */
+/**
+ * `npm run bench`: how fast it all is, as ratios to what else could be done, in runs that take turns. Writes what it
+ * saw into docs/performance.md. Not part of `npm test`: it takes some minutes, and a machine that does nothing else.
+ * `npm run bench -- PART` runs one part and writes nothing. `BENCH_RUNS` says how often each work is done (default 60).
+ */
 
-const RUNS = Number(process.env["BENCH_RUNS"] ?? 40);
+const RUNS = Number(process.env["BENCH_RUNS"] ?? 60);
 
-/** The library in a process of its own, so that the server's work and heap stay out of what is measured. */
-async function benchLibrary(server: ScmServer): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "scm-auth-bench-"));
-  try {
-    const ca = join(folder, "ca.pem");
-    await writeFile(ca, server.ca);
-    const child = spawn(
-      process.execPath,
-      ["--expose-gc", fileURLToPath(new URL("library.ts", import.meta.url)), String(RUNS)],
-      {
-        env: {
-          PATH: process.env["PATH"],
-          NODE_EXTRA_CA_CERTS: ca,
-          SCM_CLIENT_ID: server.clientId,
-          SCM_CLIENT_SECRET: server.clientSecret,
-          SCM_TSG_ID: server.tsgId,
-          SCM_TOKEN_URL: server.tokenUrl,
-        },
-        stdio: ["ignore", "inherit", "inherit"],
-      },
-    );
-    const [code] = (await once(child, "close")) as [number | null];
-    if (code !== 0) throw new Error(`the library's benchmark ended with ${String(code)}`);
-  } finally {
-    await rm(folder, { recursive: true });
+const wished = process.argv.slice(2);
+const chosen = Object.entries(PARTS).filter(([name]) => wished.length === 0 || wished.includes(name));
+if (chosen.length < wished.length || !(RUNS > 0))
+  throw new Error(`Usage: npm run bench -- [${Object.keys(PARTS).join("|")}]`);
+
+const stop = new AbortController();
+// What was started is stopped, and not left behind.
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    stop.abort();
+  });
+const [load = 0] = loadavg();
+const stage = await openStage(RUNS, stop.signal);
+const tables: Table[] = [];
+try {
+  for (const [name, { heading, about, measure }] of chosen) {
+    const started = performance.now();
+    const rows = await measure(stage);
+    console.log(`${name} (${Math.round((performance.now() - started) / 1000)} s)`);
+    for (const row of rows) console.log(`  ${cellsOf(row).filter(Boolean).join("; ")}`);
+    tables.push({ heading, about, rows });
   }
+} finally {
+  await stage.close();
 }
 
-const server = await startScmServer();
-try {
-  const scripts = { floor: "test/bench/floor.cjs", action: "dist/action/main.cjs" };
-  const timings = await timeProcesses(scripts, server, RUNS);
-  console.log(`node ${process.version}, ${RUNS} runs each in turn; the ratio is taken run by run.`);
-  printTimings("The action, whole process over TLS, in ms", timings);
-  await benchLibrary(server);
-} finally {
-  await server.close();
+if (wished.length === 0) {
+  const today = new Date().toISOString().slice(0, 10);
+  await writePage(
+    [
+      `Measured on ${today} with node ${process.version} on ${availableParallelism()} cores`,
+      `(${cpus()[0]?.model.trim() ?? "unknown"}), whose load was ${load.toFixed(1)} before; ${RUNS} runs of each where nothing`,
+      "else is said.",
+    ].join(" "),
+    tables,
+  );
 }

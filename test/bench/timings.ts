@@ -1,22 +1,26 @@
-/** What was measured, one entry a run, by the name of its row. Runs of one number were made one after another. */
-export type Timings = Readonly<Record<string, readonly number[]>>;
+/** What was measured, one entry a run, by the name of its work. Runs of one number were made one after another. */
+export type Timings<Name extends string = string> = Readonly<Record<Name, readonly number[]>>;
 
 /**
  * Runs pieces of work in turn (A B C A B C ...), so that a machine whose speed drifts drifts for all of them alike.
  *
  * @param works - each gives what it measured
  * @param warmUp - rounds that are not counted
+ * @throws the signal's reason, between two pieces of work
  */
-export async function inTurn(
-  works: Readonly<Record<string, () => Promise<number>>>,
+export async function inTurn<Name extends string>(
+  works: Readonly<Record<Name, () => Promise<number>>>,
   runs: number,
   warmUp: number,
-): Promise<Timings> {
-  const timings: Record<string, number[]> = Object.fromEntries(Object.keys(works).map((name) => [name, []]));
+  signal?: AbortSignal,
+): Promise<Timings<Name>> {
+  const names = Object.keys(works) as Name[];
+  const timings = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
   for (let run = -warmUp; run < runs; run++) {
-    for (const [name, work] of Object.entries(works)) {
-      const took = await work();
-      if (run >= 0) timings[name]?.push(took);
+    for (const name of names) {
+      signal?.throwIfAborted();
+      const took = await works[name]();
+      if (run >= 0) timings[name].push(took);
     }
   }
   return timings;
@@ -27,25 +31,4 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
-}
-
-const quantile = (values: readonly number[], share: number): number =>
-  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? Number.NaN;
-
-/** The middle one. */
-export const median = (values: readonly number[]): number => quantile(values, 0.5);
-
-const WIDTH = 26;
-const cell = (value: number, digits: number): string => value.toFixed(digits).padStart(9);
-
-/** Prints a table whose first row is the floor; the ratio to it is that of the middle run, run by run. */
-export function printTimings(heading: string, timings: Timings): void {
-  const [floor = []] = Object.values(timings);
-  console.log(`\n${heading}`);
-  console.log("".padEnd(WIDTH) + ["median", "p10", "p90", "ratio"].map((head) => head.padStart(9)).join(""));
-  for (const [name, times] of Object.entries(timings)) {
-    const ratios = times.map((time, run) => time / (floor[run] ?? Number.NaN));
-    const cells = [0.5, 0.1, 0.9].map((share) => cell(quantile(times, share), 1));
-    console.log(name.padEnd(WIDTH) + cells.join("") + cell(median(ratios), 2));
-  }
 }

@@ -4,6 +4,16 @@ import tseslint from "typescript-eslint";
 /** A test in `node:test` may be called without awaiting it: the runner waits for it. */
 const TEST_CALLS = { from: "package", package: "node:test", name: ["test", "describe", "it", "suite", "skip", "todo"] };
 
+/** Files of tests that start processes by themselves, each with the reason why. */
+const STARTS_PROCESSES = [
+  // What all others start processes by.
+  "test/support/searched-process.ts",
+  // What is measured is measured as it is.
+  "test/bench/*.ts",
+  // Starts the files of tests, which search by themselves.
+  "test/stryker/*.ts",
+];
+
 const NODE_GLOBALS = Object.fromEntries(Object.getOwnPropertyNames(globalThis).map((name) => [name, "readonly"]));
 
 export default defineConfig(
@@ -23,6 +33,28 @@ export default defineConfig(
       // Its real finds are few, and it forbids taking a string apart into characters, which is meant here.
       "@typescript-eslint/no-misused-spread": "off",
       eqeqeq: "error",
+    },
+  },
+  {
+    // Its own `assert` knows nothing of `npm run fuzz`, and draws other values in each run.
+    files: ["test/**/*.ts"],
+    ignores: ["test/support/fuzzing.ts"],
+    rules: {
+      "no-restricted-imports": ["error", { name: "fast-check", message: "Import fc from test/support/fuzzing.ts." }],
+    },
+  },
+  {
+    // What a process of a test writes is searched for secrets.
+    files: ["test/**/*.ts"],
+    ignores: STARTS_PROCESSES,
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        ...["node:child_process", "child_process"].map((name) => ({
+          ...{ name, allowTypeImports: true },
+          message: "Start processes by test/support/searched-process.ts, which searches what they write for secrets.",
+        })),
+      ],
     },
   },
   {

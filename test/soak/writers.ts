@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +8,8 @@ import { ensureAuthFile } from "../../shared/handoff/ensure-auth-file.ts";
 import { startWriter, type Writer } from "../shared/handoff/writers.ts";
 import { bundle } from "../support/bundled.ts";
 import { startScmServer } from "../support/scm-server.ts";
+import { FootprintWatch, type Footprint } from "./footprint.ts";
+import { spawn } from "../support/searched-process.ts";
 import type { Seen } from "./reader.ts";
 
 /** What came of it. */
@@ -22,19 +23,27 @@ export interface WritersReport extends Seen {
   /** What of these was there still after the file was removed. */
   readonly leftovers: number;
   readonly tokenRequests: number;
+  /** Of those writers that nobody killed, where the system tells. */
+  readonly footprints: readonly Footprint[];
   /** Errors that writers told of, and whatever else should not be. */
   readonly faults: readonly string[];
 }
 
-/** Life of a token in seconds, and what is asked to be left of it: so a new one is wanted every other second. */
-const TTL = 60;
-const MIN_TTL = 58;
+/**
+ * Life of a token in seconds, and what is asked to be left of it: so a new one is wanted every other second. The rest
+ * outlives some holders of the lock that are killed in a row, for each of which all wait ten seconds.
+ */
+const TTL = 120;
+const MIN_TTL = 118;
 /** Writers that sign in, and others that write without the lock as fast as they can, as a keeper might. */
 const SIGNING = 4;
 const RENEWING = 4;
 /** Who breaks the locks of the dead must live for longer than that takes. */
 const PATIENT = 2;
 const READERS = 2;
+/** Milliseconds between two looks at what the patient take, and how many more files they may have open in the end. */
+const WATCH = 500;
+const MOST_FILES = 4;
 /** A writer lives so long at most before it is killed, in milliseconds. */
 const LONGEST_LIFE = 1200;
 /** Every so many kills are aimed at who holds the lock. */
@@ -85,7 +94,15 @@ export async function run(seconds: number, signal: AbortSignal): Promise<Writers
       startWriter(writer, { path, request, minTtl: MIN_TTL, rounds: 1e6 }, seconds * 1000 + 60_000),
     );
     for (const one of patient) running.add(one);
+    const watches = process.platform === "linux" ? patient.map(({ child }) => new FootprintWatch(child.pid ?? 0)) : [];
+    const watchAll = async (): Promise<void> => {
+      while (!isOver()) {
+        await Promise.all(watches.map((watch) => watch.look()));
+        await delay(WATCH);
+      }
+    };
     await Promise.all([
+      watchAll(),
       ...Array.from({ length: SIGNING }, () => seat(false)),
       ...Array.from({ length: RENEWING }, () => seat(true)),
     ]);
@@ -101,6 +118,7 @@ export async function run(seconds: number, signal: AbortSignal): Promise<Writers
     await removeFile(path);
     const sum = (key: keyof Seen): number => seen.reduce((total, one) => total + one[key], 0);
     const leftovers = await readdir(folder);
+    const footprints = watches.map(({ footprint }) => footprint);
     const none = {
       missing: sum("missing"),
       ended: sum("ended"),
@@ -116,8 +134,10 @@ export async function run(seconds: number, signal: AbortSignal): Promise<Writers
       left,
       leftovers: leftovers.length,
       tokenRequests: server.requests.filter(({ method }) => method === "POST").length,
+      footprints,
       faults: [
         ...state.errors,
+        ...footprints.flatMap(({ files }) => (files.last - files.first > MOST_FILES ? ["open files grew"] : [])),
         ...leftovers.map((name) => `${name} was left behind`),
         ...Object.entries(none).flatMap(([name, count]) => (count > 0 ? [`${name}: ${count}`] : [])),
       ],

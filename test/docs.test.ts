@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { warningsOf } from "../action/auth-file/surroundings.ts";
+import { outputs } from "../action/outputs.ts";
 import { AuthRequest, OAuth2Client } from "../shared/index.ts";
 import { handoffHints } from "../shared/report/handoff-hints.ts";
 import { mutants } from "./mutants/table.ts";
@@ -102,9 +103,13 @@ const codeIn = (cell = ""): readonly string[] => [...cell.matchAll(/`([^`]+)`/g)
 
 test("docs/auth-file.md tells of every variable that beats the file, and of no other", () => {
   const request = AuthRequest.parse({ clientId: "a@1.iam.panserviceaccount.com", clientSecret: "s" });
-  const told = rowsOf("docs/auth-file.md")
+  const all = rowsOf("docs/auth-file.md")
     .flatMap(([first]) => codeIn(first))
     .filter((name) => /^(TF_LOG|SCM_)[A-Z_]*$/.test(name));
+  // Beats the file as users want it to.
+  const told = all.filter((name) => name !== "SCM_HOST");
+  assert.equal(told.length, all.length - 1);
+  assert.deepEqual(warningsOf({ SCM_HOST: "another" }, request), []);
   const table = readFileSync(join(root, "action/auth-file/surroundings.ts"), "utf8");
   const known = [...table.matchAll(/^ {2}([A-Z_]+): \(/gm)].map(([, name = ""]) => name);
   assert.deepEqual(told.toSorted(), known.toSorted());
@@ -136,4 +141,38 @@ test("docs/auth-file.md has a row for every error of the auth file, and quotes m
 
 test("the README is read in one sitting", () => {
   assert.ok(read("README.md").split("\n").length <= 200);
+});
+
+test("the README leads to every page of docs", () => {
+  const readme = read("README.md");
+  for (const page of pages.filter((name) => /^docs\/.*\.md$/.test(name))) assert.ok(readme.includes(`(${page})`), page);
+});
+
+const pictures = [...read("README.md").matchAll(/!\[([^\]]*)\]\(([^)]*)\)/g)];
+
+test("the README's pictures are there, say what they show to who can't see them, and are found from npm's page too", () => {
+  const { repository } = JSON.parse(read("package.json")) as { readonly repository: Readonly<Record<string, string>> };
+  // npm's page looks for relative paths in the repository that the package names, from its root.
+  assert.match(repository["url"] ?? "", /^git\+https:\/\/github\.com\/[\w.-]+\/scm-auth\.git$/);
+  assert.equal(repository["directory"], undefined);
+  assert.equal(pictures.length, 2);
+  for (const [, shows = "", path = ""] of pictures) {
+    assert.match(path, /^docs\/[\w-]+\.svg$/);
+    assert.ok(shows.length > 50, path);
+    const picture = read(path);
+    assert.match(picture, /<title id="title">[^<]+<\/title>\n?<desc id="desc">[^<]{50,}<\/desc>/);
+    assert.match(picture, /role="img" aria-labelledby="title desc"/);
+    assert.ok(Buffer.byteLength(picture) < 10 * 1024, path);
+    // An image runs no scripts and loads nothing.
+    const own = picture.replace('xmlns="http://www.w3.org/2000/svg"', "").replaceAll("url(#head)", "");
+    assert.doesNotMatch(own, /<script|\bon\w+=|url\(|href|@import|font-face|<foreignObject/i);
+  }
+});
+
+test("the picture of the flow has colours for light and dark pages, and names outputs and inputs that there are", () => {
+  const picture = read("docs/flow.svg");
+  assert.match(picture, /@media\(prefers-color-scheme:dark\)/);
+  const names = [...picture.matchAll(/class="name code"[^>]*>([^<]+)</g)].map(([, name = ""]) => name);
+  assert.deepEqual(names.toSorted(), ["access-token", "auth-file", "scm-auth", "scm-auth", "sealed-token"]);
+  for (const name of names.filter((name) => name !== "scm-auth")) assert.ok(name in outputs, name);
 });

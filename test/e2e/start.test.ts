@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makePage, wrap } from "../../scripts/page.ts";
-import { onlyIfLong } from "../support/long-tests.ts";
+import { drawStart, lasting } from "../../scripts/start-picture.ts";
+import { spawn } from "../support/searched-process.ts";
 
 const START = fileURLToPath(new URL("../../scripts/start.ts", import.meta.url));
 
@@ -30,8 +30,11 @@ async function start(onOutput: (output: string, stop: () => void) => void = () =
   }
 }
 
+/** The walk from end to end, which takes its time: once for all tests that look at it. */
+const wholeWalk = start();
+
 test("a newcomer sees a sign-in, a failure, the auth file and its renewal, a Pulumi program, and nothing stays behind", async () => {
-  const { exitCode, stdout, stderr, left } = await start();
+  const { exitCode, stdout, stderr, left } = await wholeWalk;
   assert.equal(stderr, "");
   assert.equal(exitCode, 0, stdout);
   assert.deepEqual(left, []);
@@ -63,9 +66,18 @@ test("a newcomer sees a sign-in, a failure, the auth file and its renewal, a Pul
   );
 });
 
-// `.ci/run` runs it as well, and both runs take their time.
-test("through a pipe it is plain, fits 80 columns, and shows neither secret nor token", onlyIfLong, async () => {
-  const { stdout } = await start();
+test("its picture in docs shows what it prints", async () => {
+  const [{ stdout }, picture] = await Promise.all([
+    wholeWalk,
+    readFile(new URL("../../docs/npm-start.svg", import.meta.url), "utf8"),
+  ]);
+  assert.equal(lasting(picture), lasting(drawStart(stdout)), "npm run picture draws it anew");
+  assert.throws(() => drawStart(stdout.replaceAll("Signed in: ", "Here is ")), /no longer prints.*Signed in: /);
+});
+
+test("through a pipe it is plain, fits 80 columns, and shows neither secret nor token", async () => {
+  const { stdout } = await wholeWalk;
+  assert.match(stdout, /Where to read on/);
   assert.doesNotMatch(stdout, /[^\n\x20-\x7e]/);
   assert.deepEqual(
     stdout.split("\n").filter((line) => line.length > 80),

@@ -38,12 +38,14 @@ const style = (): string => {
   const colours = (mode: "light" | "dark"): string =>
     [...STROKES.map((stroke, n) => `.s${n}{stroke:${stroke[mode]}}`), `.ours{stroke:${OURS[mode]}}`].join("");
   return [
+    // A page of its own: a site can be dark on a machine that is light, and the picture knows the machine alone.
+    ".page{fill:#fff}",
     "text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-weight:600}.right{text-anchor:end}",
     ".mid{text-anchor:middle}.axis{stroke:#d0d7de}polyline,.key{fill:none;stroke-width:2}",
     ...STROKES.map(({ dash }, n) => `.s${n}{stroke-dasharray:${dash}}`),
     ".ours.ours{stroke-width:3.5}",
     colours("light"),
-    `@media(prefers-color-scheme:dark){text{fill:#e6edf3}.axis{stroke:#3d444d}${colours("dark")}}`,
+    `@media(prefers-color-scheme:dark){.page{fill:#0d1117}text{fill:#e6edf3}.axis{stroke:#3d444d}${colours("dark")}}`,
   ].join("");
 };
 
@@ -100,6 +102,7 @@ export function drawChart(title: string, panels: readonly Panel[]): string {
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size}" role="img"><title>${escaped(title)}</title>`,
     `<style>${style()}</style>`,
+    `<rect class="page" width="100%" height="100%" rx="8"/>`,
     ...panels.map(drawPanel),
     ...legend,
     "</svg>",

@@ -1,4 +1,4 @@
-import { parseInputs } from "../../action/inputs.ts";
+import { parseInputs } from "../../action/parse-inputs.ts";
 import { sleep, type Clock, type Milliseconds, type Random, type Seconds } from "../../shared/clock.ts";
 import { withRetries, type RetryPolicy, type Verdict } from "../../shared/http/retry.ts";
 import type { HttpAnswer } from "../../shared/http/send.ts";

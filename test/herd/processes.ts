@@ -1,14 +1,13 @@
-import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
-import { promisify } from "node:util";
 import { systemClock, type Milliseconds } from "../../shared/clock.ts";
 import { answerWith, claims, giveKeys, SECRET, signer, TENANT, tls } from "../scenes/cast.ts";
 import { bundle } from "../support/bundled.ts";
+import { run as runProgram, spawn } from "../support/searched-process.ts";
 import { startScriptedServer, type ScriptedAnswer } from "../support/scripted-server.ts";
 import type { Policy } from "./policies.ts";
 import type { Herd, JobRun } from "./simulate.ts";
@@ -34,7 +33,7 @@ export interface Programs {
 /** Builds the programs into a folder of their own. */
 export async function buildPrograms(): Promise<Programs> {
   const folder = await mkdtemp(join(tmpdir(), "scm-auth-herd-"));
-  await promisify(execFile)(process.execPath, ["scripts/build.ts", join(folder, "action")], { cwd: root });
+  await runProgram(process.execPath, ["scripts/build.ts", join(folder, "action")], { cwd: root });
   const ca = join(folder, "ca.pem");
   await writeFile(ca, tls.ca);
   return {

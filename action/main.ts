@@ -1,10 +1,13 @@
+// First: it is at work while the others are loaded.
+import { earlySockets } from "./early-sockets.ts";
 import { proxyPasswords } from "../shared/http/proxy.ts";
 import type { AccessToken } from "../shared/token/access-token.ts";
 import { isJws } from "../shared/token/jws.ts";
 import { mint, prove, type MintOptions } from "../shared/token/prove-token.ts";
 import { version } from "../shared/version.ts";
+import { EarlyAgent } from "./early-agent.ts";
 import { reportFailure } from "./failure.ts";
-import { closingLines, tellEvent, tellNotices, type About, type Source } from "./narrate.ts";
+import { closingLines, tellEvent, tellNotices, type Source, type StepOutcome } from "./narrate.ts";
 import { outputsOf, type HandedOut } from "./outputs.ts";
 import { guard } from "./process-guard.ts";
 import { readInputs, type Order } from "./read-inputs.ts";
@@ -34,15 +37,19 @@ async function run(signal: AbortSignal): Promise<void> {
 }
 
 /** The token, by the way that was wished: opened, found or minted, and proved. Each is masked before all else. */
-async function obtain({ request, options, authFile, sealing }: Order, signal: AbortSignal): Promise<HandedOut & About> {
+async function obtain(
+  { request, options, authFile, sealing }: Order,
+  signal: AbortSignal,
+): Promise<HandedOut & StepOutcome> {
   const mask = (token: string): void => {
     runner.mask(token);
   };
-  const ways: MintOptions = {
+  const mintOptions: MintOptions = {
     ...options,
     signal,
     redactor: runner.redactor,
     userAgent: `scm-auth/${version}`,
+    agent: new EarlyAgent(earlySockets),
     onToken: mask,
     onEvent: (event) => {
       tellEvent(runner, event);
@@ -51,13 +58,13 @@ async function obtain({ request, options, authFile, sealing }: Order, signal: Ab
   const proveFound = (token: string): Promise<AccessToken> => {
     // What is none can't be proved, and a planted word as a mask would black out the log.
     if (isJws(token)) mask(token);
-    return prove(request, token, ways);
+    return prove(request, token, mintOptions);
   };
   const part = { runner, request, options, signal, prove: proveFound, env: process.env };
   const seals = sealing && (await import("./sealing/step.ts")).prepareSealing({ ...part, wish: sealing });
   const signIn = async (): Promise<{ readonly token: AccessToken; readonly source: Source }> => {
     const opened = await seals?.open();
-    return opened ? { token: opened, source: "sealed" } : { token: await mint(request, ways), source: "minted" };
+    return opened ? { token: opened, source: "sealed" } : { token: await mint(request, mintOptions), source: "minted" };
   };
   const signedIn = authFile
     ? await (await import("./auth-file/step.ts")).keepAuthFile({ ...part, wish: authFile, signIn })

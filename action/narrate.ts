@@ -40,7 +40,7 @@ const SOURCES: Readonly<Record<Source, string>> = {
 };
 
 /** What came of a step beside its token. */
-export interface About {
+export interface StepOutcome {
   readonly source: Source;
   /** Of the auth file, if there is one. */
   readonly path?: string;
@@ -52,7 +52,7 @@ export interface About {
 export function closingLines(
   token: AccessToken,
   { verify }: { readonly verify: boolean },
-  { source, path, kept = false }: About,
+  { source, path, kept = false }: StepOutcome,
 ): readonly string[] {
   const tenant = token.tsgId === undefined ? "no single tenant" : `tenant ${token.tsgId}`;
   const life = token.lifetime === undefined ? "for an unknown time" : `for ${timeSpan(token.lifetime)}`;

@@ -1,11 +1,12 @@
 import { appendFileSync, closeSync, constants, openSync } from "node:fs";
 import * as core from "@actions/core";
 import { AuthError } from "../shared/report/errors.ts";
-import { printable } from "../shared/report/printable.ts";
-import { Redactor } from "../shared/report/secrets.ts";
+import { Redactor } from "../shared/report/redactor.ts";
 
 /** Constant, since the runner does not mask an annotation's title. */
 const TITLE = { title: "scm-auth" };
+
+const LONGEST_LINE = 2000;
 
 /**
  * The GitHub Actions runner as this action sees it. All that is written passes through here, so no secret
@@ -81,11 +82,7 @@ export class Runner {
       // Opened as outputs will be: a folder, for one, may be written and can't be appended to.
       closeSync(openSync(process.env["GITHUB_OUTPUT"] ?? "", constants.O_APPEND | constants.O_WRONLY));
     } catch (cause) {
-      throw new AuthError("the runner gave no file for outputs (GITHUB_OUTPUT).", {
-        kind: "config",
-        code: "outputs_unwritable",
-        cause,
-      });
+      throw unwritable("the runner gave no file for outputs (GITHUB_OUTPUT).", cause);
     }
   }
 
@@ -127,14 +124,14 @@ export class Runner {
     try {
       write();
     } catch (cause) {
-      const details = { kind: "config", code: "outputs_unwritable", cause } as const;
-      throw new AuthError(`${what} could not be written.`, details);
+      throw unwritable(`${what} could not be written.`, cause);
     }
   }
 
   #line(text: string): string {
-    return this.redactor.redact(printable(this.redactor.redact(text), LONGEST_LINE));
+    return this.redactor.quote(text, LONGEST_LINE);
   }
 }
 
-const LONGEST_LINE = 2000;
+const unwritable = (message: string, cause: unknown): AuthError =>
+  new AuthError(message, { kind: "config", code: "outputs_unwritable", cause });

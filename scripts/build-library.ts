@@ -1,11 +1,10 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import * as esbuild from "esbuild";
 import type { BuildOptions, Plugin } from "esbuild";
-import { rollup } from "rollup";
-import { dts } from "rollup-plugin-dts";
 import { bundledLicences } from "./licences.ts";
+import { SAME_TYPES, typesOf, writeFolder } from "./npm-package.ts";
+import { PACKAGE_CODE } from "./package-code.ts";
 import { sideEffectFree, withoutUndici } from "./toolkit.ts";
 
 /**
@@ -31,23 +30,11 @@ const importedBuiltins: Plugin = {
   },
 };
 
-const COMMON = {
-  bundle: true,
-  platform: "node",
-  target: "node22",
-  // It stands in the stack traces of other people's programs, and they step through it.
-  minify: false,
-  legalComments: "none",
-  charset: "utf8",
-  metafile: true,
-  write: false,
-  logLevel: "warning",
-  outdir: OUT,
-} as const satisfies BuildOptions;
+const CODE = { ...PACKAGE_CODE, outdir: OUT } as const satisfies BuildOptions;
 
 /** The files that the index takes values from, by the names they get. */
 async function partsOf(index: string): Promise<Readonly<Record<string, string>>> {
-  const { metafile } = await esbuild.build({ ...COMMON, entryPoints: [index], packages: "external" });
+  const { metafile } = await esbuild.build({ ...CODE, entryPoints: [index], packages: "external" });
   const parts = metafile.inputs[index]?.imports.map(({ path }) => path) ?? [];
   return Object.fromEntries(parts.map((path) => [path.replace(/^.*\/|\.ts$/g, ""), path]));
 }
@@ -59,7 +46,7 @@ const parts = await partsOf(ENTRY);
  * imports AuthRequest alone gets no HTTP client.
  */
 const esm = await esbuild.build({
-  ...COMMON,
+  ...CODE,
   entryPoints: { index: ENTRY, ...parts },
   format: "esm",
   splitting: true,
@@ -68,43 +55,22 @@ const esm = await esbuild.build({
 });
 
 const cjs = await esbuild.build({
-  ...COMMON,
+  ...CODE,
   entryPoints: { index: ENTRY },
   format: "cjs",
   outExtension: { ".js": ".cjs" },
   plugins: [withoutUndici, sideEffectFree],
 });
 
-/** All public types in one file that imports nothing. */
-async function types(): Promise<string> {
-  const bundle = await rollup({
-    input: ENTRY,
-    external: isBuiltin,
-    plugins: [dts({ tsconfig: "tsconfig.library.json" })],
-  });
-  const { output } = await bundle.generate({ format: "es" });
-  await bundle.close();
-  return output[0].code;
-}
-
-/**
- * What ES modules see are the types of the CommonJS file: were they told twice, a client of one kind would be a
- * stranger to a program of the other (classes with private fields are compared by where they are declared).
- */
-const SAME_TYPES = 'export * from "./index.cjs";\n';
-
 /** The parts' own entries have served: what they hold stands in files that the index reads as well. */
 const isNeeded = (path: string): boolean => !Object.hasOwn(parts, basename(path, ".js"));
 
 const code = [...esm.outputFiles.filter(({ path }) => isNeeded(path)), ...cjs.outputFiles];
 const outputs = { ...esm.metafile.outputs, ...cjs.metafile.outputs };
-const texts = {
-  "index.d.cts": await types(),
+
+await writeFolder(OUT, {
+  ...Object.fromEntries(code.map(({ path, contents }) => [basename(path), contents])),
+  "index.d.cts": await typesOf(ENTRY),
   "index.d.ts": SAME_TYPES,
   "LICENSES.txt": await bundledLicences({ inputs: {}, outputs }),
-};
-
-await rm(OUT, { recursive: true, force: true });
-await mkdir(OUT, { recursive: true });
-for (const { path, contents } of code) await writeFile(path, contents);
-for (const [name, text] of Object.entries(texts)) await writeFile(join(OUT, name), text);
+});

@@ -28,10 +28,11 @@ const LATER: Readonly<Record<string, string>> = {
   sealing: "action/sealing/step.ts",
 };
 
-/** What makes the tunnel through a proxy, for those who have one. */
+/** The package by which the toolkit's HTTP client goes through a proxy, and what it exports: for those who have one. */
 const TUNNEL = "tunnel";
 const TUNNELS = ["httpOverHttp", "httpsOverHttp", "httpOverHttps", "httpsOverHttps"];
 
+/** Leaves out of main what has a file of its own; that is loaded by its path when it is first asked for. */
 const loadedLater: Plugin = {
   name: "loaded-later",
   setup(build) {

@@ -2,7 +2,7 @@ import { readFile, readdir, writeFile } from "node:fs/promises";
 import { format, resolveConfig } from "prettier";
 import { stringify } from "yaml";
 import { inputDocs } from "../action/input-docs.ts";
-import { inputs, type InputName } from "../action/inputs.ts";
+import { inputs, type Input, type InputName } from "../action/inputs.ts";
 import { outputs } from "../action/outputs.ts";
 import { owner } from "./project.ts";
 
@@ -11,10 +11,6 @@ import { owner } from "./project.ts";
  * name wherever it stands. CI runs it and wants the tree unchanged.
  */
 
-interface Input {
-  readonly required?: true;
-  readonly default?: string;
-}
 const inputRows = (Object.entries(inputs) as readonly (readonly [InputName, Input])[]).map(
   ([name, input]) => [name, { ...input, doc: inputDocs[name] }] as const,
 );

@@ -59,7 +59,7 @@ const KINDS: Readonly<Record<string, string>> = {
 /** Longer than the first try of a request may take where many jobs sign in at once, in milliseconds. */
 const SLOW = 5000;
 
-/** THE table: design, section 2 ("Verification", "Token request"), and docs/check.md for readers. */
+/** THE table, held against the service by `npm run live` (docs/check.md). */
 const ASSUMPTIONS: readonly Assumption[] = [
   {
     what: "token_type is Bearer",

@@ -8,8 +8,7 @@ import { proxyPasswords } from "../shared/http/proxy.ts";
 import { trust } from "../shared/http/tls.ts";
 import { AuthError, AuthRequest, OAuth2Client } from "../shared/index.ts";
 import { FIELD_NAMES } from "../shared/report/fields.ts";
-import { printable } from "../shared/report/printable.ts";
-import { Redactor } from "../shared/report/secrets.ts";
+import { Redactor } from "../shared/report/redactor.ts";
 import { version } from "../shared/version.ts";
 import { evidenceOf, judge, unknownClaims, type Evidence } from "./live-assumptions.ts";
 import { makePage } from "./page.ts";
@@ -37,7 +36,7 @@ const { values: flags } = parseArgs({
 
 const page = makePage(process.stdout);
 const redactor = new Redactor(proxyPasswords(process.env));
-const quote = (text: string, longest?: number): string => redactor.redact(printable(redactor.redact(text), longest));
+const { quote } = redactor;
 
 /** A pipeline may have credentials that nobody meant for this. */
 function refusal(): string | undefined {

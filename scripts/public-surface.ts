@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import ts from "typescript";
-import { inputs } from "../action/inputs.ts";
+import { inputs, type Input } from "../action/inputs.ts";
 import { outputs } from "../action/outputs.ts";
 import { ABI, PROVIDER } from "../provider/abi.ts";
 import { formatAuthFile } from "../shared/handoff/auth-file-format.ts";
@@ -9,12 +9,6 @@ import { sealHeader } from "../shared/handoff/sealed-form.ts";
 import { handoffHints } from "../shared/report/handoff-hints.ts";
 import { hints } from "../shared/report/hints.ts";
 import type { Surface } from "./surface-changes.ts";
-
-/** An input, as far as users depend on it. */
-interface Input {
-  readonly required?: true;
-  readonly default?: string;
-}
 
 /** The names that a module exports, each a `value` or a `type` alone, by the text of its `export` lines. */
 async function exportsOf(path: string): Promise<Readonly<Record<string, string>>> {

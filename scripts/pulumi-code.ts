@@ -1,6 +1,7 @@
 import { builtinModules } from "node:module";
 import * as esbuild from "esbuild";
 import type { BuildOptions, Metafile } from "esbuild";
+import { PACKAGE_CODE } from "./package-code.ts";
 import { sideEffectFree, withoutUndici } from "./toolkit.ts";
 
 /** A file that was built, and what went into all of them. */
@@ -9,18 +10,9 @@ export interface PulumiCode {
   readonly metafile: Metafile;
 }
 
-const COMMON = {
-  bundle: true,
-  platform: "node",
-  target: "node22",
+const CODE = {
+  ...PACKAGE_CODE,
   format: "cjs",
-  // It stands in the stack traces of other people's programs, and they step through it.
-  minify: false,
-  legalComments: "none",
-  charset: "utf8",
-  metafile: true,
-  write: false,
-  logLevel: "warning",
   outExtension: { ".js": ".cjs" },
   outdir: ".",
   external: ["@pulumi/pulumi", ...builtinModules],
@@ -40,16 +32,16 @@ const asModule = (names: readonly string[]): string =>
  */
 export async function pulumiCode(): Promise<PulumiCode> {
   const [program, handler] = await Promise.all([
-    esbuild.build({ ...COMMON, entryPoints: { index: "provider/program/index.ts" } }),
+    esbuild.build({ ...CODE, entryPoints: { index: "provider/program/index.ts" } }),
     esbuild.build({
-      ...COMMON,
+      ...CODE,
       entryPoints: { handler: "provider/process/handler.ts" },
       // The text in the state calls what `require` gives.
       footer: { js: "module.exports = handler;" },
     }),
   ]);
   const exported = await esbuild.build({
-    ...COMMON,
+    ...CODE,
     format: "esm",
     entryPoints: { index: "provider/program/index.ts" },
   });

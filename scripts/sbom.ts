@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { billOf, partsIn, type Bom } from "./bundled-parts.ts";
+import { billOf, partsIn, type Bom } from "./bill-of-materials.ts";
 
 /**
  * Writes to stdout what is in one or more bundles, as a software bill of materials (CycloneDX):

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startScmServer } from "../test/support/scm-server.ts";
 
@@ -19,10 +19,17 @@ const LONGEST_JOB_MS = 30 * 60 * 1000;
 
 const IN_BACKGROUND = "--in-background";
 
+/** The CA's file goes when this process ends. */
 async function serve(): Promise<Outputs> {
   const server = await startScmServer();
   const caFile = join(process.env["RUNNER_TEMP"] ?? tmpdir(), `scm-server-${server.port}-ca.pem`);
   writeFileSync(caFile, server.ca);
+  process.once("exit", () => {
+    rmSync(caFile, { force: true });
+  });
+  // Without a listener a signal ends the process with no `exit` event.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
   return {
     "client-id": server.clientId,
     "client-secret": server.clientSecret,

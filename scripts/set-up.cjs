@@ -1,7 +1,8 @@
 "use strict";
-// Runs before `npm start` and `npm test`, on whatever node the machine has (hence old CommonJS): makes node_modules
-// fit package-lock.json, and makes sure that the script that follows gets a node that runs TypeScript. That is the
-// locked dependency `node`, which npm puts first on PATH inside scripts. When all is well it says nothing.
+// Runs before `npm start`, `npm test` and whatever else may be the first thing that somebody calls, on the node that the
+// machine has (hence old CommonJS): makes node_modules fit package-lock.json, and makes sure that the script that follows
+// gets a node that runs TypeScript. That is the locked dependency `node`, which npm puts first on PATH inside scripts.
+// When all is well it says nothing.
 // (It is a script before the script, not the first half of it: a shell remembers where it found `node`.)
 const { spawnSync } = require("node:child_process");
 const { readFileSync } = require("node:fs");

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -13,6 +12,7 @@ import ts from "typescript";
 import { assertNoCanary } from "./support/canaries.ts";
 import { programs, type Program } from "./support/programs.ts";
 import { startScmNetwork, type ScmNetwork } from "./support/scm-network.ts";
+import { spawn } from "./support/searched-process.ts";
 import { missingTool, versionOf } from "./support/tools.ts";
 
 /**

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
@@ -20,6 +19,7 @@ import { SCM_SDK } from "./support/scm-sdk.ts";
 import { assertNoCanary, tokenCanaries } from "./support/canaries.ts";
 import { startScmNetwork, type ScmNetwork } from "./support/scm-network.ts";
 import { onlyIfLong } from "./support/long-tests.ts";
+import { spawn } from "./support/searched-process.ts";
 
 /**
  * What docs and examples show to users of Pulumi: the programs run, by the real program host and the real dynamic

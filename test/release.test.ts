@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { parse } from "yaml";
-import { billOf, partsIn, type Bom } from "../scripts/bundled-parts.ts";
+import { billOf, partsIn, type Bom } from "../scripts/bill-of-materials.ts";
 import { notesOf } from "../scripts/changelog.ts";
+import { run, spawn } from "./support/searched-process.ts";
 import { findProgram, versionOf } from "./support/tools.ts";
 
-const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 const CHANGELOG =

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { matchesGlob } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { partsIn } from "../scripts/bundled-parts.ts";
+import { partsIn } from "../scripts/bill-of-materials.ts";
 
 /** The project's own workflows, read for what they may do. Their syntax is actionlint's business (`.ci/run`). */
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AuthFileEntry } from "../../shared/handoff/auth-file-format.ts";
+import { parseAuthFile, type AuthFileEntry } from "../../shared/handoff/auth-file-format.ts";
 
 /**
  * Tells which step wrote a file, without a secret: a digest that may stand in the runner's state. Two files with one
@@ -13,3 +13,9 @@ export const ownershipOf = ({
   createHash("sha256")
     .update(JSON.stringify([clientId, scope, clientSecret]))
     .digest("hex");
+
+/** What a text says that is the auth file of one step; undefined when it is any other. */
+export function ownEntry(text: string, ownership: string): AuthFileEntry | undefined {
+  const entry = parseAuthFile(text);
+  return entry !== undefined && ownershipOf(entry) === ownership ? entry : undefined;
+}

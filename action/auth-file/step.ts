@@ -8,15 +8,15 @@ import { loopbackUrl } from "../../shared/handoff/loopback-url.ts";
 import { trustedRoots } from "../../shared/http/tls.ts";
 import type { AccessToken } from "../../shared/token/access-token.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
-import type { AuthFileWish, StepOptions } from "../inputs.ts";
 import { watchable } from "../keeper/job-watch.ts";
 import { startKeeper, type StartedKeeper } from "../keeper/start.ts";
+import type { Source } from "../narrate.ts";
+import type { AuthFileWish, StepOptions } from "../parse-inputs.ts";
+import type { Runner } from "../runner.ts";
 import { KEPT, OWNERSHIP, PATH, STOOD } from "./kept-for-post.ts";
 import { ownershipOf } from "./ownership.ts";
 import { placeOf } from "./place.ts";
 import { warningsOf } from "./surroundings.ts";
-import type { Source } from "../narrate.ts";
-import type { Runner } from "../runner.ts";
 
 /** What the step lends to its auth file. */
 export interface AuthFilePart {
@@ -42,7 +42,7 @@ export interface StepAuthFile {
 }
 
 /** The variable that Terraform and OpenTofu take `var.scm_auth_file` from. */
-const VARIABLE = "TF_VAR_scm_auth_file";
+const TERRAFORM_VARIABLE = "TF_VAR_scm_auth_file";
 
 /**
  * Makes sure of the auth file, with a keeper behind it unless one is not wanted or there already. A file outlives this
@@ -64,7 +64,7 @@ export async function keepAuthFile(part: AuthFilePart): Promise<StepAuthFile> {
   let source: Source = "file";
   // Before anything lies beside it: post sweeps there, also when this step is cut off.
   runner.keepForPost(PATH, path);
-  if (!wish.keepFresh) keepForPost(runner, request, PLACEHOLDER);
+  if (!wish.keepFresh) keepOwnership(runner, request, PLACEHOLDER);
   try {
     const made = await makeSureOfAuthFile(
       {
@@ -90,7 +90,7 @@ export async function keepAuthFile(part: AuthFilePart): Promise<StepAuthFile> {
             const jobSecret = randomBytes(32).toString("base64url");
             runner.mask(jobSecret);
             await runner.flush();
-            keepForPost(runner, request, jobSecret);
+            keepOwnership(runner, request, jobSecret);
             keeper = await startKeeper(
               join(import.meta.dirname, "keeper.cjs"),
               orderOf(part, { path, token, jobSecret, job }),
@@ -119,7 +119,7 @@ export async function keepAuthFile(part: AuthFilePart): Promise<StepAuthFile> {
 }
 
 /** Keeps what tells the file that is written now from every other. */
-function keepForPost(runner: Runner, { clientId, scope }: AuthRequest, clientSecret: string): void {
+function keepOwnership(runner: Runner, { clientId, scope }: AuthRequest, clientSecret: string): void {
   runner.keepForPost(OWNERSHIP, ownershipOf({ clientId, scope, clientSecret }));
   runner.keepForPost(KEPT, String(clientSecret !== PLACEHOLDER));
 }
@@ -156,10 +156,10 @@ const jobDigest = (env: AuthFilePart["env"]): string =>
     .digest("hex");
 
 function nameForTerraform(runner: Runner, path: string, env: AuthFilePart["env"]): void {
-  const named = env[VARIABLE] ?? "";
-  if (named === "") runner.exportVariable(VARIABLE, path);
+  const named = env[TERRAFORM_VARIABLE] ?? "";
+  if (named === "") runner.exportVariable(TERRAFORM_VARIABLE, path);
   else if (named !== path)
     runner.warning(
-      `${VARIABLE} names another auth file already, and is left as it is: give this one to its steps by the output auth-file.`,
+      `${TERRAFORM_VARIABLE} names another auth file already, and is left as it is: give this one to its steps by the output auth-file.`,
     );
 }

@@ -1,5 +1,5 @@
-import { scopeWords } from "../../shared/token/scope.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
+import { scopeSet } from "../../shared/token/scope.ts";
 
 /** A job's variables. */
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -8,9 +8,6 @@ type Variables = Readonly<Record<string, string | undefined>>;
 type Effect = (value: string, request: AuthRequest) => string | undefined;
 
 const LOGS = "makes the providers write what the auth server answers, the token too, into their log";
-
-const sameScope = (a: string, b: string): boolean =>
-  JSON.stringify([...new Set(scopeWords(a))].sort()) === JSON.stringify([...new Set(scopeWords(b))].sort());
 
 /** THE table of variables that would undo what the file is for. The providers take each before the file. */
 const EFFECTS: Readonly<Record<string, Effect>> = {
@@ -24,7 +21,9 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   SCM_CLIENT_SECRET: () =>
     "gives the long-lived secret to every step, and the providers send it wherever they sign in; with the auth file they need none",
   SCM_SCOPE: (value, { scope }) =>
-    sameScope(value, scope) ? undefined : "beats the scope in the auth file: a provider whose token ended is refused",
+    scopeSet(value) === scopeSet(scope)
+      ? undefined
+      : "beats the scope in the auth file: a provider whose token ended is refused",
   SCM_HEADERS: () => "beats the auth file: the providers send these headers with every call",
   SCM_SKIP_VERIFY_CERTIFICATE: (value) =>
     /^(0|f|false)$/i.test(value)

@@ -4,10 +4,11 @@ import tls, { type TLSSocket } from "node:tls";
 import type { Milliseconds } from "../../shared/clock.ts";
 import { connectionError } from "../../shared/http/connection-error.ts";
 import { proxyAnswered, proxyUnreachable, proxyUntrusted } from "../../shared/http/proxy.ts";
+import { socketHost } from "../../shared/http/socket-host.ts";
 import { AuthError, errorCode } from "../../shared/report/errors.ts";
 import { timeSpan } from "../../shared/report/time-span.ts";
 import { phrase, type Phrase } from "./phrase.ts";
-import { addressOf, hostOf, type Way } from "./way.ts";
+import { addressOf, type Way } from "./way.ts";
 
 /** Speaks TLS to the server, and tells whose certificate it shows, trusted or not. @throws AuthError */
 export async function secure(way: Way, socket: Socket, url: URL, find: (found: Phrase) => void): Promise<void> {
@@ -49,7 +50,7 @@ interface Handshake {
 
 function shakeHands(way: Way, socket: Socket, { url, find, late, meaning }: Handshake): Promise<TLSSocket> {
   const { secureContext } = way.options;
-  const host = hostOf(url);
+  const host = socketHost(url.hostname);
   return way.wait<TLSSocket>(late, meaning, (done, fail) => {
     const secured = way.keep(
       tls.connect({

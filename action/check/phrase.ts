@@ -1,3 +1,5 @@
+import type { Quote } from "../../shared/report/redactor.ts";
+
 /** A piece of a phrase: words of ours, or a text that may come from anywhere. */
 interface Piece {
   readonly foreign: boolean;
@@ -6,9 +8,6 @@ interface Piece {
 
 /** A line of what the check found, its words of ours told apart from what servers, certificates and settings say. */
 export type Phrase = readonly Piece[];
-
-/** Makes a foreign text one line that holds no secret and no workflow command, at most `longest` characters of it. */
-export type Quote = (text: string, longest?: number) => string;
 
 /**
  * A phrase from a template. Strings put into it are foreign; numbers and other phrases are ours.

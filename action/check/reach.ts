@@ -3,11 +3,12 @@ import net, { isIP, type Socket } from "node:net";
 import type { Milliseconds } from "../../shared/clock.ts";
 import { connectionError, timeoutError } from "../../shared/http/connection-error.ts";
 import { proxyFor } from "../../shared/http/proxy.ts";
+import { socketHost } from "../../shared/http/socket-host.ts";
 import type { AuthError } from "../../shared/report/errors.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { askForTunnel, noTunnel, secure, secureProxy } from "./handshakes.ts";
 import { joined, phrase } from "./phrase.ts";
-import { addressOf, hostOf, portOf, Way, type Lookup, type WayOptions } from "./way.ts";
+import { addressOf, portOf, Way, type Lookup, type WayOptions } from "./way.ts";
 
 const systemLookup: Lookup = (host, done) => {
   // By its object: what changes this function changes it for the sign-in, too.
@@ -54,17 +55,17 @@ export async function reach(url: URL, diagnosis: Diagnosis, options: WayOptions)
 /** The server that the way begins with, and what it means that it can't be reached. */
 interface Hop {
   readonly url: URL;
-  readonly called: (error: unknown) => AuthError;
+  readonly meaning: (error: unknown) => AuthError;
   readonly late: (limit: Milliseconds) => AuthError;
 }
 
 const toServer = (url: URL): Hop => ({
   url,
-  called: (error) => connectionError(error, "connecting", url.host),
+  meaning: (error) => connectionError(error, "connecting", url.host),
   late: (limit) => timeoutError("connecting", url.host, limit),
 });
 
-const toProxy = (proxy: URL): Hop => ({ url: proxy, called: noTunnel, late: () => noTunnel({ code: "ETIMEDOUT" }) });
+const toProxy = (proxy: URL): Hop => ({ url: proxy, meaning: noTunnel, late: () => noTunnel({ code: "ETIMEDOUT" }) });
 
 async function proxyOf(url: URL, diagnosis: Diagnosis): Promise<URL | undefined> {
   try {
@@ -74,8 +75,8 @@ async function proxyOf(url: URL, diagnosis: Diagnosis): Promise<URL | undefined>
   }
 }
 
-async function resolve(way: Way, { url, called }: Hop, diagnosis: Diagnosis): Promise<readonly LookupAddress[]> {
-  const host = hostOf(url);
+async function resolve(way: Way, { url, meaning }: Hop, diagnosis: Diagnosis): Promise<readonly LookupAddress[]> {
+  const host = socketHost(url.hostname);
   const family = isIP(host);
   if (family !== 0) {
     diagnosis.skip("DNS", phrase`${host} is an address`);
@@ -83,10 +84,10 @@ async function resolve(way: Way, { url, called }: Hop, diagnosis: Diagnosis): Pr
   }
   const { lookup = systemLookup } = way.options;
   // A name server that says nothing is as one that says "later".
-  const late = (): AuthError => called(Object.assign(new Error(), { code: "EAI_AGAIN" }));
+  const late = (): AuthError => meaning(Object.assign(new Error(), { code: "EAI_AGAIN" }));
   return diagnosis.run("DNS", async (find) => {
     find(phrase`${host}`);
-    const addresses = await way.wait<readonly LookupAddress[]>(late, called, (done, fail) => {
+    const addresses = await way.wait<readonly LookupAddress[]>(late, meaning, (done, fail) => {
       lookup(host, (error, found) => {
         if (error) fail(error);
         else done(found);
@@ -99,11 +100,11 @@ async function resolve(way: Way, { url, called }: Hop, diagnosis: Diagnosis): Pr
   });
 }
 
-function connect(way: Way, { url, called, late }: Hop, addresses: readonly LookupAddress[]): Promise<Socket> {
-  return way.wait<Socket>(late, called, (done, fail) => {
+function connect(way: Way, { url, meaning, late }: Hop, addresses: readonly LookupAddress[]): Promise<Socket> {
+  return way.wait<Socket>(late, meaning, (done, fail) => {
     const socket = way.keep(
       net.connect({
-        host: hostOf(url),
+        host: socketHost(url.hostname),
         port: portOf(url),
         // What DNS said is not asked for again; node chooses among the addresses as ever.
         lookup: (_host, { all }, found) => {

@@ -1,15 +1,14 @@
 import { systemClock, type Clock } from "../../shared/clock.ts";
 import { trust } from "../../shared/http/tls.ts";
 import { abortedError, AuthError } from "../../shared/report/errors.ts";
-import { printable } from "../../shared/report/printable.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
 import { version } from "../../shared/version.ts";
-import { inputNames, type StepOptions } from "../inputs.ts";
+import { inputNames } from "../inputs.ts";
 import { tellEvent } from "../narrate.ts";
+import type { StepOptions } from "../parse-inputs.ts";
 import type { Runner } from "../runner.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { factsOf } from "./facts.ts";
-import type { Quote } from "./phrase.ts";
 import { reach } from "./reach.ts";
 import { signIn, type Seen } from "./sign-in.ts";
 import { toLines, toMarkdown, verdict } from "./summary.ts";
@@ -35,7 +34,7 @@ export interface CheckPart {
  * @throws AuthError, that of the first step that failed, once all is told; the raw error where nobody thought of it
  */
 export async function runCheck(part: CheckPart): Promise<void> {
-  const { runner, request, options, signal, env, clock = systemClock, lookup } = part;
+  const { runner, request, options, signal, clock = systemClock, lookup } = part;
   const diagnosis = new Diagnosis(clock);
   const seen: Seen = {};
   const deadline = clock.monotonic() + options.timeout * 1000;
@@ -66,13 +65,13 @@ export async function runCheck(part: CheckPart): Promise<void> {
   // Something else went wrong meanwhile, and is told.
   if (signal.aborted) throw abortedError();
   await runner.flush();
-  tell(part, diagnosis, seen, env);
+  tell(part, diagnosis, seen);
   for (const error of failures) throw error;
 }
 
-function tell({ runner, request }: CheckPart, diagnosis: Diagnosis, seen: Seen, env: CheckPart["env"]): void {
-  // Hidden before anything is cut off; the runner looks again at whole lines.
-  const quote: Quote = (text, longest) => printable(runner.redactor.redact(text), longest);
+function tell({ runner, request, env }: CheckPart, diagnosis: Diagnosis, seen: Seen): void {
+  // The runner looks again, at whole lines.
+  const { quote } = runner.redactor;
   const report = { diagnosis, facts: factsOf(request, seen, env), names: inputNames, quote };
   for (const line of toLines(report)) runner.say(line);
   try {

@@ -1,9 +1,10 @@
 import type { Milliseconds } from "../../shared/clock.ts";
 import { AuthError } from "../../shared/report/errors.ts";
 import type { FieldNames } from "../../shared/report/fields.ts";
+import type { Quote } from "../../shared/report/redactor.ts";
 import { docs } from "../../shared/version.ts";
 import type { Diagnosis, Fact, Failure } from "./diagnosis.ts";
-import { ours, oursWithAddresses, toCell, toText, type Phrase, type Quote } from "./phrase.ts";
+import { ours, oursWithAddresses, toCell, toText, type Phrase } from "./phrase.ts";
 import { bar, EMPTY_BAR, wholeOf } from "./time-line.ts";
 
 /** All that a check tells. */

@@ -86,8 +86,5 @@ export class Way {
 export const portOf = ({ port, protocol }: URL): number =>
   port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
 
-/** The host that a URL means, as sockets want it: `::1`, not `[::1]`. */
-export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
-
 /** Host and port, nothing else of a URL. */
 export const addressOf = (url: URL): string => `${url.hostname}:${portOf(url)}`;

@@ -18,8 +18,8 @@ import { OwnedFile } from "./owned-file.ts";
 const LOOK: Milliseconds = 250;
 const HOUR: Milliseconds = 3_600_000;
 /** The longest job there is, and the longest where nothing tells the job's end: that of a hosted runner. */
-const CAP: Milliseconds = 120 * HOUR;
-const CAP_UNWATCHED: Milliseconds = 6 * HOUR;
+const LONGEST_JOB: Milliseconds = 120 * HOUR;
+const LONGEST_UNWATCHED: Milliseconds = 6 * HOUR;
 /** One try; when the next one comes is the business of keep-fresh. */
 const ONE_TRY: Pick<MintOptions, "policy" | "timeout"> = {
   policy: { maxRetries: 0, backoff: 0, spreadOverload: false },
@@ -73,7 +73,13 @@ export async function keep(order: KeeperOrder, { clock, random, mint = signIn }:
   const { clientId, scope, clientSecret } = request;
   const { jobSecret, job } = order;
   const { endpoint, port, closed, close } = await openLoopbackEndpoint({
-    ...{ clientId, scope, clientSecret, jobSecret, job, renewals, clock },
+    clientId,
+    scope,
+    clientSecret,
+    jobSecret,
+    job,
+    renewals,
+    clock,
     onEnd: finish,
     fieldNames: inputNames,
   });
@@ -118,6 +124,6 @@ const tokenOf = ({ token }: KeeperOrder, { tenants }: AuthRequest): AccessToken 
 
 /** What tells whether the job is over, as far as that can be told. */
 function jobWatch({ watched }: KeeperOrder, clock: Clock): () => boolean {
-  const end = clock.monotonic() + (watched === undefined ? CAP_UNWATCHED : CAP);
+  const end = clock.monotonic() + (watched === undefined ? LONGEST_UNWATCHED : LONGEST_JOB);
   return () => clock.monotonic() >= end || (watched !== undefined && !isRunning(watched));
 }

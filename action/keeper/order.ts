@@ -22,7 +22,7 @@ export interface KeeperOrder {
     readonly value: string;
     /** In milliseconds since 1970 UTC. */
     readonly expiresAt: Milliseconds | undefined;
-    /** What is left of its life, counted from `sentAt`. */
+    /** What is left of its life when the order goes out. */
     readonly lifetime: Milliseconds | undefined;
     /** Its whole life. */
     readonly life: Milliseconds | undefined;

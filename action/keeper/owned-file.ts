@@ -1,12 +1,12 @@
 import { lstat } from "node:fs/promises";
 import type { Clock } from "../../shared/clock.ts";
-import { entryOf, formatAuthFile, parseAuthFile, type Endpoint } from "../../shared/handoff/auth-file-format.ts";
+import { entryOf, formatAuthFile, type Endpoint } from "../../shared/handoff/auth-file-format.ts";
 import { readOwnFile } from "../../shared/handoff/own-file.ts";
 import { removeFile, replaceFile } from "../../shared/handoff/replace-file.ts";
 import { errorCode } from "../../shared/report/errors.ts";
 import type { AccessToken } from "../../shared/token/access-token.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
-import { ownershipOf } from "../auth-file/ownership.ts";
+import { ownEntry, ownershipOf } from "../auth-file/ownership.ts";
 
 /** What became of the file: still ours, gone, somebody else's by now, or not to be told at present. */
 export type FileState = "ours" | "gone" | "foreign" | "unknown";
@@ -81,8 +81,5 @@ export class OwnedFile {
     }
   }
 
-  readonly #isOurs = (text: string): boolean => {
-    const entry = parseAuthFile(text);
-    return entry !== undefined && ownershipOf(entry) === this.#ownership;
-  };
+  readonly #isOurs = (text: string): boolean => ownEntry(text, this.#ownership) !== undefined;
 }

@@ -22,6 +22,11 @@ const PASSED_ON =
   /^(PATH|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|(HTTPS?|NO)_PROXY|NODE_EXTRA_CA_CERTS|NODE_USE_SYSTEM_CA|SSL_CERT_FILE|SSL_CERT_DIR|OPENSSL_CONF|RUNNER_TEMP|RUNNER_TRACKING_ID)$/i;
 /** Flags of node's that say whom it trusts. */
 const TRUST_FLAG = /^--use-(system|openssl|bundled)-ca$/;
+/**
+ * V8's room for young objects, in MiB. By itself it doubles again and again, and a keeper that looks at a file four
+ * times a second takes 190 MiB after a thousand renewals where 12 are alive (`npm run soak`).
+ */
+const STAY_SMALL = "--max-semi-space-size=2";
 
 /**
  * Starts the background process. Its environment holds neither inputs nor tokens of the runner, and the secret goes
@@ -62,7 +67,7 @@ export async function startKeeper(
 
 function spawnKeeper(script: string, env: Readonly<Record<string, string | undefined>>): ChildProcess {
   const flags = [...process.execArgv, ...(env["NODE_OPTIONS"] ?? "").split(/\s+/)];
-  const args = [...shutInspector(), ...new Set(flags.filter((flag) => TRUST_FLAG.test(flag))), script];
+  const args = [STAY_SMALL, ...shutInspector(), ...new Set(flags.filter((flag) => TRUST_FLAG.test(flag))), script];
   try {
     return spawn(process.execPath, args, {
       // Not the workspace: a folder that a process stands in can't be removed everywhere. And one that is always there.

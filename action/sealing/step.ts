@@ -5,8 +5,8 @@ import { judgeSealingSecret } from "../../shared/handoff/sealing-key.ts";
 import { AuthError, configError } from "../../shared/report/errors.ts";
 import type { AccessToken } from "../../shared/token/access-token.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
-import type { SealingWish, StepOptions } from "../inputs.ts";
 import type { Source } from "../narrate.ts";
+import type { SealingWish, StepOptions } from "../parse-inputs.ts";
 import type { Runner } from "../runner.ts";
 
 /** What the step lends to its sealing. */

@@ -1,13 +1,10 @@
-import { systemClock, type Milliseconds, type Seconds } from "../../shared/clock.ts";
+import { systemClock, type Milliseconds } from "../../shared/clock.ts";
+import { leastLeft } from "../../shared/handoff/life-left.ts";
 import { KNOWN, signInOf } from "../sign-in/arguments.ts";
 import { factsOfToken } from "../sign-in/token-facts.ts";
 import type { Workshop } from "./auth-file.ts";
 import type { DynamicProvider } from "./dynamic-provider.ts";
 import { argumentsOf, hasUnknown, type Properties } from "./inputs.ts";
-
-/** Unless told otherwise a token is renewed when it has less left, in seconds, or less than this share of its life. */
-const MIN_TTL: Seconds = 300;
-const MIN_SHARE = 1 / 3;
 
 const known = KNOWN.AccessToken;
 
@@ -44,7 +41,8 @@ export function accessTokenProvider({ memory, accounts, env }: Workshop): Dynami
 /** Whether a token in the state is too near its end to be handed on. */
 function endsSoon({ expiresAt, life }: Properties, { minTtl }: Properties): boolean {
   const left: Milliseconds = Date.parse(String(expiresAt)) - systemClock.wall();
-  const share = typeof life === "number" ? life * MIN_SHARE : 0;
-  const wanted: Seconds = typeof minTtl === "number" ? minTtl : Math.min(MIN_TTL, share);
-  return !(left > wanted * 1000);
+  const wanted = leastLeft(numberOf(minTtl), (numberOf(life) ?? 0) * 1000);
+  return !(left > wanted);
 }
+
+const numberOf = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);

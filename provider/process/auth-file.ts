@@ -67,7 +67,7 @@ export function authFileProvider({ memory, accounts, files, env }: Workshop): Dy
     read: async (id, outputs) => {
       const { identity, ...inputs } = outputs;
       // Whoever has no secret here can do nothing for the file; the program may.
-      if (signInOrNone(argumentsOf(inputs), env) !== undefined) await makeSure(inputs);
+      if (signInIfSecret(argumentsOf(inputs), env) !== undefined) await makeSure(inputs);
       return { id, props: outputs };
     },
     delete: async (_id, outputs) => {
@@ -75,7 +75,7 @@ export function authFileProvider({ memory, accounts, files, env }: Workshop): Dy
       const path = pathOf(inputs);
       // Another resource has the same path: one that replaced this one, or was given it as well.
       if (inUse.has(resolve(path))) return;
-      const whose = [identity as Identity | undefined, signInOrNothing(argumentsOf(inputs), env)?.request];
+      const whose = [identity as Identity | undefined, signInIfRight(argumentsOf(inputs), env)?.request];
       for (const one of whose) if (one !== undefined) await removeAuthFile(path, one);
     },
   };
@@ -84,13 +84,13 @@ export function authFileProvider({ memory, accounts, files, env }: Workshop): Dy
 const pathOf = ({ path }: Arguments): string => (typeof path === "string" ? path : "");
 
 /** The sign-in that the arguments and the environment make together; undefined when there is no secret. */
-const signInOrNone = (args: Arguments, env: Environment): SignIn | undefined =>
+const signInIfSecret = (args: Arguments, env: Environment): SignIn | undefined =>
   hasSecret(args, env) ? signInOf(args, known, env) : undefined;
 
-/** As {@link signInOrNone}, for who can do without. */
-function signInOrNothing(args: Arguments, env: Environment): SignIn | undefined {
+/** As {@link signInIfSecret}, for who can do without. */
+function signInIfRight(args: Arguments, env: Environment): SignIn | undefined {
   try {
-    return signInOrNone(args, env);
+    return signInIfSecret(args, env);
   } catch (error) {
     if (AuthError.isAuthError(error)) return undefined;
     throw error;

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { factsOfToken, type TokenFacts } from "../sign-in/token-facts.ts";
 import { hasSecret, KNOWN, signInOf, type Arguments } from "../sign-in/arguments.ts";
-import { findToken, findTokenWithoutSecret } from "../sign-in/found-token.ts";
+import { findToken, tokenWithoutSecret } from "../sign-in/found-token.ts";
 import type { GetAccessTokenArgs, GetAccessTokenOutputArgs } from "./args.ts";
 import { deployment, isMocked, type Deployment } from "./deployment.ts";
 import { runError } from "./run-error.ts";
@@ -54,14 +54,10 @@ async function tokenFor(args: Arguments, { accounts }: Deployment) {
   const known = KNOWN.getAccessToken;
   const { env } = process;
   const { authFile } = args;
-  if (typeof authFile === "string" && !hasSecret(args, env)) {
-    const found = await findTokenWithoutSecret(authFile, withoutFile(args), { known, env, accounts });
-    if (found !== undefined) return found;
-  }
+  if (typeof authFile === "string" && authFile.trim() !== "" && !hasSecret(args, env))
+    return tokenWithoutSecret("authFile", authFile, args, { known, env, accounts });
   const signIn = signInOf(args, known, env);
   const account = accounts.of(signIn);
   const found = typeof authFile === "string" ? await findToken(authFile, account, signIn.minTtl) : undefined;
   return found ?? (await account.token(signIn.minTtl));
 }
-
-const withoutFile = ({ authFile, ...others }: Arguments): Arguments => others;

@@ -1,21 +1,18 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { TokenSource } from "../../shared/client/token-source.ts";
 import { systemClock, type Milliseconds, type Seconds } from "../../shared/clock.ts";
+import { DEFAULTS } from "../../shared/handoff/call-plan.ts";
 import { isRefusal } from "../../shared/handoff/keep-fresh.ts";
+import { leastLeft } from "../../shared/handoff/life-left.ts";
 import { trust } from "../../shared/http/tls.ts";
 import { AuthError } from "../../shared/report/errors.ts";
 import { AccessToken } from "../../shared/token/access-token.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
 import { KeyCache } from "../../shared/token/key-cache.ts";
 import { mint, prove, type MintOptions } from "../../shared/token/prove-token.ts";
+import { scopeSet } from "../../shared/token/scope.ts";
 import { version } from "../../shared/version.ts";
 import type { SignIn } from "./arguments.ts";
-
-/** Scale of the waits between repeats, in seconds. */
-const BACKOFF: Seconds = 0.3;
-/** Unless told otherwise a token in hand serves while it has so much left, or this share of its life. */
-const MIN_TTL: Milliseconds = 300_000;
-const MIN_SHARE = 1 / 3;
 
 /** The service accounts that a process signs in with: who asks twice in the same way gets the same one. */
 export class Accounts {
@@ -27,9 +24,9 @@ export class Accounts {
   of(signIn: SignIn): Account {
     const { request, timeout, maxRetries } = signIn;
     const secret = createHmac("sha256", this.#key).update(request.clientSecret).digest("base64");
-    const scopes = request.scope.split(" ").sort().join(" ");
-    const { clientId, tokenUrl, jwksUrl, ca } = request;
-    const key = JSON.stringify([tokenUrl.href, jwksUrl.href, clientId, scopes, ca, secret, timeout, maxRetries]);
+    const { clientId, scope, tokenUrl, jwksUrl, ca } = request;
+    const urls = [tokenUrl.href, jwksUrl.href];
+    const key = JSON.stringify([urls, clientId, scopeSet(scope), ca, secret, timeout, maxRetries]);
     let account = this.#accounts.get(key);
     if (account === undefined) this.#accounts.set(key, (account = new Account(signIn, key)));
     return account;
@@ -79,8 +76,7 @@ export class Account {
     if (this.#refusal !== undefined) throw this.#refusal;
     this.#allowed = timeout;
     const life = this.#source.current?.life ?? 0;
-    const wanted = minTtl ?? Math.min(MIN_TTL, life * MIN_SHARE) / 1000;
-    return this.#now(await this.#source.token({ minTtl: wanted }));
+    return this.#now(await this.#source.token({ minTtl: leastLeft(minTtl, life) / 1000 }));
   }
 
   /** A new token for who keeps one fresh, by one try that `signal` ends. @throws AuthError */
@@ -105,7 +101,7 @@ export class Account {
       const token = await mint(this.request, {
         ...this.#options(this.#allowed),
         // Who renews tries again by himself, and his waits hold no process.
-        ...(signal && { signal, policy: { maxRetries: 0, backoff: BACKOFF, spreadOverload: false } }),
+        ...(signal && { signal, policy: { maxRetries: 0, backoff: DEFAULTS.backoff, spreadOverload: false } }),
       });
       this.#endsAt = systemClock.monotonic() + (token.lifetime ?? 0);
       return token;
@@ -117,7 +113,7 @@ export class Account {
 
   #options(timeout: Seconds): MintOptions {
     return {
-      policy: { maxRetries: this.#maxRetries, backoff: BACKOFF, spreadOverload: false },
+      policy: { maxRetries: this.#maxRetries, backoff: DEFAULTS.backoff, spreadOverload: false },
       timeout,
       userAgent: `scm-auth/${version} pulumi`,
       keys: this.#keys,

@@ -1,4 +1,5 @@
 import type { Seconds } from "../../shared/clock.ts";
+import { DEFAULTS } from "../../shared/handoff/call-plan.ts";
 import { RULES } from "../../shared/handoff/ensure-auth-file.ts";
 import { AuthError, configError } from "../../shared/report/errors.ts";
 import type { Problem } from "../../shared/report/fields.ts";
@@ -34,9 +35,6 @@ export const KNOWN = Object.freeze({
   getAccessToken: ["authFile", ...SIGN_IN],
 });
 
-const TIMEOUT: Seconds = 60;
-const MAX_RETRIES = 3;
-
 /** Whether a client secret is given, or stands in the environment. */
 export const hasSecret = (args: Arguments, env: Environment): boolean =>
   isPresent(args["clientSecret"]) || (env["SCM_CLIENT_SECRET"] ?? "").trim() !== "";
@@ -59,12 +57,20 @@ export function signInOf(given: Arguments, known: readonly string[], env: Enviro
   });
   if (request === undefined || problems.length > 0) throw configError(problems);
   // Judged above.
-  const { timeout = TIMEOUT, maxRetries = MAX_RETRIES, minTtl } = args as Partial<Record<string, number>>;
+  const {
+    timeout = DEFAULTS.timeout,
+    maxRetries = DEFAULTS.maxRetries,
+    minTtl,
+  } = args as Partial<Record<string, number>>;
   return { request, timeout, maxRetries, minTtl };
 }
 
-/** What `work` gives; undefined when it finds problems, which join the others. */
-function collecting<T>(problems: Problem[], work: () => T): T | undefined {
+/**
+ * What `work` gives; undefined when it finds problems, which join the others.
+ *
+ * @throws what `work` throws that is no AuthError of kind `config`
+ */
+export function collecting<T>(problems: Problem[], work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { systemClock, type Clock, type Milliseconds, type Seconds } from "../../shared/clock.ts";
 import { makeSureOfAuthFile, type AuthFilePorts, type MadeSure } from "../../shared/handoff/auth-file.ts";
+import { PROVING } from "../../shared/handoff/found-auth-file.ts";
 import { askEndpoint } from "../../shared/handoff/found-endpoint.ts";
 import { Renewals } from "../../shared/handoff/keep-fresh.ts";
 import type { AccessToken } from "../../shared/token/access-token.ts";
@@ -8,8 +9,6 @@ import { abortedError } from "../../shared/report/errors.ts";
 import type { Account } from "./account.ts";
 import { quietClock } from "./quiet-clock.ts";
 
-/** A token found is worth this share of the time that is left, or there would be none to sign in. */
-const PROVING = 1 / 3;
 /** A token that somebody else has renewed lives longer than ours by at least so much. */
 const NEWER: Seconds = 1;
 

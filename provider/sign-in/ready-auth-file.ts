@@ -2,7 +2,7 @@ import type { AuthRequest } from "../../shared/token/auth-request.ts";
 import type { Accounts } from "./account.ts";
 import { hasSecret, KNOWN, signInOf, type Arguments, type Environment } from "./arguments.ts";
 import type { AuthFiles } from "./auth-files.ts";
-import { findTokenWithoutSecret } from "./found-token.ts";
+import { tokenWithoutSecret } from "./found-token.ts";
 
 /** What there is to make sure of a file with. */
 export interface FileMakers {
@@ -29,8 +29,8 @@ const known = KNOWN.AuthFile;
 export async function readyAuthFile(args: Arguments, { accounts, files, env }: FileMakers): Promise<ReadyFile> {
   const { path } = args;
   if (!hasSecret(args, env) && typeof path === "string" && path.trim() !== "") {
-    const found = await findTokenWithoutSecret(path, args, { known, env, accounts });
-    if (found !== undefined) return { request: undefined, warnings: [] };
+    await tokenWithoutSecret("path", path, args, { known, env, accounts });
+    return { request: undefined, warnings: [] };
   }
   const signIn = signInOf(args, known, env);
   // Judged just now.

@@ -50,17 +50,17 @@ const apiErrors = z.object({
 /** The error that an answer tells of. */
 function apiErrorOf({ status, body }: HttpAnswer, hide: Hide): ApiError {
   const parsed = apiErrors.safeParse(parseJson(body));
+  const quote = (text: string): string => hide(printable(hide(text)));
   const [first, ...more] = parsed.success ? parsed.data._errors : [];
   const said = [first?.code, first?.message]
     .filter((part) => part !== undefined)
-    .map((part) => hide(printable(hide(part))).replace(/\.$/, ""))
+    .map((part) => quote(part).replace(/\.$/, ""))
     .join(": ");
   const others = more.length > 0 ? ` (and ${more.length} more)` : "";
   return new ApiError(`the API answered ${status}${said === "" ? "" : `: ${said}`}${others}.`, {
     status,
-    code: first?.code === undefined ? undefined : hide(printable(first.code)),
-    requestId:
-      parsed.success && parsed.data._request_id !== undefined ? hide(printable(parsed.data._request_id)) : undefined,
+    code: first?.code === undefined ? undefined : quote(first.code),
+    requestId: parsed.success && parsed.data._request_id !== undefined ? quote(parsed.data._request_id) : undefined,
     details: first?.details === undefined ? undefined : parseJson(hide(JSON.stringify(first.details))),
   });
 }

@@ -22,15 +22,9 @@ export interface ClientOptions {
 }
 
 /** The options as they hold. */
-export interface ParsedOptions extends Required<Omit<ClientOptions, "apiUrl" | "onEvent">> {
-  readonly maxRetries: number;
-  readonly retryBackoff: Seconds;
-  readonly tokenExpiryBuffer: Seconds;
-  readonly timeout: Seconds;
-  readonly verify: boolean;
-  readonly apiUrl: URL;
-  readonly onEvent: ClientOptions["onEvent"];
-}
+export type ParsedOptions = {
+  readonly [Name in Exclude<keyof ClientOptions, "apiUrl" | "onEvent">]-?: NonNullable<ClientOptions[Name]>;
+} & { readonly apiUrl: URL; readonly onEvent: ClientOptions["onEvent"] };
 
 /** The defaults that a subclass may override. */
 interface Defaults {

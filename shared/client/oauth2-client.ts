@@ -3,7 +3,8 @@ import type { RetryPolicy } from "../http/retry.ts";
 import { trust } from "../http/tls.ts";
 import { AuthError, TokenExpiredError } from "../report/errors.ts";
 import type { AuthEvent } from "../report/events.ts";
-import { Redactor } from "../report/secrets.ts";
+import { quietly } from "../report/quiet-listener.ts";
+import { Redactor } from "../report/redactor.ts";
 import { showAs } from "../report/show-as.ts";
 import type { AccessToken } from "../token/access-token.ts";
 import { AuthRequest, type AuthRequestInput } from "../token/auth-request.ts";
@@ -19,7 +20,6 @@ import { IDEMPOTENT } from "./api-answer.ts";
 import { callApi } from "./api-call.ts";
 import { parseOptions, type ClientOptions } from "./client-options.ts";
 import { KeptConnections } from "./kept-connections.ts";
-import { quietly } from "../report/quiet-listener.ts";
 import { ClientSession, type Session } from "./session.ts";
 import { TokenSource, type TokenWish } from "./token-source.ts";
 

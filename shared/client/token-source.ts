@@ -34,7 +34,7 @@ const BUFFER_SHARE = 1 / 3;
 const LAST_SHARE = 1 / 10;
 /** Renewals of many processes spread over this share of their buffer. */
 const JITTER = 0.1;
-/** After a renewal that failed behind the callers' backs the next such try waits. */
+/** After a renewal that failed behind the callers' backs the next such try waits, longer if the server asks for it. */
 const REFRESH_PAUSE: Milliseconds = 10_000;
 
 interface Held<T> {
@@ -99,8 +99,9 @@ export class TokenSource<T extends Lived> {
   #refreshBehind(): void {
     if (this.#flight !== undefined) return;
     this.refresh().catch((error: unknown) => {
-      const refused = AuthError.isAuthError(error) && !error.retryable;
-      this.#quietUntil = refused ? Infinity : this.#now() + REFRESH_PAUSE;
+      const failure = AuthError.isAuthError(error) ? error : undefined;
+      const pause = Math.max(REFRESH_PAUSE, failure?.retryAfterMs ?? 0);
+      this.#quietUntil = failure?.retryable === false ? Infinity : this.#now() + pause;
       this.#options.onRefreshFailed(error);
     });
   }

@@ -7,14 +7,8 @@ import { entryOf, formatAuthFile, type Endpoint } from "./auth-file-format.ts";
 import { aboutFile } from "./file-error.ts";
 import { judgeFolder } from "./file-folder.ts";
 import { withFileLock } from "./file-lock.ts";
-import {
-  AuthFileLook,
-  isPrivate,
-  livesLongEnough,
-  type Found,
-  type ProvedToken,
-  type LookOptions,
-} from "./found-auth-file.ts";
+import { AuthFileLook, isPrivate, type Found, type ProvedToken, type LookOptions } from "./found-auth-file.ts";
+import { livesLongEnough } from "./life-left.ts";
 import { replaceFile, sweepTemporaries } from "./replace-file.ts";
 
 /** Who does what the auth file needs of the world beside the disk. */

@@ -13,14 +13,22 @@ export interface Seams {
   readonly random?: Random;
 }
 
-/** Options of a call that say how its requests are made, judged already. */
-interface RequestOptions extends Seams {
+/** What every call that hands a token on may be told. Times are in seconds. */
+export interface HandoffOptions {
+  /** Life that a token must have left to be used again, 0 to 86400. Default: 300, at most a third of its life. */
+  readonly minTtl?: Seconds | undefined;
+  /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
+  /** For everything, waits and repeats included, above 0 to 3600. Default: 60. */
   readonly timeout?: Seconds | undefined;
+  /** Repeats of a request after a failure that may pass, 0 to 20. Default: 3. */
   readonly maxRetries?: number | undefined;
-  readonly verify?: boolean | undefined;
+  /** Hears of events. What it throws is dropped. */
   readonly onEvent?: ((event: AuthEvent) => void) | undefined;
 }
+
+/** Options that are judged already. */
+type JudgedOptions = HandoffOptions & Seams & { readonly verify?: boolean | undefined };
 
 /** How the requests of one call of the library are made. */
 export interface CallPlan {
@@ -32,19 +40,22 @@ export interface CallPlan {
   readonly left: () => Seconds;
 }
 
-const TIMEOUT: Seconds = 60;
-const MAX_RETRIES = 3;
-/** Scale of the waits between repeats, in seconds. */
-const BACKOFF: Seconds = 0.3;
+/** What holds where nothing else is said. */
+export const DEFAULTS = Object.freeze({
+  timeout: 60,
+  maxRetries: 3,
+  /** Scale of the waits between repeats. */
+  backoff: 0.3,
+});
 
 /** Plans a call, which begins now: the defaults, the deadline, the trust and the keys that its requests share. */
-export function planCall(request: AuthRequest, options: RequestOptions): CallPlan {
-  const { timeout = TIMEOUT, maxRetries = MAX_RETRIES, verify = true, onEvent } = options;
+export function planCall(request: AuthRequest, options: JudgedOptions): CallPlan {
+  const { timeout = DEFAULTS.timeout, maxRetries = DEFAULTS.maxRetries, verify = true, onEvent } = options;
   const { clock = systemClock, random = Math.random, signal = new AbortController().signal } = options;
   const deadline = clock.monotonic() + timeout * 1000;
   return {
     flight: {
-      policy: { maxRetries, backoff: BACKOFF, spreadOverload: false },
+      policy: { maxRetries, backoff: DEFAULTS.backoff, spreadOverload: false },
       userAgent: `scm-auth/${version}`,
       onEvent: quietly(onEvent),
       keys: new KeyCache(clock),

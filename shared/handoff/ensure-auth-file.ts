@@ -1,30 +1,19 @@
-import type { Seconds } from "../clock.ts";
-import type { AuthEvent } from "../report/events.ts";
+import { CALL_RULES, judgeOptions, type Rules } from "../report/call-options.ts";
 import { AuthRequest, type AuthRequestInput } from "../token/auth-request.ts";
 import { mint, prove } from "../token/prove-token.ts";
 import { belongsTo, isOurs, parseAuthFile } from "./auth-file-format.ts";
 import { judgePath, makeSureOfAuthFile } from "./auth-file.ts";
-import { CALL_RULES, judgeOptions, type Rules } from "../report/call-options.ts";
-import { planCall, type Seams } from "./call-plan.ts";
+import { planCall, type HandoffOptions, type Seams } from "./call-plan.ts";
+import { PROVING } from "./found-auth-file.ts";
 import { askEndpoint } from "./found-endpoint.ts";
 import { removeFile } from "./replace-file.ts";
 
 /** Options of {@link ensureAuthFile}. Times are in seconds. */
-export interface AuthFileOptions {
+export interface AuthFileOptions extends HandoffOptions {
   /** Where the file shall lie; relative to the working folder, or absolute. */
   readonly path: string;
-  /** Life that a token found there must have left, 0 to 86400. Default: 300, at most a third of its life. */
-  readonly minTtl?: Seconds | undefined;
-  /** Ends the call. */
-  readonly signal?: AbortSignal | undefined;
-  /** For everything, waits and repeats included, above 0 to 3600. Default: 60. */
-  readonly timeout?: Seconds | undefined;
-  /** Repeats of a request after a failure that may pass, 0 to 20. Default: 3. */
-  readonly maxRetries?: number | undefined;
   /** Whether signatures are proved. When false no token of a file is used again. Default: true. */
   readonly verify?: boolean | undefined;
-  /** Hears of events. What it throws is dropped. */
-  readonly onEvent?: ((event: AuthEvent) => void) | undefined;
 }
 
 /** An auth file that is there, with a token that lives. */
@@ -40,9 +29,6 @@ export interface EnsuredAuthFile {
   /** Sentences for the user: a folder that others can write, say. */
   readonly warnings: readonly string[];
 }
-
-/** A token found is worth this share of the time that is left, or there would be none to sign in. */
-const PROVING = 1 / 3;
 
 /** What each option must be. Left out is always right, but for the path. @internal */
 export const RULES: Rules<AuthFileOptions> = {

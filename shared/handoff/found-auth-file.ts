@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds, Seconds } from "../clock.ts";
+import type { Clock, Milliseconds } from "../clock.ts";
 import { AuthError } from "../report/errors.ts";
 import type { AccessToken } from "../token/access-token.ts";
 import type { AuthRequest } from "../token/auth-request.ts";
@@ -13,6 +13,9 @@ export interface ProvedToken {
   readonly monotonic: Milliseconds;
 }
 
+/** Proving a token that was found is worth this share of the time that is left, or there would be none to sign in. */
+export const PROVING = 1 / 3;
+
 /** What of a path's file may be used again. */
 export interface Found {
   /** What lies there; undefined when nothing does. */
@@ -21,6 +24,8 @@ export interface Found {
   readonly held: ProvedToken | undefined;
   /** Lives, and belongs to this job. */
   readonly endpoint: Endpoint | undefined;
+  /** Why the file's own token is of no use; undefined when it is of use, or was not looked at. */
+  readonly fault?: AuthError;
 }
 
 /** How a file is looked at. */
@@ -79,7 +84,8 @@ export class AuthFileLook {
     if (entry === undefined || !isOurs(entry))
       throw aboutFile(path, "is there already and not by scm-auth", "auth_file_foreign");
     // Others could read the job's secret, or have written the file.
-    if (!isPrivate(file)) return { ...NOTHING, file };
+    if (!isPrivate(file))
+      return { ...NOTHING, file, fault: aboutFile(path, "is open to other users", "auth_file_unsafe") };
     return belongsTo(entry, request) ? this.#reusable(file, entry) : this.#replaceable(file, entry);
   }
 
@@ -91,11 +97,11 @@ export class AuthFileLook {
       throw aboutFile(path, "is in use by another job, which keeps it fresh", "auth_file_in_use");
     if (!verify) return { ...NOTHING, file };
     const served = answer && (await this.#prove(answer.token));
-    if (served !== undefined) {
+    if (served?.held !== undefined) {
       const { authUrl, clientSecret } = entry;
-      return { file, held: served, endpoint: { authUrl, clientSecret } };
+      return { file, held: served.held, endpoint: { authUrl, clientSecret } };
     }
-    return { file, held: await this.#prove(entry.jwt), endpoint: undefined };
+    return { ...NOTHING, file, ...(await this.#prove(entry.jwt)) };
   }
 
   /** A file of another identity, which may go when nobody can be using it. */
@@ -111,14 +117,14 @@ export class AuthFileLook {
     return { ...NOTHING, file };
   }
 
-  async #prove(raw: string): Promise<ProvedToken | undefined> {
+  async #prove(raw: string): Promise<{ readonly held: ProvedToken } | { readonly held?: never; fault: AuthError }> {
     const { clock, prove } = this.#options;
     try {
-      return { token: await prove(raw), wall: clock.wall(), monotonic: clock.monotonic() };
+      return { held: { token: await prove(raw), wall: clock.wall(), monotonic: clock.monotonic() } };
     } catch (error) {
       if (!AuthError.isAuthError(error) || error.kind === "aborted") throw error;
-      // Ended, forged, or nobody can tell now: a new one is asked for, and its failure says why.
-      return undefined;
+      // Ended, forged, or nobody can tell now: who can asks for a new one, and its failure says why.
+      return { fault: error };
     }
   }
 }
@@ -129,15 +135,3 @@ const isSame = (a: OwnFile | undefined, b: OwnFile | undefined): boolean =>
 /** Nobody else may read or write it. Modes mean nothing on Windows. */
 export const isPrivate = ({ mode }: Pick<OwnFile, "mode">): boolean =>
   process.getuid === undefined || (mode & 0o077) === 0;
-
-/** A token that was found must live as long, unless the caller wants otherwise, and no more than this share of its life. */
-const MIN_TTL: Seconds = 300;
-const MIN_SHARE = 1 / 3;
-
-/** Whether enough of a token's life is left to use it again. */
-export function livesLongEnough({ token, monotonic }: ProvedToken, minTtl: Seconds | undefined, clock: Clock): boolean {
-  if (token.lifetime === undefined || token.life === undefined) return false;
-  const left = token.lifetime - (clock.monotonic() - monotonic);
-  const wanted = minTtl === undefined ? Math.min(MIN_TTL * 1000, token.life * MIN_SHARE) : minTtl * 1000;
-  return left > 0 && left >= wanted;
-}

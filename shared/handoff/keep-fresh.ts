@@ -4,7 +4,7 @@ import type { AccessToken } from "../token/access-token.ts";
 import { ElapsedTime } from "./elapsed-time.ts";
 import { HandOn } from "./hand-on.ts";
 import { hold, type HeldToken, type Perishable } from "./held-token.ts";
-import { renewalDelay, retryDelay, tryTime } from "./renewal-times.ts";
+import { heeded, renewalDelay, retryDelay, tryTime } from "./renewal-times.ts";
 import { SharedOutcome } from "./shared-outcome.ts";
 
 /** What came of keeping a token fresh. */
@@ -37,7 +37,8 @@ interface Try {
 
 /**
  * Keeps one token fresh until told to stop. It never throws and leaves no rejection behind. A refusal by the
- * server ends the renewals; everything else is tried again, before the token's end and after it.
+ * server ends the renewals; everything else is tried again, before the token's end and after it, and not earlier than
+ * the server asks, within bounds.
  */
 export class Renewals<T extends Perishable = AccessToken> {
   readonly #options: RenewalOptions<T>;
@@ -46,7 +47,8 @@ export class Renewals<T extends Perishable = AccessToken> {
   #held: HeldToken<T>;
   #dueAt: Milliseconds;
   #try: Try | undefined;
-  #triedAt: Milliseconds = -Infinity;
+  /** No try begins earlier, whoever asks for one. */
+  #notBefore: Milliseconds = -Infinity;
   #failing = false;
   #refusal: AuthError | undefined;
   #renewals = 0;
@@ -93,7 +95,7 @@ export class Renewals<T extends Perishable = AccessToken> {
     if (this.#refusal !== undefined || this.#stopped) {
       this.#disappoint(this.#refusal ?? abortedError());
     } else if (!this.#try) {
-      this.#dueAt = Math.min(this.#dueAt, Math.max(this.#time.now(), this.#triedAt + SHORTEST_GAP));
+      this.#dueAt = Math.min(this.#dueAt, Math.max(this.#time.now(), this.#notBefore));
       this.#arm();
     }
     return promise;
@@ -147,7 +149,7 @@ export class Renewals<T extends Perishable = AccessToken> {
     const unlessGivenUp = (end: () => void): void => {
       if (this.#try !== begun) return;
       this.#try = undefined;
-      this.#triedAt = this.#time.now();
+      this.#notBefore = this.#time.now() + SHORTEST_GAP;
       end();
       this.#arm();
     };
@@ -193,7 +195,11 @@ export class Renewals<T extends Perishable = AccessToken> {
     }
     if (!this.#failing) this.#outages++;
     this.#failing = true;
-    this.#dueAt = this.#time.now() + retryDelay({ left: this.#held.left(), random: this.#options.random });
+    const left = this.#held.left();
+    const pause = heeded(AuthError.isAuthError(error) ? (error.retryAfterMs ?? 0) : 0, left);
+    const from = this.#time.now() + pause;
+    this.#notBefore = Math.max(this.#notBefore, from);
+    this.#dueAt = from + retryDelay({ left: left - pause, random: this.#options.random });
   }
 
   #disappoint(reason: AuthError): void {

@@ -1,4 +1,4 @@
-import { scopeWords } from "../token/scope.ts";
+import { scopeSet } from "../token/scope.ts";
 import { CHALLENGE, errorAnswer, type LoopbackAnswer } from "./loopback-answer.ts";
 import { basicReadings, bearerOf, pair, type LoopbackCredentials } from "./loopback-credentials.ts";
 import { LOOPBACK_ADDRESS, LOOPBACK_END_PATH, LOOPBACK_TOKEN_PATH } from "./loopback-url.ts";
@@ -121,7 +121,8 @@ export function judgeTokenRequest(
   if (form.get("grant_type") !== "client_credentials") {
     return wrong(errorAnswer(400, "unsupported_grant_type", "only client_credentials is granted here"));
   }
-  if (!sameScope(form.get("scope") ?? "", known.scope)) {
+  const scope = scopeSet(form.get("scope") ?? "");
+  if (scope !== "" && scope !== scopeSet(known.scope)) {
     return wrong(errorAnswer(400, "invalid_scope", `the token at hand is for another scope: ${known.scope}`));
   }
   return { is: "right", value: undefined };
@@ -135,8 +136,3 @@ export const judgeEnd = (head: RequestHead, credentials: LoopbackCredentials): J
   credentials.isJob(bearerOf(values(head, "authorization")[0] ?? "") ?? "")
     ? { is: "right", value: undefined }
     : wrong(errorAnswer(401, "invalid_token", "this is not the job's secret", { "www-authenticate": "Bearer" }));
-
-function sameScope(asked: string, own: string): boolean {
-  const [wanted, held] = [new Set(scopeWords(asked)), new Set(scopeWords(own))];
-  return wanted.size === 0 || (wanted.size === held.size && [...wanted].every((word) => held.has(word)));
-}

@@ -4,8 +4,8 @@ import { timeSpan } from "../report/time-span.ts";
 import { AccessToken } from "../token/access-token.ts";
 import type { AuthRequest } from "../token/auth-request.ts";
 import { scopeWords } from "../token/scope.ts";
-import { livesLongEnough } from "./found-auth-file.ts";
 import { handoffError } from "./handoff-error.ts";
+import { livesLongEnough } from "./life-left.ts";
 import { openSealed } from "./sealed-token.ts";
 
 /** What the use of a sealed token needs. */

@@ -21,6 +21,10 @@ const LONGEST: Milliseconds = 30_000;
 const TRY_SHARE = 1 / 2;
 const SHORTEST_TRY: Milliseconds = 2000;
 const LONGEST_TRY: Milliseconds = 30_000;
+/** What the server asks to wait takes no more than this share of what is left: it may ask for too much. */
+const ASKED_SHARE = 3 / 4;
+/** ... and no more than this after the token's end, when nobody has one that lives. */
+const LONGEST_ASKED: Milliseconds = 300_000;
 
 const between = (from: Milliseconds, to: Milliseconds, random: Random): Milliseconds =>
   from + random() * Math.max(0, to - from);
@@ -35,7 +39,6 @@ const widest = (left: Milliseconds): Milliseconds =>
  * from an eighth of its rest. A token that has ended already is waited for as after a failed try.
  */
 export function renewalDelay({ life, left, random }: TokenAge): Milliseconds {
-  if (left <= 0) return retryDelay({ left, random });
   const age = Math.max(0, life - left);
   const from = Math.max(SHORTEST, life * EARLIEST - age);
   return between(from, Math.max(life * LATEST - age, widest(left)), random);
@@ -47,6 +50,10 @@ export function renewalDelay({ life, left, random }: TokenAge): Milliseconds {
  */
 export const retryDelay = ({ left, random }: Pick<TokenAge, "left" | "random">): Milliseconds =>
   between(SHORTEST, widest(left), random);
+
+/** How much is waited, before anything else, of what the server asked for at a try that failed (`Retry-After`). */
+export const heeded = (asked: Milliseconds, left: Milliseconds): Milliseconds =>
+  Math.min(asked, left <= 0 ? LONGEST_ASKED : left * ASKED_SHARE);
 
 /** How long one try may take: one that hangs must leave time for others before the token ends. */
 export const tryTime = (left: Milliseconds): Milliseconds =>

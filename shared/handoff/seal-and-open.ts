@@ -1,12 +1,11 @@
-import { systemClock, type Milliseconds, type Seconds } from "../clock.ts";
-import type { AuthEvent } from "../report/events.ts";
+import { systemClock, type Milliseconds } from "../clock.ts";
+import { CALL_RULES, judgeOptions, type Rules } from "../report/call-options.ts";
 import type { Problem } from "../report/fields.ts";
 import { AuthRequest, type AuthRequestInput } from "../token/auth-request.ts";
 import { judgeClaims } from "../token/claims.ts";
 import { decodeJws, isJws } from "../token/jws.ts";
 import { prove } from "../token/prove-token.ts";
-import { CALL_RULES, judgeOptions, type Rules } from "../report/call-options.ts";
-import { planCall, type Seams } from "./call-plan.ts";
+import { planCall, type HandoffOptions, type Seams } from "./call-plan.ts";
 import { UNPROVED, useSealed } from "./proved-sealed-token.ts";
 import { seal } from "./sealed-token.ts";
 
@@ -25,18 +24,7 @@ export interface SealOptions {
 }
 
 /** Options of {@link openToken}. Times are in seconds. */
-export interface OpenOptions extends SealOptions {
-  /** Life that the token must have left, 0 to 86400. Default: 300, at most a third of its life. */
-  readonly minTtl?: Seconds | undefined;
-  /** Ends the call. */
-  readonly signal?: AbortSignal | undefined;
-  /** For everything, waits and repeats included, above 0 to 3600. Default: 60. */
-  readonly timeout?: Seconds | undefined;
-  /** Repeats of the request for the signing keys after a failure that may pass, 0 to 20. Default: 3. */
-  readonly maxRetries?: number | undefined;
-  /** Hears of events. What it throws is dropped. */
-  readonly onEvent?: ((event: AuthEvent) => void) | undefined;
-}
+export interface OpenOptions extends SealOptions, HandoffOptions {}
 
 /** A token that was sealed elsewhere, proved. */
 export interface OpenedToken {

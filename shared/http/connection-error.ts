@@ -1,5 +1,5 @@
 import type { Milliseconds } from "../clock.ts";
-import { AuthError, errorCode } from "../report/errors.ts";
+import { AuthError, errorCode, type AuthErrorCode } from "../report/errors.ts";
 import { timeSpan } from "../report/time-span.ts";
 import { proxyFailure } from "./proxy.ts";
 
@@ -32,10 +32,10 @@ export function connectionError(error: unknown, phase: Phase, host: string): Aut
   const code = errorCode(error) ?? "";
   // A fault of our own is no fault of the network, and no repeat mends it.
   if (code === "" || error instanceof TypeError) throw error;
-  const failure = (what: string, name: AuthError["code"], hint?: string): AuthError =>
+  const failure = (what: string, ours: AuthErrorCode, hint?: string): AuthError =>
     new AuthError(what, {
       kind: "network",
-      code: name,
+      code: ours,
       requestSent: phase !== "connecting",
       cause: error,
       ...(hint !== undefined && { hint }),

@@ -1,11 +1,9 @@
 import { AuthError } from "../report/errors.ts";
 import { hints } from "../report/hints.ts";
 import type { RequestName } from "../report/events.ts";
+import type { Quote } from "../report/redactor.ts";
 import { RETRIED_STATUS, type Verdict } from "./retry.ts";
 import type { HttpAnswer } from "./send.ts";
-
-/** Foreign text, fit to be shown: no secret, no control characters, no workflow command. */
-export type Quote = (text: string) => string;
 
 type Failed = Exclude<Verdict<never>, { is: "done" }>;
 

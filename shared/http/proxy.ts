@@ -17,16 +17,18 @@ export function proxyFor(url: URL): URL | undefined {
   throw new AuthError(`the variable ${name} holds no proxy URL.`, { kind: "config", code: "proxy_invalid" });
 }
 
+/** In characters. A shorter one, hidden wherever it stands, would black out the log. */
+const SHORTEST_PASSWORD = 4;
+
 /** The passwords that the proxy variables hold, as written and as sent. Those too short to be hidden are left out. */
 export function proxyPasswords(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const passwords = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].flatMap((name) => {
-    const [, written = ""] = /^(?:\w+:\/\/)?[^/@]*?:([^@]*)@/.exec(env[name] ?? "") ?? [];
+    // Without a scheme, too; a scheme's own colon begins no password.
+    const [, written = ""] = /^(?:\w+:\/\/)?[^/@]*?:(?!\/\/)([^@]*)@/.exec(env[name] ?? "") ?? [];
     return [written, decoded(written)];
   });
   return [...new Set(passwords)].filter((password) => password.length >= SHORTEST_PASSWORD);
 }
-
-const SHORTEST_PASSWORD = 4;
 
 function decoded(text: string): string {
   try {
@@ -79,4 +81,9 @@ export const proxyUntrusted = (cause: unknown): AuthError =>
 
 /** No tunnel, and no answer that says why. */
 export const proxyUnreachable = (reason: string, cause?: unknown): AuthError =>
-  new AuthError(`the proxy can't be reached (${reason}).`, { kind: "network", code: "proxy_unreachable", cause });
+  new AuthError(`the proxy can't be reached (${reason}).`, {
+    kind: "network",
+    code: "proxy_unreachable",
+    requestSent: false,
+    cause,
+  });

@@ -3,7 +3,7 @@ import type { HttpAnswer } from "./send.ts";
 
 /** The three date forms of RFC 9110 section 5.6.7: IMF-fixdate, RFC 850, asctime. */
 const HTTP_DATE =
-  /^[A-Z][a-z]{2,8}(, \d\d[ -][A-Z][a-z]{2}[ -](\d\d)?\d\d [\d:]{8} GMT| [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/;
+  /^[A-Z][a-z]{2,8}(, \d\d[ -][A-Z][a-z]{2}[ -](\d\d)?\d\d \d\d:\d\d:\d\d GMT| [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
 
 /**
  * How long the server asks to wait, never negative; `undefined` when it asks for nothing that can be read.

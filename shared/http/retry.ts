@@ -1,5 +1,5 @@
 import { sleep, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
-import { abortedError, AuthError } from "../report/errors.ts";
+import { abortedError, AuthError, type AttemptsEnd } from "../report/errors.ts";
 import type { OnEvent, RequestName } from "../report/events.ts";
 import { timeSpan } from "../report/time-span.ts";
 import { retryAfter } from "./retry-after.ts";
@@ -129,7 +129,7 @@ export type RetryFailure = "fault" | "overload" | "final";
  *
  * @param attempt - one try, which must end within the time given (in milliseconds)
  * @param judge - what the answer means
- * @throws AuthError, that of the last try, with the number of tries
+ * @throws AuthError, that of the last try, with the number of tries and what the server asked to wait
  */
 export async function withRetries<T>(
   attempt: (timeLimit: Milliseconds) => Promise<HttpAnswer>,
@@ -143,7 +143,7 @@ export async function withRetries<T>(
     const { verdict, floor } = await judged(attempt, judge, context, limit);
     if (verdict.is === "done") return verdict.value;
     const { error } = verdict;
-    if (verdict.is === "final" || triesLeft === 0) throw error.after(tries);
+    if (verdict.is === "final" || triesLeft === 0) throw error.after(tries, asked(floor));
     const timeLeft = deadline - clock.monotonic();
     const wait = waitFor({ after: verdict.is, tries, triesLeft, timeLeft, floor, policy, random: context.random });
     if (wait === undefined) throw error.after(tries, tooLate(floor, timeLeft));
@@ -172,11 +172,11 @@ async function judged<T>(
   return { verdict: judge(answer), floor: retryAfter(answer, clock) ?? 0 };
 }
 
-function tooLate(
-  floor: Milliseconds,
-  timeLeft: Milliseconds,
-): { readonly because: string; readonly retryAfterMs?: Milliseconds } {
-  return floor > 0
-    ? { because: `the server asks to wait ${timeSpan(floor)}, ${timeSpan(timeLeft)} are left`, retryAfterMs: floor }
-    : { because: "the time is used up" };
-}
+/** What the server asked for, for who may come again later. */
+const asked = (floor: Milliseconds): AttemptsEnd => (floor > 0 ? { retryAfterMs: floor } : {});
+
+const tooLate = (floor: Milliseconds, timeLeft: Milliseconds): AttemptsEnd => ({
+  because:
+    floor > 0 ? `the server asks to wait ${timeSpan(floor)}, ${timeSpan(timeLeft)} are left` : "the time is used up",
+  ...asked(floor),
+});

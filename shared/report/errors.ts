@@ -59,11 +59,20 @@ const prefixOf = ({ kind, oauthError }: AuthErrorDetails): string =>
 
 /** Kinds of failure that may pass by themselves. */
 const RETRYABLE: ReadonlySet<AuthErrorKind> = new Set(["network", "timeout", "rate_limited", "server"]);
-/** ... except these, and beside them these. */
+/** Codes that do not, whatever their kind. */
 const FINAL: ReadonlySet<AuthErrorCode> = new Set(["unknown_host", "untrusted_certificate", "proxy_auth_required"]);
+/** Codes that may, whatever their kind. */
 const PASSING: ReadonlySet<AuthErrorCode> = new Set(["not_json"]);
 
 const BRAND = Symbol.for("scm-auth.AuthError");
+
+/** How the tries of a request ended. */
+export interface AttemptsEnd {
+  /** Why they ended early. */
+  readonly because?: string;
+  /** What the server asked for at the last one, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
 
 /**
  * Every failure of a sign-in. `message` says what happened and `hint` what to do; neither holds a secret, and
@@ -136,11 +145,10 @@ export class AuthError extends Error {
   }
 
   /** The same failure, told with the number of tries made and, if they ended early, why. @internal */
-  after(attempts: number, end?: { readonly because: string; readonly retryAfterMs?: number }): AuthError {
+  after(attempts: number, { because, retryAfterMs = this.retryAfterMs }: AttemptsEnd = {}): AuthError {
     const tries = attempts > 1 ? [`${String(attempts)} tries`] : [];
-    const told = [...tries, ...(end ? [end.because] : [])].join("; ");
+    const told = [...tries, ...(because === undefined ? [] : [because])].join("; ");
     const what = told === "" ? this.#what : `${this.#what.replace(/\.$/, "")} (${told}).`;
-    const { retryAfterMs = this.retryAfterMs } = end ?? {};
     const details = { ...this.#details, attempts, ...(retryAfterMs !== undefined && { retryAfterMs }) };
     return new AuthError(what, { ...details, ...(this.cause !== undefined && { cause: this.cause }) });
   }

@@ -19,7 +19,6 @@ export const hints = Object.freeze({
   no_answer:
     "The server took the connection and did not answer in time, as SCM's does when it has about ten token requests of one tenant at once. Start fewer jobs at a time, or raise {timeout}.",
   body_cut: "The answer ended before it was complete: the server, a proxy or a load balancer closed the connection.",
-  deadline: "Raise {timeout}, or look at what the tries before said.",
   untrusted_certificate: `No secret was sent. If a proxy or firewall inspects TLS here, give its CA certificate ({ca}, ${network}); never turn verification off.`,
   tls_failed:
     "The TLS handshake failed before anything was sent: check that the URL speaks https at that port and that nothing in between interferes.",

@@ -1,5 +1,3 @@
-import { bare, readingsOf } from "./readings.ts";
-
 /**
  * What a secret looks like after the encoders it may pass on its way into a log. The one table feeds the
  * redactor, the runner's masks and the tests' canary search.
@@ -35,9 +33,11 @@ function base64Pieces(bytes: Buffer, encoding: "base64" | "base64url"): readonly
 }
 
 /** What proves a token without its beginning: with the claims guessed, the signature is all that is secret. */
-function signedParts(text: string): readonly string[] {
-  const [, payload, signature] = /^[\w-]+\.([\w-]+)\.([\w-]{8,})$/.exec(text) ?? [];
-  return payload !== undefined && signature !== undefined ? [`${payload}.${signature}`, signature] : [];
+const signedParts = (text: string): readonly string[] => /^[\w-]+\.([\w-]+\.([\w-]{8,}))$/.exec(text)?.slice(1) ?? [];
+
+function hexOf(text: string): readonly string[] {
+  const digits = Buffer.from(text).toString("hex");
+  return [digits, digits.toUpperCase()];
 }
 
 const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
@@ -46,7 +46,7 @@ const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
   percent: (text) => bothCases(encodeURIComponent(text)),
   percentStrict: (text) =>
     bothCases(encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)),
-  percentAll: (text) => bothCases(Buffer.from(text).toString("hex").replace(/../g, "%$&")),
+  percentAll: (text) => hexOf(text).map((digits) => digits.replace(/../g, "%$&")),
   form: (text) => bothCases(new URLSearchParams({ "": text }).toString().slice(1)),
   json: (text) => {
     const escaped = JSON.stringify(text).slice(1, -1);
@@ -62,7 +62,7 @@ const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
   markup: (text) => ["&#39;", "&#x27;", "&apos;", "'"].map((quote) => replaceByTable(text, { ...MARKUP, "'": quote })),
   base64: (text) => [Buffer.from(text).toString("base64"), ...base64Pieces(Buffer.from(text), "base64")],
   base64url: (text) => [Buffer.from(text).toString("base64url"), ...base64Pieces(Buffer.from(text), "base64url")],
-  hex: (text) => [Buffer.from(text).toString("hex"), Buffer.from(text).toString("hex").toUpperCase()],
+  hex: hexOf,
 });
 
 /**
@@ -71,98 +71,11 @@ const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
  */
 export function secretForms(secret: string): readonly string[] {
   const forms = new Set<string>();
-  for (const text of [secret.toWellFormed(), secret.toWellFormed().trim()]) {
+  const text = secret.toWellFormed();
+  for (const read of new Set([text, text.trim()])) {
     for (const encode of Object.values(ENCODERS)) {
-      for (const form of encode(text)) if (form.trim() !== "") forms.add(form);
+      for (const form of encode(read)) if (form.trim() !== "") forms.add(form);
     }
   }
   return [...forms].sort((a, b) => b.length - a.length);
-}
-
-const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-
-const HIDDEN = "***";
-/** In characters; many times what any line shows, so what is cut here is never seen. */
-const LONGEST_TEXT = 16_384;
-
-/** Hides secrets in text from outside. Letters match in either case, so that mixed-case hex hides too. */
-export class Redactor {
-  /** All forms as they are searched for: in lower case. */
-  readonly #forms = new Set<string>();
-  /** All forms as they are masked. */
-  readonly #known = new Set<string>();
-  /** The secrets, as they were given. */
-  readonly #secrets = new Set<string>();
-  /** The secrets themselves, as {@link readingsOf} reads. */
-  readonly #bare = new Set<string>();
-
-  constructor(secrets: readonly string[] = []) {
-    for (const secret of secrets) this.add(secret);
-  }
-
-  /** From now on hides `secret` as well. Gives back those of its forms that were not hidden before, longest first. */
-  add(secret: string): readonly string[] {
-    if (this.#secrets.has(secret)) return [];
-    this.#secrets.add(secret);
-    const forms = secretForms(secret).filter((form) => !this.#known.has(form));
-    for (const form of forms) this.#known.add(form);
-    for (const form of forms) this.#forms.add(lowerAscii(form));
-    if (bare(secret) !== "") this.#bare.add(bare(secret));
-    return forms;
-  }
-
-  /**
-   * `text` with each stretch that any form of a secret covers replaced by `***`. No form is left in it. Where a
-   * secret can still be read after the usual decodings (encoded twice, broken up by invisible characters), all
-   * of it is hidden. Cut after 16 Ki characters: nothing that long is shown, and what a server sends may be endless.
-   */
-  redact(text: string): string {
-    const hidden = this.#replaceForms(text).slice(0, LONGEST_TEXT);
-    return this.#canBeReadIn(hidden) ? this.#removeAll(HIDDEN) : hidden;
-  }
-
-  #canBeReadIn(text: string): boolean {
-    const readings = [...readingsOf(text)];
-    return [...this.#bare].some((secret) => readings.some((reading) => reading.includes(secret)));
-  }
-
-  #replaceForms(text: string): string {
-    const hidden = this.#replace(text, HIDDEN);
-    // A secret made of asterisks, say, could come together anew around the replacement.
-    return this.#spans(hidden).length === 0 ? hidden : this.#removeAll(hidden);
-  }
-
-  #removeAll(text: string): string {
-    let rest = text;
-    while (this.#spans(rest).length > 0) rest = this.#replace(rest, " ");
-    return rest;
-  }
-
-  #replace(text: string, replacement: string): string {
-    let result = "";
-    let position = 0;
-    for (const [start, end] of this.#spans(text)) {
-      result += text.slice(position, start) + replacement;
-      position = end;
-    }
-    return result + text.slice(position);
-  }
-
-  /** Where forms stand in `text`, overlapping ones joined, in order. */
-  #spans(text: string): readonly (readonly [start: number, end: number])[] {
-    const haystack = lowerAscii(text);
-    const found: [number, number][] = [];
-    for (const form of this.#forms) {
-      for (let at = haystack.indexOf(form); at !== -1; at = haystack.indexOf(form, at + 1))
-        found.push([at, at + form.length]);
-    }
-    found.sort((a, b) => a[0] - b[0]);
-    const joined: [number, number][] = [];
-    for (const span of found) {
-      const last = joined.at(-1);
-      if (last && span[0] <= last[1]) last[1] = Math.max(last[1], span[1]);
-      else joined.push(span);
-    }
-    return joined;
-  }
 }

@@ -1,8 +1,8 @@
 import type { Milliseconds } from "../clock.ts";
+import { showAs } from "../report/show-as.ts";
 import { claimedScope, type Claims } from "./claims.ts";
 import { tenantsOf } from "./scope.ts";
 import type { SigningKey } from "./signing-keys.ts";
-import { showAs } from "../report/show-as.ts";
 
 /** A token that may be handed out. It prints without its value. */
 export class AccessToken {

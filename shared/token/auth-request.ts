@@ -114,7 +114,8 @@ export class AuthRequest {
   }
 
   /**
-   * Takes each field from `input`, or else from the environment, as {@link AuthRequest.fromEnv} does.
+   * Takes each field from `input`, or else from the environment, as {@link AuthRequest.fromEnv} does. An empty one
+   * counts as not given.
    *
    * @throws AuthError of kind `config`; its `problems` name each field as the user wrote it, or the variable
    * @internal
@@ -124,7 +125,7 @@ export class AuthRequest {
     env: Readonly<Record<string, string | undefined>> = process.env,
   ): AuthRequest {
     const { input: found, problems, names } = completeFromEnvironment({ ...input }, env);
-    const given = Object.entries(input).filter(([, value]: [string, unknown]) => value !== undefined);
+    const given = Object.entries(input).filter(([, value]: [string, unknown]) => value !== undefined && value !== "");
     return AuthRequest.#check(
       { ...found, ...Object.fromEntries(given) },
       [...unknownFields(input), ...problems],

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { Milliseconds } from "../clock.ts";
 import { AuthError, type AuthErrorCode } from "../report/errors.ts";
 import { timeSpan } from "../report/time-span.ts";
+import { scopeWords, tenantScope } from "./scope.ts";
 
 /** The end of the year 9999, in seconds since 1970: later dates are nonsense. */
 const LATEST = 253_402_300_799;
@@ -60,7 +61,7 @@ const SKEW: Milliseconds = 30_000;
 
 /** The scope words that the token itself claims; undefined when it claims none. */
 export const claimedScope = ({ scope }: Claims): readonly string[] | undefined =>
-  typeof scope === "string" ? scope.split(" ").filter((word) => word !== "") : scope;
+  typeof scope === "string" ? scopeWords(scope) : scope;
 
 const refuse = (code: AuthErrorCode, what: string): AuthError => new AuthError(what, { kind: "verification", code });
 
@@ -74,8 +75,8 @@ export function judgeClaims(payload: unknown, expected: Expectation, clocks: Clo
   if (!parsed.success) {
     const name = String(parsed.error.issues[0]?.path[0] ?? "");
     if (name === "") throw refuse("malformed_token", "the token's claims are no JSON object.");
-    const present = typeof payload === "object" && payload !== null && name in payload;
-    throw present
+    // What has a path by name is an object.
+    throw name in (payload as object)
       ? refuse("bad_claim", `the token's claim ${name} is not as it must be.`)
       : refuse("missing_claim", `the token has no claim ${name}.`);
   }
@@ -92,7 +93,7 @@ export function judgeClaims(payload: unknown, expected: Expectation, clocks: Clo
 
 /** @throws AuthError unless each of `tenants` is granted by a whole word of `granted` */
 export function judgeTenants(granted: readonly string[], tenants: readonly string[]): void {
-  const missing = tenants.filter((tenant) => !granted.includes(`tsg_id:${tenant}`));
+  const missing = tenants.filter((tenant) => !granted.includes(tenantScope(tenant)));
   if (missing.length > 0)
     throw refuse("wrong_tenant", `the token's scope does not grant tenant ${missing.join(", ")}.`);
 }

@@ -20,7 +20,7 @@ export interface EnvironmentReading {
   readonly names: FieldNames;
 }
 
-/** Says whom the sign-in is for. Given by hand, the environment's word on the tenant is about somebody else. */
+/** The fields that say whom a sign-in is for. With one of them given by hand, the environment's tenant is somebody else's. */
 const WHOM: readonly InEnvironment[] = ["clientId", "tsgId", "scope"];
 const TENANT: ReadonlySet<InEnvironment> = new Set(["tsgId", "scope"]);
 
@@ -38,7 +38,6 @@ export function completeFromEnvironment(
   const namesAnother = WHOM.some(isGiven);
   const isTaken = (field: InEnvironment): boolean => !isGiven(field) && !(namesAnother && TENANT.has(field));
   const { input, problems, names } = readEnvironment(env);
-  const isSet = (field: InEnvironment): boolean => (env[names[field]] ?? "").trim() !== "";
   return {
     input: mapped((_, field) => (isTaken(field) ? input[field] : undefined)),
     problems: isTaken("tokenUrl") ? problems : [],
@@ -46,7 +45,7 @@ export function completeFromEnvironment(
       ...FIELD_NAMES,
       ...mapped((_, field) => {
         if (!isTaken(field)) return FIELD_NAMES[field];
-        return isSet(field) ? names[field] : `${FIELD_NAMES[field]} (or ${names[field]})`;
+        return isSet(env, names[field]) ? names[field] : `${FIELD_NAMES[field]} (or ${names[field]})`;
       }),
     },
   };
@@ -54,8 +53,7 @@ export function completeFromEnvironment(
 
 /** Reads the variables of a sign-in. Blank ones count as not set. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): EnvironmentReading {
-  const isSet = (name: string): boolean => (env[name] ?? "").trim() !== "";
-  const names = mapped((variables) => variables.find(isSet) ?? variables[0] ?? "");
+  const names = mapped((variables) => variables.find((name) => isSet(env, name)) ?? variables[0] ?? "");
   const input = mapped((_, field) => env[names[field]]);
   const problems: Problem[] = [];
   const url = input.tokenUrl?.trim() ?? "";
@@ -66,6 +64,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   }
   return { input, problems, names: { ...FIELD_NAMES, ...names } };
 }
+
+const isSet = (env: Readonly<Record<string, string | undefined>>, name: string): boolean =>
+  (env[name] ?? "").trim() !== "";
 
 /** One value for each field. */
 const mapped = <T>(value: (variables: readonly string[], field: InEnvironment) => T): Record<InEnvironment, T> =>

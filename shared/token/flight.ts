@@ -1,13 +1,11 @@
 import type { Agent } from "node:http";
 import type { SecureContext } from "node:tls";
 import { systemClock, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
-import type { Quote } from "../http/json-answer.ts";
 import { withRetries, type RetryFailure, type RetryPolicy, type Verdict } from "../http/retry.ts";
 import { send, type HttpAnswer, type HttpRequest } from "../http/send.ts";
 import type { AuthError } from "../report/errors.ts";
 import type { OnEvent, RequestName } from "../report/events.ts";
-import { printable } from "../report/printable.ts";
-import { Redactor } from "../report/secrets.ts";
+import { Redactor, type Quote } from "../report/redactor.ts";
 
 /** How requests are made. */
 export interface FlightOptions {
@@ -111,7 +109,7 @@ export class Flight {
       });
       return answer;
     };
-    const value = await withRetries(attempt, (answer) => judge(answer, this.#quote), {
+    const value = await withRetries(attempt, (answer) => judge(answer, this.redactor.quote), {
       name,
       policy,
       deadline: this.#deadline,
@@ -123,7 +121,4 @@ export class Flight {
     });
     return { value, sentAt, clockOffset };
   }
-
-  /** Hides before and after: making a text printable may bring a secret's parts together. */
-  readonly #quote: Quote = (text) => this.redactor.redact(printable(this.redactor.redact(text)));
 }

@@ -28,11 +28,10 @@ export function decodeSegment(segment: string): Buffer | undefined {
   return segment !== "" && bytes.toString("base64url") === segment ? bytes : undefined;
 }
 
-function decodeJson(segment: string | undefined): unknown {
-  const bytes = decodeSegment(segment ?? "");
-  if (bytes === undefined) return undefined;
+/** The JSON of a segment that is base64url; undefined when it is none. */
+function decodeJson(segment = ""): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes)) as unknown;
+    return JSON.parse(utf8.decode(Buffer.from(segment, "base64url"))) as unknown;
   } catch {
     return undefined;
   }

@@ -23,8 +23,7 @@ export interface KeySearch {
  */
 export class KeyCache {
   readonly #clock: Clock;
-  #keys: readonly SigningKey[] | undefined;
-  #loadedAt: Milliseconds = -Infinity;
+  #loaded: { readonly keys: readonly SigningKey[]; readonly at: Milliseconds } | undefined;
   #quietUntil: Milliseconds = -Infinity;
 
   constructor(clock: Clock) {
@@ -37,9 +36,8 @@ export class KeyCache {
    * @param load - asks for the key set
    */
   search(load: () => Promise<readonly SigningKey[]>): KeySearch {
-    const now = this.#clock.monotonic();
-    const fresh = this.#keys !== undefined && now < this.#loadedAt + FRESH;
-    const ready = fresh && this.#keys ? Promise.resolve(this.#keys) : this.#loadOrKeep(load);
+    const fresh = this.#youngerThan(FRESH);
+    const ready = fresh ? Promise.resolve(fresh) : this.#loadOrKeep(load);
     // Whoever searches hears of it; a search that never begins is no reason to end the process.
     ready.catch(() => undefined);
     return {
@@ -55,9 +53,12 @@ export class KeyCache {
 
   async #load(load: () => Promise<readonly SigningKey[]>): Promise<readonly SigningKey[]> {
     const keys = await load();
-    this.#keys = keys;
-    this.#loadedAt = this.#clock.monotonic();
+    this.#loaded = { keys, at: this.#clock.monotonic() };
     return keys;
+  }
+
+  #youngerThan(age: Milliseconds): readonly SigningKey[] | undefined {
+    return this.#loaded && this.#clock.monotonic() < this.#loaded.at + age ? this.#loaded.keys : undefined;
   }
 
   /** The last good keys serve on while the server is away, as long as they are not too old. */
@@ -65,8 +66,8 @@ export class KeyCache {
     try {
       return await this.#load(load);
     } catch (error) {
-      const usable = this.#keys !== undefined && this.#clock.monotonic() < this.#loadedAt + LAST_GOOD;
-      if (usable && this.#keys && AuthError.isAuthError(error) && error.retryable) return this.#keys;
+      const lastGood = this.#youngerThan(LAST_GOOD);
+      if (lastGood && AuthError.isAuthError(error) && error.retryable) return lastGood;
       throw error;
     }
   }

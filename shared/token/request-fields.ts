@@ -90,29 +90,35 @@ const url = z.pipe(
   z.transform((text) => new URL(text)),
 );
 
+const MARK = /-----(BEGIN|END) CERTIFICATE-----/g;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-/** How many certificates a PEM text holds (RFC 7468); 0 when one of them can't be read. */
-function countCertificates(pem: string): number {
-  const blocks = pem.match(CERTIFICATE) ?? [];
+/** The certificates of a PEM text (RFC 7468), each as it stands there; none when one of them is cut or can't be read. */
+function certificatesIn(pem: string): readonly string[] {
+  const blocks: readonly string[] = pem.match(CERTIFICATE) ?? [];
   try {
-    return blocks.map((block) => new X509Certificate(block)).length;
+    for (const block of blocks) new X509Certificate(block);
   } catch {
-    return 0;
+    return [];
   }
+  return pem.match(MARK)?.length === blocks.length * 2 ? blocks : [];
 }
 
-const ca = z
-  .string()
-  .check(
-    z.refine(
-      (text) => countCertificates(text) > 0,
-      fail(
-        "holds no certificate that can be read",
-        "Give one or more certificates in PEM form, each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.",
+const ca = z.pipe(
+  z
+    .string()
+    .check(
+      z.refine(
+        (text) => certificatesIn(text).length > 0,
+        fail(
+          "holds no certificate that can be read",
+          "Give one or more certificates in PEM form, each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.",
+        ),
       ),
     ),
-  );
+  // OpenSSL goes by lines: of the text as it was given it would leave out, without a word, what begins within one.
+  z.transform((text) => certificatesIn(text).join("\n")),
+);
 
 const issuer = z
   .string()

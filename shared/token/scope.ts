@@ -4,7 +4,7 @@ const TENANT_WORD = /^tsg_id:(\d+)$/;
 
 /** The words of a scope, each once, in order. */
 export const scopeWords = (scope: string): readonly string[] => [
-  ...new Set(scope.split(/ +/).filter((word) => word !== "")),
+  ...new Set(scope.split(" ").filter((word) => word !== "")),
 ];
 
 /** A scope in the one form that all scopes of the same words share: each once, in the order of code units. */

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
-import { judgeJson, parseJson, type Quote } from "../http/json-answer.ts";
+import { judgeJson, parseJson } from "../http/json-answer.ts";
 import type { Verdict } from "../http/retry.ts";
 import type { HttpAnswer, HttpRequest } from "../http/send.ts";
 import { AuthError } from "../report/errors.ts";
+import type { Quote } from "../report/redactor.ts";
 
 /** A public RSA key that may sign tokens (RFC 7517 section 4, RFC 7518 section 6.3.1). */
 export interface SigningKey {

@@ -1,9 +1,10 @@
 import * as z from "zod/mini";
 import type { Seconds } from "../clock.ts";
-import { judgeJson, parseJson, type Quote } from "../http/json-answer.ts";
+import { judgeJson, parseJson } from "../http/json-answer.ts";
 import { RETRIED_STATUS, type Verdict } from "../http/retry.ts";
 import type { HttpAnswer, HttpRequest } from "../http/send.ts";
 import { AuthError, type AuthErrorCode } from "../report/errors.ts";
+import type { Quote } from "../report/redactor.ts";
 import type { AuthRequest } from "./auth-request.ts";
 
 /** A token answer (RFC 6749 section 5.1), proved in nothing yet. */
@@ -50,7 +51,7 @@ const oauthError = z.object({ error: z.string().check(z.minLength(1)), error_des
 const anyToken = z.object({ access_token: z.string() });
 const tokensIn = (text: string): readonly string[] =>
   text
-    .split(/\s+/)
+    .split(/\s/)
     .filter(({ length }) => length >= 8 && length <= 65_536)
     .slice(0, 4);
 
@@ -117,7 +118,7 @@ export function judgeTokenAnswer(
 type Refusal = z.infer<typeof oauthError>;
 
 const describe = ({ error, error_description }: Refusal, quote: Quote): string =>
-  [error, ...(typeof error_description === "string" ? [error_description] : [])].map(quote).join(": ");
+  [error, ...(typeof error_description === "string" ? [error_description] : [])].map((text) => quote(text)).join(": ");
 
 function judgeRefusal(refusal: Refusal, status: number, quote: Quote, asked: string): Verdict<TokenAnswer> {
   const scope = refusal.error === "invalid_scope" && asked !== "" ? ` (asked for ${quote(asked)})` : "";

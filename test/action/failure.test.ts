@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { reportFailure } from "../../action/failure.ts";
 import { inputNames } from "../../action/inputs.ts";
 import { Runner } from "../../action/runner.ts";
 import { AuthError, configError } from "../../shared/report/errors.ts";
 import { nameOf, type Field, type Problem } from "../../shared/report/fields.ts";
+import * as fc from "../support/fuzzing.ts";
 import { makeRunnerMasks } from "../support/runner-masks.ts";
 import { stdoutOf } from "../support/stdout.ts";
 import { linesOf, obey, type StepLog } from "../support/workflow-commands.ts";
@@ -22,7 +21,7 @@ const reported = (error: unknown): StepLog => {
 test("a failure is one annotation: what happened, and what to do in the words of the action", () => {
   const error = new AuthError("it broke.", {
     kind: "timeout",
-    code: "deadline",
+    code: "no_answer",
     hint: "Raise {timeout}, not {tsgId}.",
   });
   const { annotations, lines } = reported(error);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { inputDocs } from "../../action/input-docs.ts";
-import { inputNames, inputs, parseInputs, type InputName, type ParsedInputs } from "../../action/inputs.ts";
+import { inputNames, inputs, type InputName } from "../../action/inputs.ts";
+import { parseInputs, type ParsedInputs } from "../../action/parse-inputs.ts";
 import type { Problem } from "../../shared/report/fields.ts";
 import { DEFAULT_TOKEN_URL } from "../../shared/token/request-fields.ts";
+import * as fc from "../support/fuzzing.ts";
 import { foreignText, usualSecret } from "../support/texts.ts";
 
 type Given = Readonly<Partial<Record<InputName, string>>>;

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 import { parse } from "yaml";
 
@@ -13,9 +11,11 @@ import { inputDocs } from "../../action/input-docs.ts";
 import { inputs } from "../../action/inputs.ts";
 import { outputs } from "../../action/outputs.ts";
 import { version } from "../../shared/version.ts";
+import { assertNoCanary } from "../support/canaries.ts";
 import { inputVariables } from "../support/runner-environment.ts";
+import { run } from "../support/searched-process.ts";
+import { BUILDERS_SECRETS, spelledSecrets } from "../support/spelled-secrets.ts";
 
-const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string): Promise<string> => readFile(join(root, path), "utf8");
 
@@ -56,11 +56,22 @@ test("what is generated from tables is in the tree as generated", async () => {
 test("the bundle in the tree is what the sources build", async () => {
   // Built here and not in the copy: names in the bundle depend on where node_modules really lies.
   const fresh = join(copy, "fresh");
-  await run(process.execPath, ["scripts/build.ts", fresh], { cwd: root });
+  await run(process.execPath, ["scripts/build.ts", fresh], {
+    cwd: root,
+    env: { ...process.env, ...BUILDERS_SECRETS },
+  });
   const files = await readdir(join(root, "dist/action"));
   assert.deepEqual(await readdir(fresh), files);
   for (const file of files)
     assert.equal(await readFile(join(fresh, file), "utf8"), await read(`dist/action/${file}`), file);
+});
+
+test("no bundle in the tree holds a secret, neither of the tests nor of who built it", async () => {
+  const secrets = await spelledSecrets();
+  assert.ok(secrets.length > 15);
+  const files = await readdir(join(root, "dist/action"));
+  assert.ok(files.includes("keeper.cjs"));
+  for (const file of files) assertNoCanary(secrets, { [file]: await read(`dist/action/${file}`) });
 });
 
 test("action.yml names every input and output of the tables, with the defaults that the code has", async () => {
@@ -140,6 +151,7 @@ const AT_START: Readonly<Record<string, string>> = {
   fs: "inputs, outputs, the event file",
   http: "the HTTP client",
   https: "the HTTP client",
+  net: "connections that are opened early",
   os: "the toolkit: the line end",
   stream: "the stderr that goes nowhere",
   tls: "trust",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 
-import { closingLines, tellEvent, tellNotices, type About } from "../../action/narrate.ts";
+import { closingLines, tellEvent, tellNotices, type StepOutcome } from "../../action/narrate.ts";
 import { Runner } from "../../action/runner.ts";
 import { AuthError } from "../../shared/report/errors.ts";
 import { AccessToken, type Facts } from "../../shared/token/access-token.ts";
@@ -30,7 +30,13 @@ test("an answer is told to those who debug alone", () => {
 });
 
 const facts: Facts = { expiresAt: undefined, lifetime: 899_000, scope: [], tenants: ["1"] };
-type Ending = readonly [what: string, change: Partial<Facts>, verify: boolean, line: RegExp, about?: Partial<About>];
+type Ending = readonly [
+  what: string,
+  change: Partial<Facts>,
+  verify: boolean,
+  line: RegExp,
+  outcome?: Partial<StepOutcome>,
+];
 const endings: readonly Ending[] = [
   ["a tenant and a life", {}, true, /^Signed in: tenant 1, a new token good for 14 min 59 s, proved\.$/],
   ["several tenants", { tenants: ["1", "2"] }, true, /no single tenant/],
@@ -47,10 +53,10 @@ const endings: readonly Ending[] = [
   ["a file that is kept", {}, true, /\nAuth file: \/t\/a.json, kept fresh until/, { path: "/t/a.json", kept: true }],
   ["a file that is not kept", {}, true, /\nAuth file: \/t\/a.json, good as long as its token/, { path: "/t/a.json" }],
 ];
-for (const [what, change, verify, line, about] of endings) {
+for (const [what, change, verify, line, outcome] of endings) {
   test(`the last lines tell ${what}, and not the token`, () => {
     const token = new AccessToken("s3cret-token", { ...facts, ...change });
-    const text = closingLines(token, { verify }, { source: "minted", ...about }).join("\n");
+    const text = closingLines(token, { verify }, { source: "minted", ...outcome }).join("\n");
     assert.match(text, line);
     assert.doesNotMatch(text, /s3cret/);
   });

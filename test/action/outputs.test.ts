@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { outputs, outputsOf } from "../../action/outputs.ts";
 import { AccessToken, type Facts } from "../../shared/token/access-token.ts";
+import * as fc from "../support/fuzzing.ts";
 
 const facts: Facts = {
   expiresAt: new Date(1_769_860_800_000),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { suite, test } from "node:test";
+import { spawn } from "../support/searched-process.ts";
 
 const GUARD = new URL("../../action/process-guard.ts", import.meta.url).href;
 

@@ -4,9 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import fc from "fast-check";
-
 import { whyNoSecrets } from "../../action/pull-request.ts";
+import * as fc from "../support/fuzzing.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "scm-auth-event-"));
 after(() => rm(folder, { recursive: true }));

@@ -6,13 +6,12 @@ import { after, test, type TestContext } from "node:test";
 import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
 
-import fc from "fast-check";
-
 import { inputNames, inputs, type InputName } from "../../action/inputs.ts";
 import { readInputs, type Order } from "../../action/read-inputs.ts";
 import { Runner } from "../../action/runner.ts";
 import { AuthError } from "../../shared/report/errors.ts";
 import { nameOf } from "../../shared/report/fields.ts";
+import * as fc from "../support/fuzzing.ts";
 import { inputVariables } from "../support/runner-environment.ts";
 import { setVariables } from "../support/variables.ts";
 

@@ -4,12 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import fc from "fast-check";
-
 import { Runner } from "../../action/runner.ts";
 import { AuthError } from "../../shared/report/errors.ts";
 import { secretForms } from "../../shared/report/secrets.ts";
 import { parseFileCommands } from "../support/file-commands.ts";
+import * as fc from "../support/fuzzing.ts";
 import { makeRunnerMasks } from "../support/runner-masks.ts";
 import { stdoutOf } from "../support/stdout.ts";
 import { anySecret, foreignText } from "../support/texts.ts";
@@ -106,8 +105,9 @@ test("what was masked is written by no means, in no form, and the runner knows i
       const written = withoutMasks(stdout)
         .replace(/^::\w+( title=scm-auth)?::/gm, "")
         .replace(/^Hint: |%0AHint: /gm, "");
-      for (const form of secrets.flatMap(secretForms).filter(({ length }) => length > 3))
-        assert.ok(!written.toLowerCase().includes(form.toLowerCase()), form);
+      // What stands for a secret may itself complete one that holds asterisks.
+      const forms = secrets.flatMap(secretForms).filter((form) => form.length > 3 && !form.includes("***"));
+      for (const form of forms) assert.ok(!written.toLowerCase().includes(form.toLowerCase()), form);
     }),
     { numRuns: 60 },
   );

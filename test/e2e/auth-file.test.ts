@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, lstat, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,6 +18,7 @@ import {
 } from "../support/runner-environment.ts";
 import { runAction, type ActionOptions, type ActionRun } from "../support/runner.ts";
 import { startScmServer, type ScmServer } from "../support/scm-server.ts";
+import { spawn } from "../support/searched-process.ts";
 
 /** The auth file of the real action, from the step that makes it to the post step that takes it away. */
 

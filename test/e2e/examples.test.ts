@@ -94,7 +94,7 @@ describe("What users copy works as it is published", () => {
     );
     const [, block = ""] = /```diff\n([^]*?)```/.exec(readme) ?? [];
     const added = block.split("\n").flatMap((line) => /^\+(.*?) +# /.exec(line)?.[1] ?? []);
-    assert.equal(added.length, 3);
+    assert.equal(added.length, 4);
     for (const line of added) assert.ok(example.split("\n").includes(line), line);
   });
 

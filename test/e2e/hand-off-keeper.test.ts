@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, readdir, readFile, readlink, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
@@ -17,6 +16,7 @@ import {
   until,
 } from "../support/hand-off-stage.ts";
 import { canSeeProcesses } from "../support/orphans.ts";
+import { run as runProgram, spawn } from "../support/searched-process.ts";
 
 /** The real background process under signals, without disk, files or a server, and with hostile neighbours. */
 
@@ -196,8 +196,9 @@ describe("The keeper", linux, () => {
   test("keeps its file and its job when it can open no file", async (t) => {
     const run = await stage.signIn();
     const { pid } = await stage.keeper();
-    const { status } = spawnSync("prlimit", ["--pid", String(pid), "--nofile=40:40"]);
-    if (status !== 0) {
+    try {
+      await runProgram("prlimit", ["--pid", String(pid), "--nofile=40:40"]);
+    } catch {
       t.skip("prlimit is not here");
       return;
     }

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { fileURLToPath } from "node:url";
 
 import { assertNoCanary, tokenCanaries } from "../support/canaries.ts";
 import { CLIENT_ID, minted, scm, scripted, SECRET, signer, tls, TSG_ID } from "../support/client-stage.ts";
+import { spawn } from "../support/searched-process.ts";
 import { honestClaims } from "../support/tokens.ts";
 
 const script = fileURLToPath(new URL("../../scripts/live.ts", import.meta.url));

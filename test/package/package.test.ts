@@ -1,23 +1,21 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { builtinModules } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { promisify } from "node:util";
 
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import * as esbuild from "esbuild";
 import { publint } from "publint";
 
-import { assertNoCanary } from "../support/canaries.ts";
+import { assertNoCanary, assertNoSecret } from "../support/canaries.ts";
 import { startScmServer, type ScmServer } from "../support/scm-server.ts";
+import { run } from "../support/searched-process.ts";
+import { spelledSecrets } from "../support/spelled-secrets.ts";
 import { missingTool } from "../support/tools.ts";
 import { faultsOf, SETUPS } from "./compile.ts";
 import { filesOf, packInto, projectWith, root } from "./tarball.ts";
-
-const run = promisify(execFile);
 
 /** All that a user gets. A part's name ends in a hash of what is in it. */
 const CONTENTS = [
@@ -91,6 +89,13 @@ describe("The package, as npm packs it", () => {
   test("it holds what a user needs, and nothing else", () => {
     const names = [...files.keys()].map((path) => path.replace(/part-[A-Z0-9]{8}\.js$/, "part-*.js"));
     assert.deepEqual([...new Set(names)].sort(), [...CONTENTS].sort());
+  });
+
+  test("it holds no secret, neither of the tests nor of who packed it", async () => {
+    const secrets = await spelledSecrets();
+    assert.ok(secrets.length > 15);
+    assertNoCanary(secrets, Object.fromEntries(files));
+    assertNoSecret(Object.fromEntries(files));
   });
 
   test("publishing builds what was packed here", async () => {

@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process";
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { run } from "../support/searched-process.ts";
+import { BUILDERS_SECRETS } from "../support/spelled-secrets.ts";
 
 /** The folder of the project. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -10,10 +10,12 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 /** No command here takes longer, in milliseconds. */
 const PATIENCE = 120_000;
 
+const env = { ...process.env, ...BUILDERS_SECRETS };
+
 /** Runs npm as a user does; no command of these needs the network. @returns what it says on stdout */
 async function npm(folder: string, ...args: readonly string[]): Promise<string> {
-  const options = { cwd: folder, timeout: PATIENCE, shell: process.platform === "win32" };
-  const { stdout } = await promisify(execFile)("npm", [...args, "--offline", "--no-audit", "--no-fund"], options);
+  const options = { cwd: folder, env, timeout: PATIENCE, shell: process.platform === "win32" };
+  const { stdout } = await run("npm", [...args, "--offline", "--no-audit", "--no-fund"], options);
   return stdout;
 }
 
@@ -35,7 +37,7 @@ export async function packInto(folder: string): Promise<string> {
     ["build-pulumi", "pulumi"],
   ] as const) {
     const args = [join(root, `scripts/${script}.ts`), join(built, "dist", place)];
-    await promisify(execFile)(process.execPath, args, { cwd: root, timeout: PATIENCE });
+    await run(process.execPath, args, { cwd: root, env, timeout: PATIENCE });
   }
   return pack(built, folder);
 }

@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { mayShow, spawn } from "../support/searched-process.ts";
 import type { Job, Report } from "./job.ts";
 import type { Scene } from "./scenes.ts";
 import type { Fields } from "./stage.ts";
@@ -60,14 +60,20 @@ const trusting = (caFile: string) => ({
   SSL_CERT_FILE: caFile,
 });
 
+const TOLD = "whether a client shows it is what is compared, and told to this process alone";
+const REPORTED = { "client secret": TOLD, "job secret": TOLD, password: TOLD, token: TOLD };
+
 async function perform(side: Side, job: Job, patience: number, env: NodeJS.ProcessEnv): Promise<Report> {
   const [program, script] = side.command;
-  const child = spawn(program, [script], {
-    env: { PATH: process.env["PATH"], ...env },
-    stdio: ["pipe", "pipe", "pipe"],
-    timeout: patience * 1000,
-    killSignal: "SIGKILL",
-  });
+  const child = mayShow(
+    spawn(program, [script], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: patience * 1000,
+      killSignal: "SIGKILL",
+    }),
+    REPORTED,
+  );
   child.stdin.end(JSON.stringify(job));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const last = stdout.trimEnd().split("\n").at(-1) ?? "";

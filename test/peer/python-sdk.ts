@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { run } from "../support/searched-process.ts";
 
-const run = promisify(execFile);
 /** The pins of the SDK and all that it brings along, which CI installs too. */
 const PINS = fileURLToPath(new URL("../../.ci/requirements.txt", import.meta.url));
 

@@ -28,7 +28,7 @@ import {
   watchRejections,
 } from "../support/client-stage.ts";
 import { TAGS_PATH } from "../support/scm-api.ts";
-import { startScmServer } from "../support/scm-server.ts";
+import { startScmServer, type ScmServer } from "../support/scm-server.ts";
 import type { ScriptedRequest } from "../support/scripted-server.ts";
 import { encodeSegment, honestClaims, makeSigner } from "../support/tokens.ts";
 
@@ -42,17 +42,14 @@ const HOUR = 3_600_000;
 const honest = honestClaims({ clientId: CLIENT_ID, tsgId: TSG_ID });
 const tags = { query: { folder: "All" } };
 
+/** A request made of the page's five fields. */
+const requestOf = ({ clientId, clientSecret, tokenUrl, tsgId, ca }: ScmServer): AuthRequest =>
+  AuthRequest.parse({ clientId, clientSecret, tokenUrl, scope: `tsg_id:${tsgId}`, tsgId, ca });
+
 describe("AuthRequestModel(client_id, client_secret, token_url, scope, tsg_id)", () => {
   test("five fields make a request that signs in", async (t) => {
     const { server } = await scm(t);
-    const request = AuthRequest.parse({
-      clientId: server.clientId,
-      clientSecret: server.clientSecret,
-      tokenUrl: server.tokenUrl,
-      scope: `tsg_id:${server.tsgId}`,
-      tsgId: server.tsgId,
-      ca: server.ca,
-    });
+    const request = requestOf(server);
     assert.deepEqual(
       [request.clientId, request.clientSecret, request.tokenUrl.href, request.scope, request.tenants],
       [server.clientId, server.clientSecret, server.tokenUrl, `tsg_id:${server.tsgId}`, [server.tsgId]],
@@ -704,15 +701,7 @@ describe("best practice: check expiry before each call, handle refresh errors, u
 describe("the page's examples", () => {
   test("1: build a request with the five fields and sign in", async (t) => {
     const { server } = await scm(t);
-    const request = AuthRequest.parse({
-      clientId: server.clientId,
-      clientSecret: server.clientSecret,
-      tokenUrl: server.tokenUrl,
-      scope: `tsg_id:${server.tsgId}`,
-      tsgId: server.tsgId,
-      ca: server.ca,
-    });
-    const client = await OAuth2Client.connect(request);
+    const client = await OAuth2Client.connect(requestOf(server));
     assert.equal(await client.accessToken(), server.issued[0]);
   });
 

@@ -13,6 +13,8 @@ export interface SimulatedToken {
 /** A simulated auth server, whose weather a test makes. */
 export interface SimulatedServer {
   weather: Weather;
+  /** What it asks to wait in a storm (`Retry-After`). Default: nothing. */
+  retryAfterMs?: Milliseconds;
   /** One request, in the form that renewals want. */
   readonly mint: (signal: AbortSignal) => Promise<SimulatedToken>;
   /** When each request came, on the monotonic clock. */
@@ -35,7 +37,10 @@ export function makeSimulatedServer(clock: Clock, life: Milliseconds, latency: (
       case "fair":
         return { life, lifetime: life - (clock.monotonic() - sentAt) };
       case "storm":
-        throw new AuthError("status 503.", { kind: "server", code: "server_error", status: 503 });
+        throw new AuthError("status 503.", {
+          ...{ kind: "server", code: "server_error", status: 503 },
+          ...(server.retryAfterMs !== undefined && { retryAfterMs: server.retryAfterMs }),
+        });
       case "silence":
         throw new AuthError("no answer.", { kind: "timeout", code: "no_answer" });
       case "refusal":

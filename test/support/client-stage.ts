@@ -3,6 +3,7 @@ import { after, type TestContext } from "node:test";
 
 import { systemClock, type Clock, type Milliseconds } from "../../shared/clock.ts";
 import { AuthError, AuthRequest, type AuthEvent } from "../../shared/index.ts";
+import { keepSecret } from "./canaries.ts";
 import { makeCertificates } from "./certificate.ts";
 import { makeSigningKey } from "./scm-provider.ts";
 import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-server.ts";
@@ -13,6 +14,7 @@ import { honestClaims, makeSigner } from "./tokens.ts";
 export const CLIENT_ID = "ci@1234567890.iam.panserviceaccount.com";
 export const TSG_ID = "1234567890";
 export const SECRET = "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10";
+keepSecret("client secret", SECRET);
 
 /** Made once a file: each takes some 100 ms. */
 export const tls = await makeCertificates();

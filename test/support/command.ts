@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import type { Shown } from "./canaries.ts";
+import { run } from "./searched-process.ts";
 
 /** Where and for how long a command runs. */
 export interface CommandPlace {
@@ -7,6 +8,8 @@ export interface CommandPlace {
   readonly env: Readonly<Record<string, string>>;
   /** When to kill it, in milliseconds. */
   readonly timeoutMs: number;
+  /** Secrets that it is meant to show. */
+  readonly shown?: Shown;
 }
 
 /** What became of a command. */
@@ -20,20 +23,26 @@ export interface CommandRun {
 }
 
 /** Runs a program of this machine to its end, whatever that is. */
-export const runCommand = (
+export async function runCommand(
   command: string,
   args: readonly string[],
-  { folder, env, timeoutMs }: CommandPlace,
-): Promise<CommandRun> =>
-  new Promise((resolve) => {
-    const options = {
-      cwd: folder,
-      env: { PATH: process.env["PATH"], ...env },
-      timeout: timeoutMs,
-      maxBuffer: 16 * 1024 * 1024,
+  { folder, env, timeoutMs, shown }: CommandPlace,
+): Promise<CommandRun> {
+  const options = {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], ...env },
+    timeout: timeoutMs,
+    maxBuffer: 16 * 1024 * 1024,
+  };
+  try {
+    const { stdout, stderr } = await run(command, args, options, shown);
+    return { exitCode: 0, stdout, stderr, log: stdout + stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as {
+      readonly code: unknown;
+      readonly stdout: string;
+      readonly stderr: string;
     };
-    execFile(command, args, options, (error, stdout, stderr) => {
-      const exitCode = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
-      resolve({ exitCode, stdout, stderr, log: stdout + stderr });
-    });
-  });
+    return { exitCode: typeof code === "number" ? code : -1, stdout, stderr, log: stdout + stderr };
+  }
+}

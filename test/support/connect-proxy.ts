@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type IncomingMessage, type RequestLis
 import { createServer as createHttpsServer } from "node:https";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { keepSecret } from "./canaries.ts";
 import type { Certificates } from "./certificate.ts";
 
 /** How a proxy treats those who ask it for a tunnel. */
@@ -43,6 +44,7 @@ const LOOPBACK = "127.0.0.1";
  * through a proxy, so a test uses a made-up host and lets the proxy map it.
  */
 export async function startConnectProxy(options: ConnectProxyOptions): Promise<ConnectProxy> {
+  keepSecret("password", options.credentials?.split(":", 2)[1] ?? "");
   const connects: ConnectRequest[] = [];
   const others: string[] = [];
   const sockets = new Set<Duplex>();

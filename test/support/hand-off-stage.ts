@@ -1,9 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { lstat, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PLACEHOLDER } from "../../shared/handoff/auth-file-format.ts";
+import { keepSecret } from "./canaries.ts";
 import { parseFileCommands } from "./file-commands.ts";
 import { canSeeProcesses, processesOf, type SeenProcess } from "./orphans.ts";
 import {
@@ -15,6 +17,7 @@ import {
 } from "./runner-environment.ts";
 import { runAction, type ActionOptions, type ActionRun } from "./runner.ts";
 import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-server.ts";
+import { spawn } from "./searched-process.ts";
 
 /** The fields of an auth file that tests look at. */
 export interface WrittenFile {
@@ -159,8 +162,11 @@ export class HandOffStage {
 }
 
 /** What stands in an auth file. */
-export const readWritten = async (path: string): Promise<WrittenFile> =>
-  JSON.parse(await readFile(path, "utf8")) as WrittenFile;
+export async function readWritten(path: string): Promise<WrittenFile> {
+  const file = JSON.parse(await readFile(path, "utf8")) as WrittenFile;
+  if (file.client_secret !== PLACEHOLDER) keepSecret("job secret", file.client_secret);
+  return file;
+}
 
 /** Whether there is anything at a path. */
 export const isThere = (path: string): Promise<boolean> =>

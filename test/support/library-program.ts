@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { spawn } from "./searched-process.ts";
 
 /** How a program ended, and all that it wrote on either stream. */
 export interface Ended {

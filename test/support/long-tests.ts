@@ -4,7 +4,7 @@
 export const LONG_TESTS = "SCM_AUTH_LONG_TESTS";
 
 /** Whether they are asked for. */
-export const areLong = process.env[LONG_TESTS] !== undefined;
+const areLong = process.env[LONG_TESTS] !== undefined;
 
 /** Options of a test that has its short form elsewhere. */
 export const onlyIfLong = { skip: areLong ? false : "takes minutes: npm run long" } as const;

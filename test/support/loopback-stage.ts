@@ -4,7 +4,7 @@ import type { HeldToken } from "../../shared/handoff/held-token.ts";
 import { openLoopbackEndpoint, type LoopbackEndpoint } from "../../shared/handoff/loopback-endpoint.ts";
 import type { AuthError } from "../../shared/report/errors.ts";
 import { AccessToken } from "../../shared/token/access-token.ts";
-import { assertNoCanary } from "./canaries.ts";
+import { assertNoCanary, keepSecret } from "./canaries.ts";
 import { askRaw, type RawAnswer } from "./raw-http.ts";
 
 /** What a test may change while an endpoint serves. */
@@ -59,6 +59,8 @@ export async function openLoopbackStage(
   const clientSecret = options.clientSecret ?? "0f3c9e52-6f0b-4e1f-9d55-1f7d2a0b7c11";
   const scope = options.scope ?? "tsg_id:1234567890 email profile";
   const jobSecret = randomBytes(32).toString("base64url");
+  keepSecret("client secret", clientSecret);
+  keepSecret("job secret", jobSecret);
   const job = randomBytes(16).toString("hex");
   const token: StagedToken = {
     value: `eyJ.${randomBytes(24).toString("base64url")}.${randomBytes(24).toString("base64url")}`,

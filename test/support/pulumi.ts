@@ -1,12 +1,11 @@
-import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { pack, projectWith, root } from "../package/tarball.ts";
 import { runCommand, type CommandPlace, type CommandRun } from "./command.ts";
 import { link, SDK, writeFiles } from "./pulumi-project.ts";
 import { SCM_SDK } from "./scm-sdk.ts";
+import { run } from "./searched-process.ts";
 
 /** What a machine must have to run Pulumi programs with the scm plugin. */
 export const PULUMI_TOOLS = ["pulumi", "pulumi-language-nodejs", "pulumi-resource-scm"] as const;
@@ -30,7 +29,7 @@ export async function openPulumiPrograms(): Promise<PulumiPrograms> {
   await mkdir(built);
   await cp(join(root, "package.json"), join(built, "package.json"));
   // Not in the project's own dist/, where others may be building.
-  await promisify(execFile)(process.execPath, ["scripts/build-pulumi.ts", join(built, "dist/pulumi")], { cwd: root });
+  await run(process.execPath, ["scripts/build-pulumi.ts", join(built, "dist/pulumi")], { cwd: root });
   await projectWith(await pack(built, folder), join(folder, "installed"), {}, {});
   return {
     make: async (name, files) => {

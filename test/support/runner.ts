@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { assertNoCanary, canBeCanary, tokenCanaries } from "./canaries.ts";
+import { PLACEHOLDER } from "../../shared/handoff/auth-file-format.ts";
+import { assertNoCanary, assertNoSecret, canBeCanary, keepSecret, tokenCanaries, type Shown } from "./canaries.ts";
 import { parseFileCommands } from "./file-commands.ts";
 import {
   inputVariables,
@@ -13,6 +14,7 @@ import {
   type WorkflowEvent,
 } from "./runner-environment.ts";
 import { makeRunnerMasks, type RunnerMasks } from "./runner-masks.ts";
+import { mayShow, spawn } from "./searched-process.ts";
 import { linesOf, obey, type Annotation, type StepLog } from "./workflow-commands.ts";
 
 /** One step of a workflow, and the runner that runs it. */
@@ -129,6 +131,7 @@ export async function runAction(options: ActionOptions = {}): Promise<ActionRun>
       masks: masks.values(),
       token: outputs["access-token"] === "" ? undefined : outputs["access-token"],
     };
+    await keepHandedOut(run);
     // A debug message that this run hides is for all to see in a run with debug logging.
     searchForSecrets(options, run, obey(lines, maskSecrets(), true));
     return run;
@@ -136,6 +139,10 @@ export async function runAction(options: ActionOptions = {}): Promise<ActionRun>
     await (options.job ? folder : job).remove();
   }
 }
+
+const MASKED = "the runner reads it, masks with it, and masks it; what it lets a reader see is searched then";
+/** What a step of a workflow writes goes to the runner and to no one else. */
+export const TO_THE_RUNNER: Shown = { "client secret": MASKED, "job secret": MASKED, password: MASKED, token: MASKED };
 
 type Ended = Pick<ActionRun, "exitCode" | "signal" | "stdout" | "stderr" | "ms">;
 
@@ -153,7 +160,10 @@ function runProcess(
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const child = spawn(node, [entry], { cwd: workspace, env, stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+    const child = mayShow(
+      spawn(node, [entry], { cwd: workspace, env, stdio: ["ignore", "pipe", "pipe"], windowsHide: true }),
+      TO_THE_RUNNER,
+    );
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
@@ -232,6 +242,14 @@ const pickEntries = (
   keep: (value: string) => boolean,
 ): Readonly<Record<string, string>> => Object.fromEntries(Object.entries(entries).filter(([, value]) => keep(value)));
 
+/** Puts on the list what the step made: the token, and the secret for this job that its auth file holds. */
+async function keepHandedOut({ token, outputs }: ActionRun): Promise<void> {
+  if (token !== undefined) keepSecret("token", token);
+  const file = await readFile(outputs["auth-file"] ?? "", "utf8").catch(() => "");
+  const [, jobSecret = ""] = /"client_secret": *"([^"]*)"/.exec(file) ?? [];
+  if (jobSecret !== PLACEHOLDER) keepSecret("job secret", jobSecret);
+}
+
 function searchForSecrets(options: ActionOptions, run: ActionRun, withDebug: StepLog): void {
   const given = options.canaries ?? [options.inputs?.["client-secret"] ?? ""].filter(canBeCanary);
   const canaries = typeof given === "function" ? given() : given;
@@ -247,10 +265,12 @@ function searchForSecrets(options: ActionOptions, run: ActionRun, withDebug: Ste
     "the PATH of later steps": run.path.join("\n"),
     "an output": entriesAsText(otherOutputs),
   };
+  assertNoSecret(places);
   assertNoCanary([...canaries, ...ofToken], places);
   const secret = options.inputs?.["client-secret"];
   const notInToken = canaries.filter((canary) => canary === secret || !ofToken.includes(canary));
   assertNoCanary(notInToken, { "the output access-token": tokenOutput });
+  assertNoSecret({ "the output access-token": tokenOutput }, { token: "it is the token's output" });
   if (!options.allowStderr && run.stderr !== "") throw new Error(`The step wrote to stderr:\n${run.stderr}`);
 }
 

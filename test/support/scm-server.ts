@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { keepSecret } from "./canaries.ts";
 import { makeCertificates, type Certificates } from "./certificate.ts";
 import { makeScmApi, type ApiCall } from "./scm-api.ts";
 import { KEYS_PATH, makeScmProvider, makeSigningKey, TOKEN_PATH, type SigningKey } from "./scm-provider.ts";
@@ -74,6 +75,7 @@ const LOOPBACK = "127.0.0.1";
 export async function startScmServer(options: ScmServerOptions = {}): Promise<ScmServer> {
   const clientId = options.clientId ?? "ci@1234567890.iam.panserviceaccount.com";
   const clientSecret = options.clientSecret ?? randomUUID();
+  keepSecret("client secret", clientSecret);
   const tenants = options.tenants ?? ["1234567890"];
   const tls = options.tls ?? (await makeCertificates());
   const keys = [options.signingKey ?? (await makeSigningKey())];
@@ -118,7 +120,10 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
         const record = records.get(req);
         if (record) record.form = form;
       },
-      onToken: (token) => issued.push(token),
+      onToken: (token) => {
+        issued.push(token);
+        keepSecret("token", token);
+      },
     }).callback();
   };
   openWithKeys();

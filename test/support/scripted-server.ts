@@ -27,6 +27,8 @@ export interface ScriptedRequest {
   readonly body: string;
   /** When its headers had come, by `performance.now()`, in milliseconds. */
   readonly at: number;
+  /** Aborted once the client has left the connection. */
+  readonly left: AbortSignal;
 }
 
 /** One answer, right or wrong. Without a `status` it is a 200. */
@@ -98,8 +100,9 @@ export async function startScriptedServer({
     const path = incoming.url ?? "";
     const route = ROUTES[path.split("?", 1)[0] ?? ""] ?? "other";
     const n = counts[route]++;
+    const left = leavingOf(incoming.socket);
     const body = await readAll(incoming);
-    const request = { route, n, method: incoming.method ?? "", path, headers: incoming.headers, body, at };
+    const request = { route, n, method: incoming.method ?? "", path, headers: incoming.headers, body, at, left };
     requests.push(request);
     const handler = pick(scripts[route], n);
     await send(response, typeof handler === "function" ? await handler(request) : handler);
@@ -144,6 +147,22 @@ function pick(script: Script, n: number): ScriptedHandler {
 
 /** `Array.isArray` does not narrow readonly arrays. */
 const isList = (script: Script): script is readonly ScriptedHandler[] => Array.isArray(script);
+
+const leavings = new WeakMap<Socket, AbortSignal>();
+
+/** Aborted once the other side has left a connection: one signal for all requests on it. */
+function leavingOf(socket: Socket): AbortSignal {
+  const known = leavings.get(socket);
+  if (known !== undefined) return known;
+  const left = new AbortController();
+  for (const event of ["end", "close"]) {
+    socket.once(event, () => {
+      left.abort();
+    });
+  }
+  leavings.set(socket, left.signal);
+  return left.signal;
+}
 
 async function readAll(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "./fuzzing.ts";
 
 /** Pieces that mean something to the runner, to a terminal or to an encoder. */
 const PIECES = [

@@ -1,5 +1,6 @@
 import { generateKeyPair, randomUUID, sign as signBytes, type JsonWebKey, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
+import { keepSecret } from "./canaries.ts";
 
 /** A JSON object, such as the header or the claims of a token. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -88,5 +89,8 @@ export const encodeSegment = (segment: Segment): string =>
 export function compact(header: Segment, payload: Segment, sign: (input: Buffer) => Uint8Array | string): string {
   const input = `${encodeSegment(header)}.${encodeSegment(payload)}`;
   const signature = sign(Buffer.from(input));
-  return `${input}.${typeof signature === "string" ? signature : encodeSegment(signature)}`;
+  const token = `${input}.${typeof signature === "string" ? signature : encodeSegment(signature)}`;
+  // Text is no signature that says anything of a key.
+  if (typeof signature !== "string") keepSecret("token", token);
+  return token;
 }

@@ -1,9 +1,6 @@
-import { execFile } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
+import { run } from "./searched-process.ts";
 
 /** How to find out whether this machine has a tool, where it says its version otherwise than by `--version`. */
 const PROBES: Readonly<Record<string, readonly [command: string, ...args: string[]]>> = {

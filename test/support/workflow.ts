@@ -1,13 +1,13 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { assertNoCanary } from "./canaries.ts";
+import { assertNoCanary, assertNoSecret } from "./canaries.ts";
 import { makeJobFolder, type JobFolder } from "./runner-environment.ts";
 import { makeRunnerMasks, type RunnerMasks } from "./runner-masks.ts";
-import { runAction, type ActionRun } from "./runner.ts";
+import { runAction, TO_THE_RUNNER, type ActionRun } from "./runner.ts";
+import { mayShow, spawn } from "./searched-process.ts";
 
 /** A step as workflow files write it, as far as the examples use it. */
 export interface Step {
@@ -300,6 +300,7 @@ async function runAll(
       assertNoCanary([...Object.values(secrets), ...done.flatMap(({ run }) => run.token ?? [])], {
         "a step's log": seen,
       });
+      assertNoSecret({ "a step's log": seen });
       log += seen;
       if (exitCode !== 0) return { exitCode, log, evaluate, masks };
     }
@@ -317,11 +318,14 @@ async function runScript(
     const script = join(folder, "script");
     await writeFile(script, step.run ?? "");
     const [command = "", ...args] = SHELLS[step.shell ?? "default"] ?? [];
-    const child = spawn(command, [...args, script], {
-      cwd: workspace,
-      env: { PATH: process.env["PATH"], HOME: folder, RUNNER_TEMP: temp, ...env },
-      timeout: 120_000,
-    });
+    const child = mayShow(
+      spawn(command, [...args, script], {
+        cwd: workspace,
+        env: { PATH: process.env["PATH"], HOME: folder, RUNNER_TEMP: temp, ...env },
+        timeout: 120_000,
+      }),
+      TO_THE_RUNNER,
+    );
     let text = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (text += data.toString()));
     const [exitCode] = (await once(child, "close")) as [number | null];

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
 import { marked, type Token, type Tokens } from "marked";
 
-import { joined, ours, oursWithAddresses, phrase, toCell, toText, type Quote } from "../../../action/check/phrase.ts";
+import { joined, ours, oursWithAddresses, phrase, toCell, toText } from "../../../action/check/phrase.ts";
 import { printable } from "../../../shared/report/printable.ts";
+import type { Quote } from "../../../shared/report/redactor.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { foreignText } from "../../support/texts.ts";
 
 const quote: Quote = printable;

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import fc from "fast-check";
 import { generate } from "selfsigned";
 
 import { runCheck } from "../../../action/check/run-check.ts";
@@ -22,6 +21,7 @@ import {
   TSG_ID,
 } from "../../support/client-stage.ts";
 import { startConnectProxy } from "../../support/connect-proxy.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { KEYS_PATH, TOKEN_PATH } from "../../support/scm-provider.ts";
 import { startScriptedServer } from "../../support/scripted-server.ts";
 import { foreignText } from "../../support/texts.ts";

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { bar, EMPTY_BAR, wholeOf, type Span } from "../../../action/check/time-line.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 const span: fc.Arbitrary<Span> = fc
   .tuple(fc.double({ min: 0, max: 1e9, noNaN: true }), fc.double({ min: 0, max: 1e6, noNaN: true }))

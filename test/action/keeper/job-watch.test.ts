@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 
 import { isRunning, watchable } from "../../../action/keeper/job-watch.ts";
+import { spawn } from "../../support/searched-process.ts";
 
 const onLinux = process.platform === "linux" ? {} : { skip: "start times are read from /proc" };
 

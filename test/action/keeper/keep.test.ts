@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,7 +19,10 @@ import { replaceFile } from "../../../shared/handoff/replace-file.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
 import { AccessToken } from "../../../shared/token/access-token.ts";
 import { AuthRequest } from "../../../shared/token/auth-request.ts";
+import { mint as signIn } from "../../../shared/token/prove-token.ts";
 import { makeFastClock } from "../../support/fast-clock.ts";
+import { startScriptedServer } from "../../support/scripted-server.ts";
+import { spawn } from "../../support/searched-process.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -67,7 +69,8 @@ afterEach(async () => {
 /** A keeper whose file stands. */
 async function start(
   change: Partial<KeeperOrder> = {},
-  mint: () => Promise<AccessToken> = () => Promise.reject(unreachable),
+  mint: typeof signIn = () => Promise.reject(unreachable),
+  random = (): number => 0.5,
 ): Promise<Keeper> {
   const first = tokenNamed("first");
   const order: KeeperOrder = {
@@ -81,7 +84,7 @@ async function start(
     watched: watchable(process.pid),
     ...change,
   };
-  const keeper = await keep(order, { clock, random: () => 0.5, mint });
+  const keeper = await keep(order, { clock, random, mint });
   keepers.push(keeper);
   const endpoint = { authUrl: loopbackUrl(keeper.port), clientSecret: jobSecret };
   await replaceFile(path, formatAuthFile(entryOf(AuthRequest.parse(request), first, Date.now(), endpoint)));
@@ -128,6 +131,25 @@ test("it puts each new token into the file", async () => {
   for (let look = 0; look < 100 && (await jwt()) !== "second"; look++) await pause(30);
   assert.equal(await jwt(), "second");
   assert.equal(await endsWithin(keeper, 500), false);
+});
+
+test("it asks no earlier than the server wants it", async (t) => {
+  const asked: Milliseconds[] = [];
+  const server = await startScriptedServer({
+    token: () => {
+      asked.push(systemClock.monotonic());
+      return { status: 429, headers: { "retry-after": "2" } };
+    },
+    keys: { body: { keys: [] } },
+  });
+  t.after(server.close);
+  const { tokenUrl, jwksUrl } = server;
+  // By chance alone the next try would come within a quarter second.
+  await start({ request: { ...request, tokenUrl, jwksUrl } }, signIn, () => 0);
+  ahead = LIFE / 2;
+  for (let look = 0; look < 300 && asked.length < 2; look++) await pause(30);
+  const [first = 0, second = 0] = asked;
+  assert.ok(second - first >= 2000 && second - first < 6000, asked.join());
 });
 
 test("asked for its end it takes the file away, tells what it did and is gone", async () => {

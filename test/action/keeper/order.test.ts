@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { frameOrder, readOrder, type KeeperOrder } from "../../../action/keeper/order.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 const order: KeeperOrder = {
   request: {

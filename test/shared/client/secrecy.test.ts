@@ -171,6 +171,19 @@ test("an API that echoes secret and tokens, also one that it refused before, doe
   assertNoCanary([SECRET, ...tokens.flatMap(tokenCanaries)], printsOf(error));
 });
 
+test("an API's long words of which one is a secret are cut without a piece of it", async (t) => {
+  const long = "x".repeat(290) + SECRET;
+  const said = { _errors: [{ code: long, message: long }], _request_id: long };
+  const { server, request } = await scripted(t, minted(), { ...plain, other: { status: 400, body: said } });
+  const { session } = new OAuth2Client(request, { apiUrl: server.origin });
+  const error: unknown = await session.request("GET", PATH).catch((reason: unknown) => reason);
+  assert.ok(error instanceof ApiError);
+  for (const text of [error.message, error.code ?? "", error.requestId ?? ""]) {
+    assert.ok(text.includes("x".repeat(290)), text);
+    assert.ok(!text.includes(SECRET.slice(0, 4)), text);
+  }
+});
+
 const programs: readonly (readonly [what: string, program: string])[] = [
   ["a rejection that nobody handles", "OAuth2Client.connect(AuthRequest.fromEnv(), { maxRetries: 0 });"],
   ["an error that nobody catches", "await OAuth2Client.connect(AuthRequest.fromEnv(), { maxRetries: 0 });"],

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { after, test } from "node:test";
-
-import fc from "fast-check";
 
 import { TokenSource, type SourceOptions } from "../../../shared/client/token-source.ts";
 import { sleep, type Milliseconds, type Seconds } from "../../../shared/clock.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
 import { makeFakeClock, type FakeClock } from "../../support/fake-clock.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 interface Token {
   readonly lifetime: Milliseconds | undefined;
@@ -346,6 +346,42 @@ test("a renewal that failed behind is told, is tried again after ten seconds and
   assert.notEqual(await source.token(), first);
 });
 
+test("a renewal that failed behind is not tried again before the server wants it", async () => {
+  const busy = new AuthError("busy.", { kind: "rate_limited", code: "rate_limited", retryAfterMs: 45_000 });
+  const { clock, source, mints } = scene(900_000, { fails: (n) => (n === 1 ? busy : undefined) });
+  await clock.runUntil(source.token());
+  await pass(clock, 700_000);
+  for (const [wait, begun] of [
+    [0, 2],
+    [44_999, 2],
+    [1, 3],
+  ] as const) {
+    await pass(clock, wait);
+    await source.token();
+    assert.equal(mints(), begun);
+    await pass(clock, 0);
+  }
+});
+
+test("a renewal that failed behind is told once, however many called meanwhile, and whatever it failed by", async () => {
+  for (const failure of [lost(), new TypeError("odd")]) {
+    const { clock, source, mints, heard } = scene(900_000, { takes: 5, fails: (n) => (n === 1 ? failure : undefined) });
+    await clock.runUntil(source.token());
+    await pass(clock, 700_000);
+    for (let call = 0; call < 3; call++) await source.token();
+    await pass(clock, 5);
+    assert.deepEqual([mints(), heard], [2, [failure]]);
+    // Ten seconds on it is tried again.
+    await pass(clock, 9999);
+    await source.token();
+    assert.equal(mints(), 2);
+    await pass(clock, 1);
+    await source.token();
+    assert.equal(mints(), 3);
+  }
+  assert.deepEqual(unhandled, []);
+});
+
 test("a refusal behind the callers' backs ends the tries there, until a sign-in succeeds again", async () => {
   const { clock, source, mints } = scene(900_000, { fails: (n) => (n === 1 ? refused() : undefined) });
   const first = await clock.runUntil(source.token());
@@ -381,6 +417,9 @@ test("who leaves hears so at once, and who stays gets the token of the same flig
   assert.equal(clock.now(), 0);
   assert.equal((await clock.runUntil(staying)).mintedAt, 1000);
   assert.equal(mints(), 1);
+  const { signal } = new AbortController();
+  await clock.runUntil(source.refresh(signal));
+  assert.equal(getEventListeners(signal, "abort").length, 0, "nothing is left on the caller's signal");
 });
 
 test("who had left before asking causes no request", async () => {

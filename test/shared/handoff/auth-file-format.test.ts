@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import {
   belongsTo,
   entryOf,
@@ -14,6 +12,7 @@ import {
 } from "../../../shared/handoff/auth-file-format.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
 import { AccessToken } from "../../../shared/token/access-token.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 const WALL = Date.UTC(2026, 0, 31, 12);
 const JOB_SECRET = "s".repeat(43);
@@ -106,6 +105,7 @@ for (const [name, change] of Object.entries({
   "no client id": { client_id: undefined },
   "a date without a zone": { jwt_expires_at: "2026-01-31T12:00:00" },
   "a month that is none": { jwt_expires_at: "2026-13-31T12:00:00Z" },
+  "a year of six digits, which Go does not read": { jwt_expires_at: "+002026-01-31T12:00:00Z" },
   "a life that is text": { jwt_lifetime: "900" },
 })) {
   test(`a file with ${name} is none`, () => {
@@ -117,6 +117,7 @@ for (const [name, change] of Object.entries({
 test("a date with another zone is read, as Go writes it", () => {
   const text = formatAuthFile(entry).replace("2026-01-31T12:00:00.000Z", "2026-01-31T13:00:00.123456789+01:00");
   assert.equal(parseAuthFile(text)?.jwtExpiresAt, WALL + 123);
+  assert.equal(parseAuthFile(formatAuthFile(entry).replace(".000Z", "Z"))?.jwtExpiresAt, WALL);
 });
 
 test("without an endpoint a placeholder and the token URL are written, with one its own", () => {
@@ -134,6 +135,8 @@ const margins: readonly (readonly [name: string, life: number, left: number, end
   ["a tenth of its life before the end of a short one", 20, 20, 20, 18],
   ["by its own end when its making took a moment", 900, 899.2, 899.9, 839.9],
   ["by what is left when the clock is behind the server's", 20, 20, 45, 18],
+  ["by its own end while it is off by half of the margin", 900, 900, 930, 870],
+  ["by what is left when its own end is off by more", 900, 900, 930.001, 840],
   ["by what is left when the server gives less than the token says", 100, 100, 900, 90],
   ["in the future when it has nearly ended", 900, 30, 30, 15],
   ["in the future when the clock is ahead of the server's", 900, 20, 20, 10],
@@ -161,6 +164,16 @@ test("a token that lives is always good for some time, by our own clock, and nev
   );
 });
 
+test("the life that is written is that of the token in whole seconds, one at least", () => {
+  for (const [life, written] of [
+    [899_999, 899_000],
+    [1000, 1000],
+    [999, 1000],
+  ] as const)
+    // prettier-ignore
+    assert.equal(entryOf(request, tokenOf(life, life), WALL).jwtLifetime, written);
+});
+
 test("a token that was found is written as when it was made", () => {
   const end = WALL + 900_000;
   const made = formatAuthFile(entryOf(request, tokenOf(899_000, 898_300, end), WALL));
@@ -169,10 +182,20 @@ test("a token that was found is written as when it was made", () => {
 });
 
 test("a token whose life nobody knows can't be written", () => {
-  assert.throws(
-    () => entryOf(request, tokenOf(undefined, 0), WALL),
-    (error) => AuthError.isAuthError(error) && error.code === "unknown_life" && error.kind === "protocol",
-  );
+  const known = { expiresAt: new Date(WALL), lifetime: 900_000, life: 900_000, scope: [], tenants: [] };
+  for (const fact of ["life", "lifetime", "expiresAt"])
+    assert.throws(
+      () => entryOf(request, new AccessToken("header.claims.signature", { ...known, [fact]: undefined }), WALL),
+      (error) => {
+        assert.ok(AuthError.isAuthError(error), String(error));
+        assert.deepEqual([error.kind, error.code], ["protocol", "unknown_life"]);
+        assert.match(
+          error.message,
+          /: the server did not say how long its token lives, so an auth file can't hold it\.$/,
+        );
+        return true;
+      },
+    );
 });
 
 const ownership: readonly (readonly [name: string, clientSecret: string, authUrl: string, ours: boolean])[] = [
@@ -180,6 +203,8 @@ const ownership: readonly (readonly [name: string, clientSecret: string, authUrl
   ["a job's secret and a loopback endpoint", JOB_SECRET, LOOPBACK, true],
   ["a real secret", "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10", request.tokenUrl.href, false],
   ["a real secret and a loopback endpoint", "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10", LOOPBACK, false],
+  ["more than a job's secret and a loopback endpoint", `${JOB_SECRET}x`, LOOPBACK, false],
+  ["a job's secret with something before it", `/${JOB_SECRET}`, LOOPBACK, false],
   ["a job's secret and a foreign host", JOB_SECRET, "http://127.0.0.1.evil.test:80/am/oauth2/access_token", false],
   ["a job's secret and a user in the URL", JOB_SECRET, "http://a@127.0.0.1:80/am/oauth2/access_token", false],
   ["a job's secret and localhost", JOB_SECRET, "http://localhost:4711/am/oauth2/access_token", false],

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { chmod, chown, link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -22,6 +21,7 @@ import { AuthError } from "../../../shared/report/errors.ts";
 import { AccessToken } from "../../../shared/token/access-token.ts";
 import { AuthRequest } from "../../../shared/token/auth-request.ts";
 import { folderFor } from "../../support/bundled.ts";
+import { run } from "../../support/searched-process.ts";
 
 const SECRET = "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10";
 const request = AuthRequest.parse({
@@ -407,7 +407,7 @@ const surroundings: readonly (readonly [
     (path, folder) => writeFile(path, "").then(() => link(path, join(folder, "second"))),
     "auth_file_unsafe",
   ],
-  ["a named pipe", (path) => Promise.resolve(execFileSync("mkfifo", [path])), "auth_file_unsafe"],
+  ["a named pipe", (path) => run("mkfifo", [path]), "auth_file_unsafe"],
   ["a file in a folder that all can write", (_path, folder) => chmod(folder, 0o777), "auth_folder_unsafe"],
 ];
 for (const [what, lay, code] of surroundings) {

@@ -74,6 +74,16 @@ test("a wall clock that is put right by a second is no sleep", () => {
   assert.equal(elapsed(), 4000);
 });
 
+test("a sleep counts from the beginning on, and from two seconds on", () => {
+  const at = { wall: 1_700_000_000_000, monotonic: 5000 };
+  const clock = { wall: () => at.wall, monotonic: () => at.monotonic, after: systemClock.after };
+  const time = new ElapsedTime(clock);
+  at.wall += 2000;
+  assert.deepEqual([time.now(), time.slept], [5000, 0]);
+  at.wall += 1;
+  assert.deepEqual([time.now(), time.slept], [7001, 2001]);
+});
+
 test("time never goes back, on the machine's own clocks too", () => {
   const time = new ElapsedTime(systemClock);
   let last = time.now();

@@ -222,6 +222,48 @@ test("who asks during an outage waits for its end, and however many ask, there i
   assert.equal(held.life, 900_000);
 });
 
+/** Starts of the tries of a storm in which the server asks for a wait each time. */
+async function triesInStorm(stage: Staged, retryAfterMs: Milliseconds, time: Milliseconds) {
+  const { server, clock, pass } = stage;
+  Object.assign(server, { weather: "storm", retryAfterMs } satisfies Partial<Staged["server"]>);
+  const start = clock.monotonic();
+  await pass(time);
+  stage.renewals.stop();
+  return server.requests.map((at) => at - start);
+}
+
+test("no try comes earlier than the server asks, whoever asks for one, and it comes soon after", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    for (const left of [900_000, 0]) {
+      const stage = makeStage({ life: 900_000, left, seed, latency: () => 10 });
+      void stage.renewals.renew().catch(() => undefined);
+      const nagging = stage.clock.after(5000, () => void stage.renewals.renew().catch(() => undefined));
+      const tries = await triesInStorm(stage, 60_000, 200_000);
+      nagging();
+      const gaps = tries.slice(1).map((at, n) => at - (tries[n] ?? 0));
+      assert.ok(tries.length >= 3, `${tries.length} tries`);
+      assert.ok(
+        gaps.every((gap) => gap >= 60_000 && gap <= 90_020),
+        `seed ${seed}: ${gaps.join(" ")}`,
+      );
+    }
+  }
+});
+
+test("a server that asks for more than the token has left is tried before its end, and every few minutes after", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    for (const asked of [3_600_000, Number.MAX_SAFE_INTEGER]) {
+      const stage = makeStage({ life: 900_000, left: 600_000, seed });
+      const tries = await triesInStorm(stage, asked, 3_600_000);
+      const before = tries.filter((at) => at < 600_000);
+      const after = tries.filter((at) => at > 660_000);
+      const all = `seed ${seed}: ${tries.map(Math.round).join(" ")}`;
+      assert.ok(before.length >= 3 && before.length <= 8, all);
+      assert.ok(after.length >= 8 && after.length <= 11, all);
+    }
+  }
+});
+
 test("200 who share one token don't renew in the same second, however old it is", async () => {
   for (const left of [310_000, 60_000]) {
     const clock = makeFakeClock();

@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-import fc from "fast-check";
-
 import { sleep } from "../../../shared/clock.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
 import { assertNoCanary } from "../../support/canaries.ts";
 import { makeFakeClock } from "../../support/fake-clock.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { basic, openLoopbackStage, type Change, type LoopbackStage } from "../../support/loopback-stage.ts";
 import { askRaw, openRaw, type RawAnswer } from "../../support/raw-http.ts";
 

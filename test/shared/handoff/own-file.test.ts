@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { chmod, chown, link, mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { test } from "node:test";
 import { readOwnFile } from "../../../shared/handoff/own-file.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
 import { folderFor } from "../../support/bundled.ts";
+import { run } from "../../support/searched-process.ts";
 
 const isWindows = process.platform === "win32";
 const isRoot = process.getuid?.() === 0;
@@ -48,7 +48,7 @@ const things: readonly (readonly [
   ],
   [
     "a named pipe",
-    (path) => Promise.resolve(execFileSync("mkfifo", [path])),
+    (path) => run("mkfifo", [path]),
     /is no regular file/,
     "auth_file_unsafe",
     isWindows && "no named pipes",

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
-import { renewalDelay, retryDelay, tryTime } from "../../../shared/handoff/renewal-times.ts";
+import { heeded, renewalDelay, retryDelay, tryTime } from "../../../shared/handoff/renewal-times.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 
 const SHORTEST = 250;
@@ -73,15 +72,32 @@ test("after a failed try the wait is at most an eighth of what is left, a quarte
   );
 });
 
+test("the waits after failed tries spread over the whole of what they may take", () => {
+  assert.equal(retryDelay({ left: 80_000, random: () => 0 }), SHORTEST);
+  assert.equal(retryDelay({ left: 80_000, random: () => 0.5 }), (SHORTEST + 10_000) / 2);
+  assert.equal(retryDelay({ left: 1000, random: () => 0.5 }), SHORTEST);
+});
+
 test("after the token's end the waits spread over half a minute", () => {
   const random = seededRandom(3);
   const drawn = Array.from({ length: 1000 }, () => retryDelay({ left: -1, random }));
   assert.ok(Math.min(...drawn) < 1000 && Math.max(...drawn) > 29_000);
 });
 
+test("what the server asks to wait is heeded up to three quarters of what is left, and five minutes after the end", () => {
+  assert.equal(heeded(0, 600_000), 0);
+  assert.equal(heeded(450_000, 600_000), 450_000);
+  assert.equal(heeded(450_001, 600_000), 450_000);
+  assert.equal(heeded(3_600_000, 4000), 3000);
+  for (const left of [0, -1, -600_000]) {
+    assert.equal(heeded(120_000, left), 120_000);
+    assert.equal(heeded(Number.MAX_SAFE_INTEGER, left), 300_000);
+  }
+});
+
 test("a try that hangs leaves time for another before the end, whatever is left", () => {
   for (const left of [4500, 20_000, 60_000, 300_000]) assert.ok(tryTime(left) <= left / 2, `${left}`);
   assert.equal(tryTime(900_000), 30_000);
   assert.equal(tryTime(100), 2000, "an honest server needs some time");
-  assert.equal(tryTime(-5), 30_000, "after the end there is nothing to leave time for");
+  for (const left of [0, -5]) assert.equal(tryTime(left), 30_000, "after the end there is nothing to leave time for");
 });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +8,7 @@ import { patiently, removeFile, replaceFile, sweepTemporaries } from "../../../s
 import { AuthError } from "../../../shared/report/errors.ts";
 import { bundle, folderFor } from "../../support/bundled.ts";
 import { makeFakeClock } from "../../support/fake-clock.ts";
+import { run } from "../../support/searched-process.ts";
 import { startWriter } from "./writers.ts";
 
 const isWindows = process.platform === "win32";
@@ -107,18 +107,15 @@ test("a name that is too long is refused in words", async (t) => {
 });
 
 /** Puts a disk of 64 KiB at a folder; false where this user may not. */
-function mountSmallDisk(folder: string): boolean {
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", folder], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
+const mountSmallDisk = (folder: string): Promise<boolean> =>
+  run("mount", ["-t", "tmpfs", "-o", "size=64k", "none", folder]).then(
+    () => true,
+    () => false,
+  );
 
 test("on a full disk the file before stays, the error says so, and nothing is left behind", async (t) => {
   const { folder, path } = await place(t);
-  if (!mountSmallDisk(folder)) {
+  if (!(await mountSmallDisk(folder))) {
     t.skip("this user may not mount a small disk");
     return;
   }
@@ -133,7 +130,7 @@ test("on a full disk the file before stays, the error says so, and nothing is le
     assert.deepEqual((await readdir(folder)).sort(), ["file.json", "filler"]);
     assert.equal(await readFile(path, "utf8"), "old");
   } finally {
-    execFileSync("umount", [folder]);
+    await run("umount", [folder]);
   }
 });
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -7,15 +6,16 @@ import { text as allOf } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import fc from "fast-check";
-
 import { openSealed, seal, type Opened } from "../../../shared/handoff/sealed-token.ts";
 import { sealingKey } from "../../../shared/handoff/sealing-key.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
-import { Redactor, secretForms } from "../../../shared/report/secrets.ts";
+import { Redactor } from "../../../shared/report/redactor.ts";
+import { secretForms } from "../../../shared/report/secrets.ts";
 import { AuthRequest, type AuthRequestInput } from "../../../shared/token/auth-request.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { makeRunnerMasks } from "../../support/runner-masks.ts";
 import { headerByHand, infoByHand, keyByHand, openByHand, sealByHand } from "../../support/sealed-by-hand.ts";
+import { spawn } from "../../support/searched-process.ts";
 import { compact } from "../../support/tokens.ts";
 import { missingTool, versionOf } from "../../support/tools.ts";
 
@@ -51,11 +51,31 @@ async function tryToOpen(sealed: string, who: AuthRequest = request, wall = WALL
   return { outcome, derived };
 }
 
+const DAMAGES = [
+  "is not in the five parts that it must have",
+  "has a part that is cut, or not in canonical base64url",
+  "has a salt that is not 32 bytes",
+  "has a header that can't be read",
+  "has a header that is not as it must be",
+  "does not hold what it must",
+  "holds a token that tells no end",
+];
+/** What is told of each fault, behind the prefix. */
+const TOLD: Readonly<Record<string, RegExp>> = {
+  sealed_damaged: new RegExp(`^the sealed token (${DAMAGES.join("|")})\\.$`),
+  sealed_too_long: /^the sealed token is longer than 16 KiB\.$/,
+  sealed_version: /^the sealed token has version -?\d+ of the format, and only version 1 is known\.$/,
+  sealed_foreign:
+    /^the sealed token does not open: it was sealed with another client id, secret, scope or token URL, or was changed\.$/,
+  sealed_stale: /^the token that is sealed ended .+ ago\.$/,
+};
+
 /** The code of the AuthError that a text is refused with, and how many keys were derived before. */
 async function refusalOf(sealed: string, who: AuthRequest = request, wall = WALL): Promise<readonly [string, number]> {
   const { outcome, derived } = await tryToOpen(sealed, who, wall);
   assert.ok(AuthError.isAuthError(outcome), `${String(outcome)} of ${sealed.slice(0, 200)}`);
   assert.ok(outcome.kind === "verification" && outcome.hint !== "");
+  assert.match(outcome.message.replace("Authentication error: ", ""), TOLD[outcome.code] ?? /^$/);
   // One line, with nothing in it of the secret or the token.
   assert.doesNotMatch(outcome.message, /[\r\n]/);
   const told = `${outcome.message} ${outcome.hint}`;
@@ -123,15 +143,23 @@ test("the token's own end makes it stale as well", async () => {
   assert.deepEqual(await refusalOf(sealed), ["sealed_stale", 1]);
 });
 
-const unsealable: Readonly<Record<string, readonly [token: Parameters<typeof seal>[1], code: string]>> = {
-  "a token that has ended": [tokenUntil(WALL), "sealed_stale"],
-  "an opaque token": [tokenUntil(END, 900_000, "opaque"), "sealed_opaque"],
-  "a token whose end nobody knows": [{ value: JWT, expiresAt: undefined, lifetime: undefined }, "unknown_life"],
-  "a token that is too long": [tokenUntil(END, 900_000, `${JWT}${"A".repeat(12_300)}`), "sealed_too_long"],
-};
-for (const [name, [token, code]] of Object.entries(unsealable))
+const OPAQUE = "an opaque token (no JWT) can't be sealed.";
+const UNKNOWN = "nobody knows how long the token lives, so it can't be sealed.";
+type Unsealable = readonly [token: Parameters<typeof seal>[1], code: string, kind: string, said: string];
+const unsealable: Readonly<Record<string, Unsealable>> = {
+  "a token that has ended": [tokenUntil(WALL), "sealed_stale", "verification", "the token that is sealed ended 0 s ago."],
+  "an opaque token": [tokenUntil(END, 900_000, "opaque"), "sealed_opaque", "verification", OPAQUE],
+  "a token whose end nobody knows": [{ ...tokenUntil(END), expiresAt: undefined }, "unknown_life", "config", UNKNOWN],
+  "a token whose life nobody knows": [{ ...tokenUntil(END), lifetime: undefined }, "unknown_life", "config", UNKNOWN],
+  "a token that is too long": [tokenUntil(END, 900_000, `${JWT}${"A".repeat(12_300)}`), "sealed_too_long", "verification", "the sealed token is longer than 16 KiB."],
+}; // prettier-ignore
+for (const [name, [token, code, kind, said]] of Object.entries(unsealable))
   test(`${name} is not sealed`, async () => {
-    await assert.rejects(seal(request, token, WALL), (error) => AuthError.isAuthError(error) && error.code === code);
+    await assert.rejects(seal(request, token, WALL), (error) => {
+      assert.ok(AuthError.isAuthError(error), String(error));
+      assert.deepEqual([error.code, error.kind, error.message], [code, kind, `Authentication error: ${said}`]);
+      return true;
+    });
   });
 
 test("nothing is sealed under a secret that could be guessed", async () => {
@@ -268,6 +296,11 @@ const payloads: Readonly<Record<string, string | Uint8Array>> = {
   "an end in another epoch": payloadOf(JWT, END * 1000),
   "an end before time": payloadOf(JWT, -1),
   "a token that is a number": payloadOf(1),
+  "a token that is not UTF-8": Buffer.concat([
+    Buffer.from(`{"access_token":"${JWT}`),
+    Buffer.of(0xff),
+    Buffer.from(`","exp":${END / 1000}}`),
+  ]),
   "an opaque token": payloadOf("opaque"),
   "a token without an end": payloadOf(compact({ alg: "RS256" }, {}, () => "signature")),
   "a token with an end that is none": payloadOf(jwtUntil("soon")),

@@ -12,6 +12,8 @@ const strong: Readonly<Record<string, string>> = {
   "a random UUID in capitals": "3F0D8AB2-5B1C-4C7E-9D35-6F1F3F8D8A10",
   "32 characters, 16 of them different": DISTINCT.repeat(2),
   "32 characters beyond ASCII": "äöüßéèêàâîôûçñøå".repeat(2),
+  "more than a UUID of the time": "x01234567-89ab-1def-8f01-23456789abcd",
+  "a UUID of the time and more": "01234567-89ab-1def-8f01-23456789abcdx",
   "a UUID without its dashes and 16 different digits": "0123456789abcdef0123456789abcdef",
 };
 const weak: Readonly<Record<string, string>> = {
@@ -33,7 +35,13 @@ for (const [name, secret] of Object.entries(strong))
 for (const [name, secret] of Object.entries(weak))
   test(`a secret that is ${name} is too weak, and is not quoted`, () => {
     const problem = judgeSealingSecret(secret);
-    assert.equal(problem?.field, "clientSecret");
+    assert.deepEqual(problem, {
+      field: "clientSecret",
+      reason: "is too weak to seal under: whoever sees the sealed token could find it out by trying",
+      hint:
+        "Seal under a secret as Strata Cloud Manager makes them (a random UUID, version 4), or one of at least " +
+        "32 characters, 16 of them different.",
+    });
     assert.ok(secret === "" || !JSON.stringify(problem).includes(secret));
   });
 

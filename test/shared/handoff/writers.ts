@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { spawn } from "../../support/searched-process.ts";
 import type { WriterOrder } from "./writer.ts";
 
 /** A writer in a process of its own. */

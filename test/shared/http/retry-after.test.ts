@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import type { Milliseconds } from "../../../shared/clock.ts";
 import { retryAfter } from "../../../shared/http/retry-after.ts";
 import { makeFakeClock } from "../../support/fake-clock.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { foreignText } from "../../support/texts.ts";
+import { setVariables } from "../../support/variables.ts";
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 const clock = makeFakeClock(NOW);
@@ -65,9 +65,17 @@ for (const [name, write] of Object.entries(FORMS)) {
   });
 }
 
+test("a date without a zone means UTC, wherever this machine is", (t) => {
+  setVariables(t, { TZ: "Asia/Tokyo" });
+  assert.notEqual(new Date(NOW).getTimezoneOffset(), 0);
+  for (const write of Object.values(FORMS)) assert.equal(asked(write(new Date(NOW + 5000))), 5000);
+});
+
 const UNREADABLE = [
   undefined, "", " ", "-1", "1.5", "1e3", "0x10", "1,2", "5 s", "five", "NaN", "Infinity", "2026-02-01T00:00:00Z",
   "Feb 1", "Sun", "Sun,", "Sun, foo", "Mon 2099", "Tue, 2099", "Wed Thu Fri", "Sun, 99 Feb 2026 00:00:00 GMT",
+  "Sat Apr  1 009:0060 2028", "Sat, 01 Apr 2028 ::1:2:3: GMT",
+  "on Sun, 01 Feb 2026 00:00:00 GMT", "Sun, 01 Feb 2026 00:00:00 GMT (or so)",
 ]; // prettier-ignore
 for (const value of UNREADABLE) {
   test(`${value === undefined ? "no header" : JSON.stringify(value)} asks for nothing`, () => {

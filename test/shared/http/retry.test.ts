@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { sleep, type Milliseconds } from "../../../shared/clock.ts";
 import {
   PACE,
@@ -19,6 +17,7 @@ import type { HttpAnswer } from "../../../shared/http/send.ts";
 import { AuthError, type AuthErrorCode, type AuthErrorKind } from "../../../shared/report/errors.ts";
 import type { AuthEvent } from "../../../shared/report/events.ts";
 import { makeFakeClock } from "../../support/fake-clock.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const policies: fc.Arbitrary<RetryPolicy> = fc.record({
@@ -150,6 +149,7 @@ const waits: readonly (readonly [what: string, change: Partial<Pause>, wait: Mil
   ["an overload counts as a fault where it is not to be spread", { after: "overload", policy: LIBRARY }, 150],
   ["what the server asks for comes on top", { floor: 20_000 }, 20_150],
   ["what the server asks for may be longer than any wait of ours", { floor: 100_000 }, 100_150],
+  ["what the server asks for leaves a second for the try", { floor: 119_000 }, 119_125],
   ["chance may make it nothing", { random: () => 0 }, 0],
   ["what the server asks for can't be had", { floor: 120_000 }, undefined],
   ["the time is used up", { timeLeft: 0 }, undefined],
@@ -326,7 +326,7 @@ test("every wait is announced when it begins, and lasts as long as announced and
     fc.asyncProperty(plays, async (script) => {
       const { tries, waits: announced } = await play(script);
       assert.equal(announced.length, tries.length - 1);
-      for (const [n, { at, wait, tries: made, of, request }] of announced.entries()) {
+      for (const [n, { at, wait, tries: made, of, request, level }] of announced.entries()) {
         const [before, after] = [tries[n], tries[n + 1]];
         assert.ok(before && after);
         assert.equal(at, before.end);
@@ -334,7 +334,7 @@ test("every wait is announced when it begins, and lasts as long as announced and
         const isAnswer = THROWN[before.step.outcome] === undefined;
         const asked = isAnswer ? (before.step.retryAfter ?? 0) * 1000 : 0;
         assert.ok(wait >= asked && after.start - before.end >= asked - ROUNDING);
-        assert.deepEqual([made, of, request], [n + 1, script.policy.maxRetries + 1, "token request"]);
+        assert.deepEqual([made, of, request, level], [n + 1, script.policy.maxRetries + 1, "token request", "debug"]);
       }
     }),
     { numRuns: 300 },
@@ -397,6 +397,26 @@ test("a wait that the deadline forbids is not begun, and the server's wish is to
   assert.deepEqual([tries.length, announced.length, end], [1, 0, 0]);
   assert.equal(error?.message, "HTTP error: it broke (the server asks to wait 2 min, 1 min are left).");
   assert.equal(error.retryAfterMs, 120_000);
+});
+
+test("a try that lasted past the deadline is the last", async () => {
+  const script = [{ takes: 5, outcome: "fault", retryAfter: undefined }] as const;
+  const { tries, error } = await play({ ...calm, deadline: 4000, steps: script });
+  assert.equal(tries.length, 1);
+  assert.equal(error?.message, "HTTP error: it broke (the time is used up).");
+});
+
+test("what the server asks for at the last try is told to who may come again later", async () => {
+  const asked = (outcome: Step["outcome"], retryAfter?: number) => [{ takes: 0, outcome, retryAfter }];
+  const told = async (steps: readonly Step[], maxRetries: number) => {
+    const { error } = await play({ ...calm, policy: { ...HERD, maxRetries }, deadline: 600_000, steps });
+    return [error?.retryAfterMs, error?.attempts, error?.message];
+  };
+  assert.deepEqual(await told(asked("overload", 90), 0), [90_000, 1, "HTTP error: it broke."]);
+  assert.deepEqual(await told(asked("fault", 90), 1), [90_000, 2, "HTTP error: it broke (2 tries)."]);
+  assert.deepEqual(await told(asked("overload"), 0), [undefined, 1, "HTTP error: it broke."]);
+  // A try without an answer asks for nothing, whatever one before asked for.
+  assert.deepEqual((await told([...asked("fault", 90), ...asked("broken")], 1))[0], undefined);
 });
 
 test("what is no AuthError is not taken for a failure of the network", async () => {

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { getEventListeners } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 import { systemClock } from "../../../shared/clock.ts";
 import { LARGEST_BODY, send, type HttpAnswer, type HttpRequest, type SendLimits } from "../../../shared/http/send.ts";
@@ -15,6 +13,7 @@ import { makeCertificates } from "../../support/certificate.ts";
 import { startChaosProxy, type Faults } from "../../support/chaos-proxy.ts";
 import { startConnectProxy, type ConnectProxyOptions } from "../../support/connect-proxy.ts";
 import { startScriptedServer, type ScriptedAnswer, type ScriptedServer } from "../../support/scripted-server.ts";
+import { run } from "../../support/searched-process.ts";
 import { setVariables } from "../../support/variables.ts";
 
 const tls = await makeCertificates();
@@ -397,7 +396,7 @@ test("nothing holds the process once all requests have ended, however they ended
     freePort(t).then((port) => `http://127.0.0.1:${port}/`),
   ]);
   const script = fileURLToPath(new URL("send-and-end.ts", import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [script, "700", ...urls], { timeout: 20_000 });
+  const { stdout } = await run(process.execPath, [script, "700", ...urls], { timeout: 20_000 });
   const { outcomes, held } = JSON.parse(stdout) as { readonly outcomes: readonly string[]; readonly held: number };
   assert.deepEqual(outcomes, ["200", "connect_timeout", "no_answer", "body_cut", "connection_refused"]);
   assert.ok(held < 3000, `the process lived on for ${held} ms`);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,15 +6,13 @@ import { delimiter, join } from "node:path";
 import { after, suite, test } from "node:test";
 import tls from "node:tls";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 import { build } from "esbuild";
 
 import { trust } from "../../../shared/http/tls.ts";
 import { makeCertificates } from "../../support/certificate.ts";
 import { startScriptedServer } from "../../support/scripted-server.ts";
-
-const run = promisify(execFile);
+import { run } from "../../support/searched-process.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "scm-auth-trust-"));
 after(() => rm(folder, { recursive: true, force: true }));

@@ -2,19 +2,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 
-import fc from "fast-check";
-
 import { inputNames } from "../../../action/inputs.ts";
 import {
+  abortedError,
   AuthError,
   configError,
   errorCode,
+  TokenExpiredError,
   type AuthErrorCode,
   type AuthErrorDetails,
   type AuthErrorKind,
 } from "../../../shared/report/errors.ts";
 import { FIELD_NAMES } from "../../../shared/report/fields.ts";
 import { hints } from "../../../shared/report/hints.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 /** What a program and a reader tell kinds of failure by (design, "Errors"). */
 const KINDS: Readonly<Record<AuthErrorKind, readonly [prefix: string, retryable: boolean]>> = {
@@ -40,6 +41,34 @@ for (const [kind, [prefix, retryable]] of Object.entries(KINDS) as [AuthErrorKin
 test("a refusal with an OAuth error is about who signs in", () => {
   const error = new AuthError("no.", { kind: "rejected", code: "invalid_client", oauthError: "invalid_client" });
   assert.equal(error.message, "Authentication error: no.");
+  const passing = new AuthError("no.", { kind: "server", code: "server_error", oauthError: "server_error" });
+  assert.equal(passing.message, "HTTP error: no.");
+});
+
+test("a failure has the name of its class, and no cause unless there is one", () => {
+  const error = new AuthError("it broke.", { kind: "server", code: "server_error" });
+  assert.equal(error.name, "AuthError");
+  for (const told of [error, error.after(2), error.during("x")]) assert.ok(!("cause" in told));
+});
+
+test("a request counts as sent unless it is known that it was not", () => {
+  const sent = (requestSent?: boolean): boolean =>
+    new AuthError("", { kind: "network", code: "no_answer", ...(requestSent !== undefined && { requestSent }) })
+      .requestSent;
+  assert.deepEqual([sent(), sent(true), sent(false)], [true, true, false]);
+});
+
+test("a request that its caller ended is told as that", () => {
+  const error = abortedError();
+  assert.equal(error.message, "Authentication error: the request was ended by its caller.");
+  assert.deepEqual([error.kind, error.code], ["aborted", "aborted"]);
+});
+
+test("a token that has ended is told in a class of its own, in the words of who found it out", () => {
+  const found = new AuthError("the token ended (exp): an hour ago.", { kind: "verification", code: "token_expired" });
+  const error = new TokenExpiredError(found);
+  assert.equal(error.message, found.message);
+  assert.deepEqual([error.name, error.kind, error.code], ["TokenExpiredError", "verification", "token_expired"]);
 });
 
 const exceptions: readonly (readonly [code: AuthErrorCode, kind: AuthErrorKind, retryable: boolean])[] = [
@@ -70,6 +99,8 @@ test("the number of tries and the reason of an early end are told behind what ha
   assert.equal(error.after(1, { because: "no time" }).message, "HTTP error: it broke (no time).");
   assert.equal(error.after(3, { because: "no time" }).message, "HTTP error: it broke (3 tries; no time).");
   assert.equal(error.after(4).attempts, 4);
+  assert.equal(new AuthError("a.b broke", details).after(2).message, "HTTP error: a.b broke (2 tries).");
+  assert.equal(new AuthError("a.b broke.", details).after(2).message, "HTTP error: a.b broke (2 tries).");
   assert.equal(error.after(4, { because: "no time", retryAfterMs: 9000 }).retryAfterMs, 9000);
 });
 
@@ -91,6 +122,8 @@ test("a failure told anew is the same failure", () => {
 
 test("the hint is that of the code unless one is given, in the reader's words", () => {
   assert.equal(new AuthError("", { kind: "server", code: "server_error" }).hint, hints.server_error);
+  // Hints of the hand-off are not known here: its errors bring them along.
+  assert.equal(new AuthError("", { kind: "config", code: "sealed_stale" }).hint, "");
   const error = new AuthError("", details);
   assert.equal(error.hint, "Set tsgId.");
   assert.equal(error.hintWith(inputNames), "Set tsg-id.");
@@ -101,6 +134,8 @@ test("an error of another copy of the package is recognised, and nothing else is
   const copy = (await import(url.href)) as { readonly AuthError: typeof AuthError };
   const foreign = new copy.AuthError("it broke.", details);
   assert.ok(!(foreign instanceof AuthError));
+  // Copies of other versions know each other by this.
+  assert.ok(Symbol.for("scm-auth.AuthError") in foreign);
   assert.ok(AuthError.isAuthError(foreign) && copy.AuthError.isAuthError(new AuthError("", details)));
   fc.assert(
     fc.property(fc.anything({ withNullPrototype: true }), (value) => {
@@ -141,6 +176,7 @@ const causes: readonly (readonly [what: string, cause: unknown, name: string, co
   ["several at once", new AggregateError([Object.assign(new Error(""), { code: "EPERM" })]), "AggregateError", "EPERM"],
   ["none at all, gathered", new AggregateError([]), "AggregateError", undefined],
   ["a code that is no text", Object.assign(new Error(""), { code: 7 }), "Error", undefined],
+  ["an object whose name is no text", { name: 7 }, "object", undefined],
   ["text", "text", "string", undefined],
   ["null", null, "object", undefined],
 ];

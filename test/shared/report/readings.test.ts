@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { bare, readingsOf } from "../../../shared/report/readings.ts";
-import { Redactor } from "../../../shared/report/secrets.ts";
+import { Redactor } from "../../../shared/report/redactor.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { foreignText, usualSecret } from "../../support/texts.ts";
 
 const hexOf = (unit: string, digits: number): string => unit.charCodeAt(0).toString(16).padStart(digits, "0");
@@ -76,6 +75,58 @@ test("a text is one of its own readings, and each reading is bare", () => {
       for (const reading of readings) assert.doesNotMatch(reading, /[\p{C}\p{Z}a-z]/u);
     }),
   );
+});
+
+/** Texts, and what they are without what a log does not show. */
+const BARE: Readonly<Record<string, string>> = {
+  "a b\tc\n\nd\u00a0\u2003e": "ABCDE",
+  "a\u0000\u200b\u00ad\ufeffb": "AB",
+  "a\u001b[mb\u001b[0mc": "ABC",
+  "a\u001b[1;38;5;196mb": "AB",
+  "a\u001b[2 qb": "AB",
+  "a\u001b[ !qb": "AB",
+  "a\u001b[éb": "A[ÉB",
+  "a\u001b[1éb": "A[1ÉB",
+  "a[1mb": "A[1MB",
+};
+for (const [text, is] of Object.entries(BARE)) {
+  test(`${JSON.stringify(text)} is ${is} when bare`, () => {
+    assert.equal(bare(text), is);
+  });
+}
+
+/** Writings, and what is among their readings. */
+const READ: Readonly<Record<string, string>> = {
+  "%61%2F%c3%A9": "A/É",
+  "a+b": "AB",
+  "&#97;&#x62;&#X00e9;&#128512;": "ABÉ😀",
+  "&amp;&lt;&gt;&quot;&apos;&AMP;": "&<>\"'&",
+  "a&#1114112;&#x110000;b": "AB",
+  "&other;&#;&#x;": "&OTHER;&#;&#X;",
+  "\\u0061\\x62\\\"\\'\\/\\\\": "AB\"'/\\",
+  "\\u006\\x6\\y": "\\U006\\X6\\Y",
+  "%25252561": "A",
+};
+for (const [text, reading] of Object.entries(READ)) {
+  test(`${JSON.stringify(text)} may be read as ${JSON.stringify(reading)}`, () => {
+    assert.ok(readingsOf(text).has(reading), [...readingsOf(text)].join("\n"));
+  });
+}
+
+test("a text is decoded four times and no more", () => {
+  assert.deepEqual([...readingsOf("%2525252561")], ["%2525252561", "%25252561", "%252561", "%2561", "%61"]);
+});
+
+test("of a text that can be read in endlessly many ways 256 are", () => {
+  const writers = [
+    (text: string) => encodeURIComponent(text),
+    (text: string) => text.replaceAll(" ", "+"),
+    (text: string) => text.replace(/[&%+]/g, (unit) => `&#${unit.charCodeAt(0)};`),
+    (text: string) => text.replace(/[&%+\\]/g, (unit) => `\\x${hexOf(unit, 2)}`),
+  ];
+  let texts = ["& %+\\"];
+  for (let depth = 0; depth < 4; depth++) texts = texts.flatMap((text) => writers.map((write) => write(text)));
+  assert.equal(readingsOf(texts.join("a")).size, 256);
 });
 
 test("of a megabyte that can be read in many ways only as much is searched as could be shown", () => {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { timeSpan } from "../../../shared/report/time-span.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 
-import fc from "fast-check";
-
 import { AccessToken, factsOf, lifeOf, type Facts } from "../../../shared/token/access-token.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 const WALL = 1_769_860_800_000;
 const facts: Facts = { expiresAt: new Date(WALL), lifetime: 1000, scope: ["tsg_id:1", "profile"], tenants: ["1"] };
@@ -45,6 +44,8 @@ test("a token is printed without its value, by whatever prints it", () => {
     assert.doesNotMatch(inspect({ token }, options), /s3cret/);
   assert.doesNotMatch(`${JSON.stringify(token)} ${Object.values(token).join()}`, /s3cret/);
   assert.equal(inspect(token), "AccessToken { tsg_id:1 profile, until 2026-01-31T12:00:00.000Z }");
+  const endless = new AccessToken("s3cret-token", { ...facts, expiresAt: undefined });
+  assert.equal(inspect(endless), "AccessToken { tsg_id:1 profile, until unknown }");
 });
 
 test("the facts of a token are those of its claims", () => {
@@ -56,4 +57,8 @@ test("the facts of a token are those of its claims", () => {
     scope: ["a", "tsg_id:1"],
     tenants: ["1"],
   });
+  // Where the server says nothing, the life is that of the claims.
+  const scopeless = { aud: "x", iat: WALL / 1000, exp: WALL / 1000 + 900 };
+  const { life, scope } = factsOf(scopeless, { life: undefined, age: 500, wall: WALL }, []);
+  assert.deepEqual([life, scope], [900_000, []]);
 });

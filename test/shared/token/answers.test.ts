@@ -31,15 +31,18 @@ const TOKEN_BODIES: Readonly<Record<string, Partial<HttpAnswer>>> = {
 };
 const TOKEN_POLICY: Readonly<Record<number, string>> = {
   //   token invalid temporarily server page page text none shape
+  199: "X     X       O           F      X    X    X    X    X",
   200: "D     X       O           F      X    X    F    F    X",
   201: "D     X       O           F      X    X    F    F    X",
   204: "D     X       O           F      X    X    F    F    X",
   299: "D     X       O           F      X    X    F    F    X",
+  300: "X     X       X           X      X    X    X    X    X",
   301: "X     X       X           X      X    X    X    X    X",
   302: "X     X       X           X      X    X    X    X    X",
   304: "X     X       X           X      X    X    X    X    X",
   307: "X     X       X           X      X    X    X    X    X",
   308: "X     X       X           X      X    X    X    X    X",
+  399: "X     X       X           X      X    X    X    X    X",
   400: "X     X       O           F      X    X    X    X    X",
   401: "X     X       O           F      X    X    X    X    X",
   403: "X     X       O           F      X    X    X    X    X",
@@ -138,6 +141,7 @@ const told: readonly (readonly [status: number, body: string, code: AuthErrorCod
   [503, "a web page", "server_error", "HTTP error", "status 503"],
   [501, "no body", "http_rejected", "HTTP error", "status 501"],
   [404, "a web page", "http_rejected", "HTTP error", "status 404"],
+  [400, "no body", "http_rejected", "HTTP error", "status 400"],
   [302, "no body", "redirected", "HTTP error", "status 302, a redirect to <nowhere>"],
   [401, "the OAuth error invalid_client", "invalid_client", "Authentication error", "(status 401): <invalid_client>: <because>"],
   [200, "the OAuth error invalid_client", "invalid_client", "Authentication error", "(status 200): <invalid_client>: <because>"],
@@ -164,6 +168,14 @@ test("every redirect is told as one", () => {
 test("where a redirect would lead is told as foreign text", () => {
   const error = errorOf(judgeToken(answerOf(302, { headers: { location: "https://evil.test" } })));
   assert.match(error.message, /a redirect to <https:\/\/evil\.test>\.$/);
+});
+
+test("an answer that only speaks of a web page is none", () => {
+  const good = TOKEN_BODIES["a token"] ?? {};
+  const type = "application/json; profile=text/html";
+  assert.equal(judgeToken(answerOf(200, { ...good, headers: { "content-type": type } })).is, "done");
+  const error = errorOf(judgeToken(answerOf(200, json({ note: "<html>" }))));
+  assert.equal(error.code, "bad_token_answer");
 });
 
 test("a web page in place of a refusal is pointed at by the hint", () => {

@@ -3,13 +3,12 @@ import { test } from "node:test";
 import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
 
-import fc from "fast-check";
-
 import { inputNames } from "../../../action/inputs.ts";
-import { Redactor } from "../../../shared/report/secrets.ts";
+import { Redactor } from "../../../shared/report/redactor.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
 import { AuthRequest, type AuthRequestInput } from "../../../shared/token/auth-request.ts";
 import { DEFAULT_TOKEN_URL } from "../../../shared/token/request-fields.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { foreignText, usualSecret } from "../../support/texts.ts";
 
 /** Any certificate will do. */
@@ -51,13 +50,13 @@ const BAD: Readonly<Record<(typeof FIELDS)[number], readonly (string | undefined
   scope: ['tsg_id:1234567890 a"b', "tsg_id:1234567890 é", "tsg_id:1234567890\nx", "a\\b", "tsg_id:", "tsg_id", "tsg_id:1x"],
   tokenUrl: [
     "auth", "http://auth.scm.test/", "ftp://auth.scm.test/", "https://", "https://u@auth.scm.test/",
-    "https://u:p@auth.scm.test/", "https://auth.scm.test/?a", "https://auth.scm.test/?", "https://auth.scm.test/#",
+    "https://u:p@auth.scm.test/", "https://:p@auth.scm.test/", "https://auth.scm.test/?a", "https://auth.scm.test/?", "https://auth.scm.test/#",
     "https://auth.scm.test/a b", "https://auth.scm.test/\nx", "http://127.0.0.1.evil.test/", "http://localhost.evil.test/",
     "javascript:alert(1)", "file:///etc/passwd", "https://auth.scm.test:99999/", "http://[::2]/", "http://10.0.0.1/",
   ],
   jwksUrl: ["auth", "http://auth.scm.test/", "https://u:p@auth.scm.test/", "https://auth.scm.test/?a#b"],
   issuer: ["a\nb", "a\u0000b"],
-  ca: ["ca.pem", "-----BEGIN CERTIFICATE-----", ca.replace(/[A-Za-z]{9}/, "AAAAAAAAA"), `${ca}${ca.slice(0, 99)}\n-----END CERTIFICATE-----`],
+  ca: ["ca.pem", "-----BEGIN CERTIFICATE-----", ca.replace(/[A-Za-z]{9}/, "AAAAAAAAA"), `${ca}${ca.slice(0, 99)}\n-----END CERTIFICATE-----`, `${ca.slice(0, 99)}\n${ca}`, `${ca}\n${ca.slice(99)}`],
 }; // prettier-ignore
 
 for (const field of FIELDS) {
@@ -67,6 +66,23 @@ for (const field of FIELDS) {
       assert.equal(problems.length, 1, `${JSON.stringify(value)}: ${problems.join()}`);
       assert.ok(problems[0]?.startsWith(`${field} `), `${JSON.stringify(value)}: ${problems.join()}`);
     }
+  });
+}
+
+const [, another = ""] = rootCertificates;
+
+/** Texts that OpenSSL, which goes by lines, would read in part or not at all. */
+const CERTIFICATES: Readonly<Record<string, string>> = {
+  "each on lines of its own": `${ca}\n${another}`,
+  "with no line end between": `${ca}${another}`,
+  "indented": `  ${ca}\n  ${another}`,
+  "behind a remark on the same line": `ours: ${ca}\ntheirs: ${another}`,
+  "with a remark on the last line": `${ca} # ours\n${another} # theirs`,
+  "beside a key": `-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----${ca}${another}`,
+}; // prettier-ignore
+for (const [how, text] of Object.entries(CERTIFICATES)) {
+  test(`certificates that are given ${how} are all taken, and nothing else`, () => {
+    assert.equal(AuthRequest.parse({ ...good, ca: text }).ca, `${ca}\n${another}`);
   });
 }
 
@@ -214,6 +230,42 @@ for (const [scope, write] of foreign) {
     );
   });
 }
+
+test("of a scope that is made of what is wrong nothing is said", () => {
+  const { clientSecret = "" } = good;
+  const inputs: readonly AuthRequestInput[] = [
+    { clientId: "a b" },
+    { clientId: "x", tsgId: "abc" },
+    { clientId: "x", scope: "é" },
+  ];
+  assert.deepEqual(
+    inputs.map((input) => problemsOf({ clientSecret, ...input }).length),
+    [1, 1, 1],
+  );
+});
+
+test("only a service account's own name names its tenant", () => {
+  for (const clientId of ["a@b@1.iam.panserviceaccount.com", "ci@1.iam.panserviceaccount.com.evil.test"])
+    assert.equal(problemsOf({ ...good, clientId, tsgId: undefined }).length, 1, clientId);
+});
+
+test("a request of another copy of the package is recognised, and nothing else is", async () => {
+  const url = new URL("../../../shared/token/auth-request.ts?copy", import.meta.url);
+  const copy = (await import(url.href)) as { readonly AuthRequest: typeof AuthRequest };
+  const foreign = copy.AuthRequest.parse(good);
+  assert.ok(!(foreign instanceof AuthRequest) && AuthRequest.isAuthRequest(foreign));
+  // Copies of other versions know each other by this.
+  assert.ok(Symbol.for("scm-auth.AuthRequest") in foreign);
+  for (const value of [null, undefined, "text", 1, {}, good, () => undefined])
+    assert.ok(!AuthRequest.isAuthRequest(value));
+});
+
+test("a request prints as one line, without its secret", () => {
+  assert.equal(
+    inspect(AuthRequest.parse(good)),
+    `AuthRequest { ${good.clientId ?? ""} tsg_id:1234567890 ${DEFAULT_TOKEN_URL} }`,
+  );
+});
 
 test("a tenant that nothing names is missing", () => {
   assert.deepEqual(problemsOf({ ...good, tsgId: "", clientId: "someone" }), [
@@ -379,7 +431,7 @@ test("scope is called the same in Python, and a name that nobody knows is told w
       assert.ok(AuthError.isAuthError(error));
       const [problem, ...others] = error.problems;
       assert.deepEqual([problem?.field, problem?.reason, others], ["clientid", "is no field of a sign-in", []]);
-      for (const field of FIELDS) assert.ok(problem?.hint.includes(field), problem?.hint);
+      assert.equal(problem?.hint, `Known are ${FIELDS.join(", ")}.`);
       return true;
     },
   );

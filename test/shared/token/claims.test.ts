@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 
-import fc from "fast-check";
-
 import { AuthError, type AuthErrorCode } from "../../../shared/report/errors.ts";
 import {
   claimedScope,
@@ -12,6 +10,7 @@ import {
   type Clocks,
   type Expectation,
 } from "../../../shared/token/claims.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { honestClaims } from "../../support/tokens.ts";
 
 const IAT = 1_769_860_800;
@@ -142,7 +141,7 @@ for (const [claim, values, code] of LIES) {
       const claims = JSON.parse(JSON.stringify({ ...honest, [claim]: value })) as unknown;
       const fault = faultOf(claims);
       assert.equal(fault?.code, code, JSON.stringify(value));
-      assert.ok(fault.message.includes(claim) || claim === "aud", fault.message);
+      assert.ok(fault.message.includes(claim), fault.message);
     }
   });
 }
@@ -156,7 +155,9 @@ for (const claim of ["aud", "exp", "iat"]) {
 
 for (const payload of [null, 1, "text", [], [honest], true, undefined]) {
   test(`a payload of ${inspect(payload).slice(0, 20)} is malformed`, () => {
-    assert.equal(faultOf(payload)?.code, "malformed_token");
+    const fault = faultOf(payload);
+    assert.equal(fault?.code, "malformed_token");
+    assert.match(fault.message, /the token's claims are no JSON object\.$/);
   });
 }
 

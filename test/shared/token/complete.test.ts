@@ -34,6 +34,19 @@ test("what is not given by hand is taken from the environment", () => {
   );
 });
 
+test("what is given empty or undefined is not given", () => {
+  const fields = ["clientId", "clientSecret", "tsgId", "scope", "tokenUrl"];
+  const whole = AuthRequest.complete({}, ENV);
+  for (const value of ["", undefined]) {
+    const empty = AuthRequest.complete(Object.fromEntries(fields.map((field) => [field, value])), ENV);
+    assert.deepEqual(
+      [empty.clientId, empty.clientSecret, empty.scope, empty.tokenUrl.href, empty.notices],
+      [whole.clientId, whole.clientSecret, whole.scope, whole.tokenUrl.href, whole.notices],
+    );
+  }
+  assert.deepEqual(problemsOf({ clientSecret: " " }, ENV), ["clientSecret is missing or blank"]);
+});
+
 test("the environment's tenant is about the environment's account alone", () => {
   const another = AuthRequest.complete(
     { clientId: "me@7.iam.panserviceaccount.com" },

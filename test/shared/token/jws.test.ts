@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { AuthError } from "../../../shared/report/errors.ts";
 import { decodeJws, isJws } from "../../../shared/token/jws.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { compact, encodeSegment, type Segment } from "../../support/tokens.ts";
 import { foreignText, grapheme } from "../../support/texts.ts";
 
@@ -13,12 +12,14 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const made = (header: Segment, payload: Segment = { sub: "x" }, signature: Segment = "signature"): string =>
   compact(header, payload, () => encodeSegment(signature));
 
-function assertMalformed(token: string): void {
+function assertMalformed(token: string, says = ""): void {
   assert.throws(
     () => decodeJws(token),
     (error) => {
       assert.ok(AuthError.isAuthError(error), String(error));
       assert.deepEqual([error.kind, error.code], ["verification", "malformed_token"], JSON.stringify(token));
+      assert.match(error.message, /: the token .+\.$/);
+      assert.ok(error.message.includes(says), error.message);
       return true;
     },
   );
@@ -72,36 +73,39 @@ test("bytes in any other writing than canonical base64url are refused", () => {
   );
 });
 
-const MALFORMED: readonly (readonly [what: string, token: string])[] = [
-  ["nothing", ""],
-  ["one part", "abc"],
-  ["two parts", "e30.e30"],
-  ["four parts", "e30.e30.e30.e30"],
-  ["the five parts of an encrypted token", "e30.e30.e30.e30.e30"],
-  ["an empty signature", `${made({ alg: "none" }).split(".").slice(0, 2).join(".")}.`],
-  ["an empty body", made({ alg: "RS256" }, "")],
-  ["a header that is no JSON", made("alg")],
-  ["a header that is a list", made("[]")],
-  ["a header that is null", made("null")],
-  ["no alg", made({ kid: "1" })],
-  ["an alg that is no text", made({ alg: ["RS256"] })],
-  ["a kid that is no text", made({ alg: "RS256", kid: 1 })],
-  ["a kid that is null", made({ alg: "RS256", kid: null })],
-  ["a kid of 257 characters", made({ alg: "RS256", kid: "k".repeat(257) })],
-  ["an extension", made({ alg: "RS256", crit: ["b64"], b64: false })],
-  ["no extension, but the wish for one", made({ alg: "RS256", crit: [] })],
-  ["an extension that is null", made({ alg: "RS256", crit: null })],
+const THREE_PARTS = "three parts in canonical base64url";
+const HEADER = "header that is not as it must be (alg, kid)";
+const MALFORMED: readonly (readonly [what: string, token: string, says: string])[] = [
+  ["nothing", "", THREE_PARTS],
+  ["one part", "abc", THREE_PARTS],
+  ["two parts", made({ alg: "RS256" }).split(".").slice(0, 2).join("."), THREE_PARTS],
+  ["four parts", `${made({ alg: "RS256" })}.e30`, THREE_PARTS],
+  ["the five parts of an encrypted token", `${made({ alg: "dir" })}.e30.e30`, THREE_PARTS],
+  ["an empty signature", `${made({ alg: "none" }).split(".").slice(0, 2).join(".")}.`, THREE_PARTS],
+  ["an empty body", made({ alg: "RS256" }, ""), THREE_PARTS],
+  ["a header that is no JSON", made("alg"), HEADER],
+  ["a header that is a list", made("[]"), HEADER],
+  ["a header that is null", made("null"), HEADER],
+  ["no alg", made({ kid: "1" }), HEADER],
+  ["an alg that is no text", made({ alg: ["RS256"] }), HEADER],
+  ["a kid that is no text", made({ alg: "RS256", kid: 1 }), HEADER],
+  ["a kid that is null", made({ alg: "RS256", kid: null }), HEADER],
+  ["a kid of 257 characters", made({ alg: "RS256", kid: "k".repeat(257) }), HEADER],
+  ["an extension", made({ alg: "RS256", crit: ["b64"], b64: false }), "extension (crit)"],
+  ["no extension, but the wish for one", made({ alg: "RS256", crit: [] }), "extension (crit)"],
+  ["an extension that is null", made({ alg: "RS256", crit: null }), "extension (crit)"],
   [
     "a header that is not UTF-8",
     made(Buffer.concat([Buffer.from('{"alg":"RS256'), Buffer.of(0xff), Buffer.from('"}')])),
+    HEADER,
   ],
-  ["a body that is no JSON", made({ alg: "RS256" }, "claims")],
-  ["a body that is not UTF-8", made({ alg: "RS256" }, Buffer.of(0x22, 0xff, 0x22))],
-  ["two bodies", made({ alg: "RS256" }, "{}{}")],
+  ["a body that is no JSON", made({ alg: "RS256" }, "claims"), "body that is no JSON"],
+  ["a body that is not UTF-8", made({ alg: "RS256" }, Buffer.of(0x22, 0xff, 0x22)), "body that is no JSON"],
+  ["two bodies", made({ alg: "RS256" }, "{}{}"), "body that is no JSON"],
 ];
-for (const [what, token] of MALFORMED) {
-  test(`a token of ${what} is malformed`, () => {
-    assertMalformed(token);
+for (const [what, token, says] of MALFORMED) {
+  test(`a token of ${what} is malformed, and told so`, () => {
+    assertMalformed(token, says);
   });
 }
 

@@ -4,7 +4,8 @@ import { test, type TestContext } from "node:test";
 
 import { AuthError } from "../../../shared/report/errors.ts";
 import type { AuthEvent } from "../../../shared/report/events.ts";
-import { Redactor, secretForms } from "../../../shared/report/secrets.ts";
+import { Redactor } from "../../../shared/report/redactor.ts";
+import { secretForms } from "../../../shared/report/secrets.ts";
 import type { AccessToken } from "../../../shared/token/access-token.ts";
 import { AuthRequest } from "../../../shared/token/auth-request.ts";
 import { mint, prove, type MintOptions } from "../../../shared/token/prove-token.ts";

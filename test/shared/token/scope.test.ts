@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
-import { badScopeWords, scopeWords, tenantScope, tenantsOf } from "../../../shared/token/scope.ts";
+import { badScopeWords, scopeSet, scopeWords, tenantScope, tenantsOf } from "../../../shared/token/scope.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { foreignText } from "../../support/texts.ts";
 
 /** RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) */
@@ -36,6 +35,11 @@ test("words are taken apart at spaces alone, each once, in order", () => {
       assert.deepEqual(new Set(words), new Set(text.split(" ").filter((one) => one !== "")));
     }),
   );
+});
+
+test("scopes of the same words have one form", () => {
+  assert.equal(scopeSet("b  a b"), "a b");
+  assert.equal(scopeSet(" "), "");
 });
 
 test("a word is bad when RFC 6749 forbids it, or when it is a tenant without a number", () => {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import { judgeKeys, keysFor, keysRequest, type SigningKey } from "../../../shared/token/signing-keys.ts";
+import * as fc from "../../support/fuzzing.ts";
 
 const judge = (keys: unknown) =>
   judgeKeys({ status: 200, headers: {}, body: JSON.stringify(keys), clockOffset: undefined }, (text) => text);

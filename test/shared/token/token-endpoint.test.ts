@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
-
 import type { HttpAnswer } from "../../../shared/http/send.ts";
 import { AuthRequest } from "../../../shared/token/auth-request.ts";
 import { judgeTokenAnswer, tokenRequest, type TokenAnswer } from "../../../shared/token/token-endpoint.ts";
+import * as fc from "../../support/fuzzing.ts";
 import { foreignText, usualSecret } from "../../support/texts.ts";
 
 const quote = (text: string): string => `<${text}>`;
@@ -63,7 +62,7 @@ const refused: readonly (readonly [field: keyof typeof good, values: readonly un
     "access_token",
     [undefined, null, "", " ", "a b", "a\n", "a\r\nX: y", "é", "=", "a=b", 7, ["a"], "a".repeat(65_537)],
   ],
-  ["token_type", [undefined, null, "", "mac", "Bearer ", "DPoP", 1, ["Bearer"]]],
+  ["token_type", [undefined, null, "", "mac", "Bearer ", "MyBearer", "DPoP", 1, ["Bearer"]]],
   ["expires_in", [0, -1, 86_401, 1e9, 1e300, "", "-1", "1e3", "1.5", " 9", "0", "99999999999", null, true, [9], {}]],
   ["scope", [null, 1, ["tsg_id:1"], {}]],
 ];
@@ -89,6 +88,31 @@ test("a word too short to be masked, or too long to be a token, is not told as o
   }
   assert.equal(told.length, 0);
 });
+
+test("of an ill-made answer's words four are told, the longest that may be a token among them", () => {
+  const told: string[] = [];
+  const words = ["x".repeat(65_536), "shortest", "a second word", "another-one", "the-last-one"];
+  judgeTokenAnswer(answerOf({ access_token: words.join("\n") }, 400), String, (found) => told.push(found));
+  assert.deepEqual(told, ["x".repeat(65_536), "shortest", "another-one", "the-last-one"]);
+  const more: string[] = [];
+  judgeTokenAnswer(answerOf({ access_token: "12345678 ".repeat(6) }), String, (found) => more.push(found));
+  assert.equal(more.length, 4);
+});
+
+/** What a refusal says, by its body and the scope that was asked for. */
+const REFUSALS: readonly (readonly [body: object, asked: string | undefined, said: string])[] = [
+  [{ error: "invalid_scope" }, "tsg_id:1", "<invalid_scope> (asked for <tsg_id:1>)."],
+  [{ error: "invalid_scope", error_description: "no" }, undefined, "<invalid_scope>: <no>."],
+  [{ error: "invalid_client" }, "tsg_id:1", "<invalid_client>."],
+  [{ error: "other", error_description: 1 }, "tsg_id:1", "<other>."],
+];
+for (const [body, asked, said] of REFUSALS) {
+  test(`a refusal of ${JSON.stringify(body)} says ${said}`, () => {
+    const verdict = judgeTokenAnswer(answerOf(body, 400), quote, () => undefined, asked);
+    assert.ok(verdict.is === "final");
+    assert.ok(verdict.error.message.endsWith(`(status 400): ${said}`), verdict.error.message);
+  });
+}
 
 test("each token in an answer is told before anything is said, whatever else the answer holds", () => {
   const tokens = fc.oneof(foreignText, fc.base64String()).filter((token) => /^\S{8,}$/.test(token));

@@ -4,7 +4,7 @@ import { proxyPasswords } from "../shared/http/proxy.ts";
 import type { AccessToken } from "../shared/token/access-token.ts";
 import { isJws } from "../shared/token/jws.ts";
 import { mint, prove, type MintOptions } from "../shared/token/prove-token.ts";
-import { version } from "../shared/version.ts";
+import { userAgent, version } from "../shared/version.ts";
 import { EarlyAgent } from "./early-agent.ts";
 import { reportFailure } from "./failure.ts";
 import { closingLines, tellEvent, tellNotices, type Source, type StepOutcome } from "./narrate.ts";
@@ -17,6 +17,8 @@ const runner = new Runner();
 
 /** The step: mask, check, sign in and prove, hand out. The order is a contract. */
 async function run(signal: AbortSignal): Promise<void> {
+  // The early connections are begun when the event loop turns; what follows is work for some hundredths of a second.
+  await new Promise(setImmediate);
   const secret = runner.takeSecret("client-secret", proxyPasswords(process.env));
   runner.say(`scm-auth ${version}`);
   runner.requireOutputs();
@@ -48,7 +50,7 @@ async function obtain(
     ...options,
     signal,
     redactor: runner.redactor,
-    userAgent: `scm-auth/${version}`,
+    userAgent,
     agent: new EarlyAgent(earlySockets),
     onToken: mask,
     onEvent: (event) => {

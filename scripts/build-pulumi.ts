@@ -1,5 +1,5 @@
 import { bundledLicences } from "./licences.ts";
-import { SAME_TYPES, typesOf, writeFolder } from "./npm-package.ts";
+import { OLD_TYPES, SAME_TYPES, typesOf, writeFolder } from "./npm-package.ts";
 import { pulumiCode } from "./pulumi-code.ts";
 
 /**
@@ -16,10 +16,12 @@ export = handler;
 `;
 
 const { files, metafile } = await pulumiCode();
+const types = await typesOf("provider/program/index.ts", ["@pulumi/"]);
 await writeFolder(OUT, {
   ...files,
-  "index.d.cts": await typesOf("provider/program/index.ts", ["@pulumi/"]),
+  "index.d.cts": types,
   "index.d.ts": SAME_TYPES,
+  [OLD_TYPES]: types,
   "handler.d.cts": HANDLER_TYPES,
   "LICENSES.txt": await bundledLicences(metafile),
 });

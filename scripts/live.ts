@@ -9,7 +9,7 @@ import { trust } from "../shared/http/tls.ts";
 import { AuthError, AuthRequest, OAuth2Client } from "../shared/index.ts";
 import { FIELD_NAMES } from "../shared/report/fields.ts";
 import { Redactor } from "../shared/report/redactor.ts";
-import { version } from "../shared/version.ts";
+import { userAgent, version } from "../shared/version.ts";
 import { evidenceOf, judge, unknownClaims, type Evidence } from "./live-assumptions.ts";
 import { makePage } from "./page.ts";
 
@@ -68,7 +68,7 @@ async function gather(request: AuthRequest): Promise<Evidence> {
       verify: true,
       policy: { maxRetries: 1, backoff: 1, spreadOverload: false },
       timeout: TIMEOUT,
-      userAgent: `scm-auth/${version}`,
+      userAgent,
       redactor,
       secureContext,
       signal,

@@ -10,6 +10,9 @@ import { dts } from "rollup-plugin-dts";
  */
 export const SAME_TYPES = 'export * from "./index.cjs";\n';
 
+/** For TypeScript before 4.7, which knows no `.d.cts`: Pulumi brings 3.8 for programs that bring none. */
+export const OLD_TYPES = "before-4.7.d.ts";
+
 /**
  * All public types of an entry in one file, as TypeScript declarations.
  *

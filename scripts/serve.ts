@@ -36,6 +36,7 @@ async function serve(): Promise<Outputs> {
     "tsg-id": server.tsgId,
     "token-url": server.tokenUrl,
     "api-url": server.apiUrl,
+    host: new URL(server.apiUrl).host,
     "ca-file": caFile,
   };
 }

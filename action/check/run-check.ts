@@ -2,7 +2,7 @@ import { systemClock, type Clock } from "../../shared/clock.ts";
 import { trust } from "../../shared/http/tls.ts";
 import { abortedError, AuthError } from "../../shared/report/errors.ts";
 import type { AuthRequest } from "../../shared/token/auth-request.ts";
-import { version } from "../../shared/version.ts";
+import { userAgent } from "../../shared/version.ts";
 import { inputNames } from "../inputs.ts";
 import { tellEvent } from "../narrate.ts";
 import type { StepOptions } from "../parse-inputs.ts";
@@ -47,7 +47,7 @@ export async function runCheck(part: CheckPart): Promise<void> {
       verify: options.verify,
       policy: options.policy,
       timeout: Math.max(0, deadline - clock.monotonic()) / 1000,
-      userAgent: `scm-auth/${version}`,
+      userAgent,
       redactor: runner.redactor,
       secureContext,
       signal,

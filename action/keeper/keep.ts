@@ -8,7 +8,7 @@ import { AuthRequest } from "../../shared/token/auth-request.ts";
 import { KeyCache } from "../../shared/token/key-cache.ts";
 import { mint as signIn, type MintOptions } from "../../shared/token/prove-token.ts";
 import { scopeWords } from "../../shared/token/scope.ts";
-import { version } from "../../shared/version.ts";
+import { userAgent } from "../../shared/version.ts";
 import { inputNames } from "../inputs.ts";
 import { isRunning } from "./job-watch.ts";
 import type { KeeperOrder } from "./order.ts";
@@ -105,7 +105,7 @@ function mintOptionsOf({ roots, verify }: KeeperOrder, { ca }: AuthRequest, { cl
   return {
     ...ONE_TRY,
     verify,
-    userAgent: `scm-auth/${version}`,
+    userAgent,
     keys: new KeyCache(clock),
     secureContext: ca === undefined ? undefined : createSecureContext({ ca: [...(roots ?? []), ca] }),
     clock,

@@ -11,7 +11,7 @@ import type { AuthRequest } from "../../shared/token/auth-request.ts";
 import { KeyCache } from "../../shared/token/key-cache.ts";
 import { mint, prove, type MintOptions } from "../../shared/token/prove-token.ts";
 import { scopeSet } from "../../shared/token/scope.ts";
-import { version } from "../../shared/version.ts";
+import { userAgent } from "../../shared/version.ts";
 import type { SignIn } from "./arguments.ts";
 
 /** The service accounts that a process signs in with: who asks twice in the same way gets the same one. */
@@ -115,7 +115,7 @@ export class Account {
     return {
       policy: { maxRetries: this.#maxRetries, backoff: DEFAULTS.backoff, spreadOverload: false },
       timeout,
-      userAgent: `scm-auth/${version} pulumi`,
+      userAgent: `${userAgent} pulumi`,
       keys: this.#keys,
       secureContext: this.#secureContext,
       verify: true,

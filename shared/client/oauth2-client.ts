@@ -15,7 +15,7 @@ import { KeyCache } from "../token/key-cache.ts";
 import { loadKeys, mint } from "../token/prove-token.ts";
 import type { SigningKey } from "../token/signing-keys.ts";
 import { verifyToken } from "../token/verify-token.ts";
-import { version } from "../version.ts";
+import { userAgent } from "../version.ts";
 import { IDEMPOTENT } from "./api-answer.ts";
 import { callApi } from "./api-call.ts";
 import { parseOptions, type ClientOptions } from "./client-options.ts";
@@ -76,7 +76,7 @@ export class OAuth2Client {
     this.#emit = quietly(parsed.onEvent);
     const policy: RetryPolicy = { maxRetries: parsed.maxRetries, backoff: parsed.retryBackoff, spreadOverload: false };
     const { timeout } = parsed;
-    this.#flightOptions = { policy, timeout, userAgent: `scm-auth/${version}`, onEvent: this.#emit, clock, random };
+    this.#flightOptions = { policy, timeout, userAgent, onEvent: this.#emit, clock, random };
     this.#secureContext = trust(this.authRequest.ca);
     this.#keys = new KeyCache(clock);
     this.#source = new TokenSource(() => this.#mint(), {

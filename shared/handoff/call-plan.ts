@@ -5,7 +5,7 @@ import { quietly } from "../report/quiet-listener.ts";
 import type { AuthRequest } from "../token/auth-request.ts";
 import { KeyCache } from "../token/key-cache.ts";
 import type { MintOptions } from "../token/prove-token.ts";
-import { version } from "../version.ts";
+import { userAgent } from "../version.ts";
 
 /** Seams for tests, beside the public options. */
 export interface Seams {
@@ -56,7 +56,7 @@ export function planCall(request: AuthRequest, options: JudgedOptions): CallPlan
   return {
     flight: {
       policy: { maxRetries, backoff: DEFAULTS.backoff, spreadOverload: false },
-      userAgent: `scm-auth/${version}`,
+      userAgent,
       onEvent: quietly(onEvent),
       keys: new KeyCache(clock),
       secureContext: trust(request.ca),

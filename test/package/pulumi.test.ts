@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { copyFile, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+
+import type ts from "typescript";
 
 import { faultsOf, SETUPS } from "./compile.ts";
 import { packInto, projectWith, root } from "./tarball.ts";
@@ -32,6 +34,34 @@ describe("scm-auth/pulumi, as npm packs it", () => {
       assert.deepEqual(faultsOf(sources, settings), []);
     });
   }
+
+  test("a program without a TypeScript of its own compiles: Pulumi brings 3.8 for it", async () => {
+    const require = createRequire(import.meta.url);
+    const pulumi = dirname(require.resolve("@pulumi/pulumi/package.json"));
+    const old = require(join(pulumi, "vendor/typescript@3.8.3/typescript.js")) as typeof ts;
+    const source = join(project(), "index.ts");
+    await writeFile(
+      source,
+      `import * as scmAuth from "scm-auth/pulumi";
+       import { OAuth2Client } from "scm-auth";
+       export const path = new scmAuth.AuthFile("scm-auth", { path: ".scm/auth.json" }).path.apply((it) => it.length);
+       export const tries: number = OAuth2Client.MAX_RETRIES;
+       new scmAuth.AuthFile("scm-auth", { path: 1 });`,
+    );
+    const program = old.createProgram([source], {
+      strict: true,
+      target: old.ScriptTarget.ES2019,
+      module: old.ModuleKind.CommonJS,
+      // Called so in 3.8.
+      moduleResolution: 2,
+      noEmit: true,
+      types: [],
+    });
+    const told = program
+      .getSemanticDiagnostics(program.getSourceFile(source))
+      .map(({ messageText }) => old.flattenDiagnosticMessageText(messageText, "\n").split("\n")[0]);
+    assert.deepEqual(told, ["Type 'number' is not assignable to type 'Input<string>'."]);
+  });
 
   test("its parts are there for require, and the handler for the text in a state", () => {
     const require = createRequire(join(project(), "index.js"));

@@ -52,8 +52,6 @@ describe("scm-auth/pulumi, as npm packs it", () => {
       strict: true,
       target: old.ScriptTarget.ES2019,
       module: old.ModuleKind.CommonJS,
-      // Called so in 3.8.
-      moduleResolution: 2,
       noEmit: true,
       types: [],
     });

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import * as esbuild from "esbuild";
 import type { BuildOptions, Plugin } from "esbuild";
 import { bundledLicences } from "./licences.ts";
-import { OLD_TYPES, SAME_TYPES, typesOf, writeFolder } from "./npm-package.ts";
+import { typeFiles, typesOf, writeFolder } from "./npm-package.ts";
 import { PACKAGE_CODE } from "./package-code.ts";
 import { sideEffectFree, withoutUndici } from "./toolkit.ts";
 
@@ -68,11 +68,8 @@ const isNeeded = (path: string): boolean => !Object.hasOwn(parts, basename(path,
 const code = [...esm.outputFiles.filter(({ path }) => isNeeded(path)), ...cjs.outputFiles];
 const outputs = { ...esm.metafile.outputs, ...cjs.metafile.outputs };
 
-const types = await typesOf(ENTRY);
 await writeFolder(OUT, {
   ...Object.fromEntries(code.map(({ path, contents }) => [basename(path), contents])),
-  "index.d.cts": types,
-  "index.d.ts": SAME_TYPES,
-  [OLD_TYPES]: types,
+  ...typeFiles(await typesOf(ENTRY)),
   "LICENSES.txt": await bundledLicences({ inputs: {}, outputs }),
 });

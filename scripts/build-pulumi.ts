@@ -1,5 +1,5 @@
 import { bundledLicences } from "./licences.ts";
-import { OLD_TYPES, SAME_TYPES, typesOf, writeFolder } from "./npm-package.ts";
+import { typeFiles, typesOf, writeFolder } from "./npm-package.ts";
 import { pulumiCode } from "./pulumi-code.ts";
 
 /**
@@ -16,12 +16,9 @@ export = handler;
 `;
 
 const { files, metafile } = await pulumiCode();
-const types = await typesOf("provider/program/index.ts", ["@pulumi/"]);
 await writeFolder(OUT, {
   ...files,
-  "index.d.cts": types,
-  "index.d.ts": SAME_TYPES,
-  [OLD_TYPES]: types,
+  ...typeFiles(await typesOf("provider/program/index.ts", ["@pulumi/"])),
   "handler.d.cts": HANDLER_TYPES,
   "LICENSES.txt": await bundledLicences(metafile),
 });

@@ -1,9 +1,9 @@
-import { readFile, readdir, writeFile } from "node:fs/promises";
-import { format, resolveConfig } from "prettier";
+import { readdir } from "node:fs/promises";
 import { stringify } from "yaml";
 import { inputDocs } from "../action/input-docs.ts";
 import { inputs, type Input, type InputName } from "../action/inputs.ts";
 import { outputs } from "../action/outputs.ts";
+import { between, table, updateFile } from "../test/support/marked-page.ts";
 import { owner } from "./project.ts";
 
 /**
@@ -39,9 +39,6 @@ ${stringify(
   { lineWidth: 0 },
 )}`;
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-
 const inputTable = table(
   ["input", "what it is", "default"],
   inputRows.map(([name, { doc, required, default: usual }]) => [
@@ -55,34 +52,20 @@ const outputTable = table(
   outputRows.map(([name, doc]) => [`\`${name}\``, doc]),
 );
 
-/** Replaces what stands between a pair of markers. */
-function between(text: string, name: string, content: string): string {
-  const marked = new RegExp(`(<!-- ${name} -->\\n)[^]*?(<!-- /${name} -->)`);
-  if (!marked.test(text)) throw new Error(`README.md has no markers for ${name}`);
-  return text.replace(marked, (_all, begin: string, end: string) => `${begin}\n${content}\n\n${end}`);
-}
-
 /** Puts the owner's name where one stands: in `uses:` lines and links. */
 const owned = (text: string): string =>
   text
     .replace(/(uses: )[\w.-]+(\/scm-auth@)/g, `$1${owner}$2`)
     .replace(/(github\.com\/|--repo )[\w.-]+(\/scm-auth\b)/g, `$1${owner}$2`);
 
-async function update(path: string, change: (text: string) => string): Promise<void> {
-  const before = await readFile(path, "utf8").catch(() => "");
-  const config = await resolveConfig(path, { editorconfig: false });
-  const after = await format(change(before), { ...config, filepath: path });
-  if (after !== before) await writeFile(path, after);
-}
-
 const filesIn = async (folder: string, ending: RegExp): Promise<readonly string[]> =>
   (await readdir(folder)).filter((name) => ending.test(name)).map((name) => `${folder}/${name}`);
 
-await update("action.yml", () => actionYml);
-await update("README.md", (text) => owned(between(between(text, "inputs", inputTable), "outputs", outputTable)));
-await update("shared/version.ts", owned);
-await update("package.json", (text) => owned(text).replace(/("author": ")[^"]*/, `$1${owner}`));
+await updateFile("action.yml", () => actionYml);
+await updateFile("README.md", (text) => owned(between(between(text, "inputs", inputTable), "outputs", outputTable)));
+await updateFile("shared/version.ts", owned);
+await updateFile("package.json", (text) => owned(text).replace(/("author": ")[^"]*/, `$1${owner}`));
 /** Further files in which the owner's name stands. */
 const OTHERS = ["RELEASING.md", "SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"];
 for (const path of [...OTHERS, ...(await filesIn("docs", /\.md$/)), ...(await filesIn("examples/workflows", /\.yml$/))])
-  await update(path, owned);
+  await updateFile(path, owned);

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { markedPart, rowsIn } from "../support/marked-page.ts";
 import { cellsOf, markdown } from "./page.ts";
 import { PARTS } from "./parts.ts";
 import { isMet, ratiosOf, spreadOf, type Row } from "./row.ts";
 import { inTurn } from "./timings.ts";
 
 const page = readFileSync(new URL("../../docs/performance.md", import.meta.url), "utf8");
-const measured = /<!-- bench -->([^]*)<!-- \/bench -->/.exec(page)?.[1] ?? "";
+const measured = markedPart(page, "bench");
 
 test("docs/performance.md has a table for each part, and says when and by what it was measured", () => {
   assert.match(measured, /Measured on \d{4}-\d\d-\d\d\s+with\s+node\s+v\d+\.\d+\.\d+\s+on\s+\d+\s+cores/);
@@ -19,16 +20,7 @@ test("docs/performance.md has a table for each part, and says when and by what i
 });
 
 test("docs/performance.md says of every goal whether its figures keep it", () => {
-  const rows = measured
-    .split("\n")
-    .filter((line) => line.startsWith("| "))
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-  const goals = rows.filter(([, , , , , goal = ""]) => /^\d/.test(goal));
+  const goals = rowsIn(measured).filter(([, , , , , goal = ""]) => /^\d/.test(goal));
   assert.ok(goals.length >= 7);
   for (const [what, value = "", , , ratio = "", goal = ""] of goals) {
     const figure = Number.parseFloat(ratio === "" ? value : ratio);

@@ -1,10 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { format, resolveConfig } from "prettier";
+import { between, table, updateFile } from "../support/marked-page.ts";
 import { isMet, ratiosOf, spreadOf, type LeftOut, type Row, type Spread, type Unit } from "./row.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
-const MARKED = /(<!-- bench -->\n)[^]*(<!-- \/bench -->)/;
 
 /** A part of the page. */
 export interface Table {
@@ -44,13 +42,9 @@ export function cellsOf(row: Row | LeftOut): readonly string[] {
   ];
 }
 
-const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-
 /** A table as Markdown, with its heading. */
 export const markdown = ({ heading, about, rows }: Table): string =>
-  [`### ${heading}\n`, `${about}\n`, line(HEAD), line(HEAD.map(() => "---")), ...rows.map(cellsOf).map(line)].join(
-    "\n",
-  );
+  [`### ${heading}`, about, table(HEAD, rows.map(cellsOf))].join("\n\n");
 
 /**
  * Writes the tables into docs/performance.md, between their markers.
@@ -58,9 +52,6 @@ export const markdown = ({ heading, about, rows }: Table): string =>
  * @param seen - the sentences above them
  */
 export async function writePage(seen: string, tables: readonly Table[]): Promise<void> {
-  const page = await readFile(PAGE, "utf8");
-  if (!MARKED.test(page)) throw new Error("docs/performance.md has no markers for the tables");
   const body = [seen, ...tables.map(markdown)].join("\n\n");
-  const changed = page.replace(MARKED, (_all, begin: string, end: string) => `${begin}\n${body}\n\n${end}`);
-  await writeFile(PAGE, await format(changed, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
+  await updateFile(PAGE, (page) => between(page, "bench", body));
 }

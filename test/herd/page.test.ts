@@ -3,21 +3,14 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { inputs } from "../../action/inputs.ts";
 import { PACE, RETRIED_STATUS } from "../../shared/http/retry.ts";
+import { markedPart, rowsIn } from "../support/marked-page.ts";
 import { drawChart } from "./chart.ts";
 import { HERDS, SEEDS } from "./herds.ts";
 import { POLICIES } from "./policies.ts";
 
 const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
 const page = read("retries.md");
-const rows = page
-  .split("\n")
-  .filter((line) => line.startsWith("| "))
-  .map((line) =>
-    line
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
+const rows = rowsIn(page);
 
 test("docs/retries.md names the statuses that are retried, and what they count as", () => {
   for (const kind of ["fault", "overload"]) {
@@ -43,7 +36,7 @@ test("docs/retries.md shows the policy that the action has", () => {
 });
 
 test("docs/retries.md shows what was measured of every policy and every herd, and says how", () => {
-  const measured = /<!-- herd -->([^]*)<!-- \/herd -->/.exec(page)?.[1] ?? "";
+  const measured = markedPart(page, "herd");
   assert.match(measured, /Measured on \d{4}-\d\d-\d\d with node v\d+\.\d+\.\d+ on \d+ cores/);
   assert.ok(measured.includes(`${SEEDS} times`));
   const tables = measured.split("### ").slice(1);

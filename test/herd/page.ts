@@ -1,11 +1,10 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { format, resolveConfig } from "prettier";
+import { between, table, updateFile } from "../support/marked-page.ts";
 import type { Figures } from "./figures.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/retries.md", import.meta.url));
 const CHART = fileURLToPath(new URL("../../docs/retries.svg", import.meta.url));
-const MARKED = /(<!-- herd -->\n)[^]*(<!-- \/herd -->)/;
 
 /** A part of what was measured: a row for each policy, a column for each herd. */
 export interface Table {
@@ -22,15 +21,10 @@ const percent = (share: number): string => `${Math.floor(share * 1000) / 10} %`;
 export const cell = ({ share, last, requests }: Figures): string =>
   `${percent(share)}, ${seconds(last.median)} s (${seconds(last.worst)}), ${requests.mean.toFixed(1)} (${requests.most})`;
 
-const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-
-const markdown = ({ heading, herds, rows }: Table): string =>
-  [
-    `### ${heading}\n`,
-    line(["policy", ...herds]),
-    line(["---", ...herds.map(() => "---")]),
-    ...rows.map(({ policy, figures }) => line([policy, ...figures.map(cell)])),
-  ].join("\n");
+const markdown = ({ heading, herds, rows }: Table): string => {
+  const cells = rows.map(({ policy, figures }) => [policy, ...figures.map(cell)]);
+  return `### ${heading}\n\n${table(["policy", ...herds], cells)}`;
+};
 
 /**
  * Writes tables and picture into docs/, the tables between their markers.
@@ -38,10 +32,7 @@ const markdown = ({ heading, herds, rows }: Table): string =>
  * @param seen - the sentences above them
  */
 export async function writePage(seen: string, tables: readonly Table[], chart: string): Promise<void> {
-  const page = await readFile(PAGE, "utf8");
-  if (!MARKED.test(page)) throw new Error("docs/retries.md has no markers for the tables");
   const body = [seen, ...tables.map(markdown)].join("\n\n");
-  const changed = page.replace(MARKED, (_all, begin: string, end: string) => `${begin}\n${body}\n\n${end}`);
-  await writeFile(PAGE, await format(changed, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
+  await updateFile(PAGE, (page) => between(page, "herd", body));
   await writeFile(CHART, chart);
 }

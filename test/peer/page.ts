@@ -1,9 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { format, resolveConfig } from "prettier";
+import { between, table, updateFile } from "../support/marked-page.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/from-python.md", import.meta.url));
-const MARKED = /(<!-- peer -->\n)[^]*(<!-- \/peer -->)/;
 
 /** What was seen of one scene. */
 export interface Row {
@@ -21,13 +19,7 @@ const plain = (text: string): string => text.replace(/[|<>*]/g, (sign) => `\\${s
  * @param seen - the sentence above it
  */
 export async function writeTable(seen: string, rows: readonly Row[]): Promise<void> {
-  const table = [
-    "| scene | pan-scm-sdk | scm-auth |",
-    "| --- | --- | --- |",
-    ...rows.map((row) => `| ${[row.scene, row.pythonSdk, row.scmAuth].map(plain).join(" | ")} |`),
-  ].join("\n");
-  const page = await readFile(PAGE, "utf8");
-  if (!MARKED.test(page)) throw new Error("docs/from-python.md has no markers for the table");
-  const changed = page.replace(MARKED, (_all, begin: string, end: string) => `${begin}\n${seen}\n\n${table}\n\n${end}`);
-  await writeFile(PAGE, await format(changed, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
+  const cells = rows.map((row) => [row.scene, row.pythonSdk, row.scmAuth].map(plain));
+  const seenIn = table(["scene", "pan-scm-sdk", "scm-auth"], cells);
+  await updateFile(PAGE, (page) => between(page, "peer", `${seen}\n\n${seenIn}`));
 }

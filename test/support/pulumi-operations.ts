@@ -1,6 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
+import { between, markedPart, table, updateFile } from "./marked-page.ts";
 
 /** The operations of Pulumi, and the table that docs/pulumi.md has of them. */
 
@@ -67,37 +68,23 @@ export interface Row {
 }
 
 const PAGE = fileURLToPath(new URL("../../docs/pulumi.md", import.meta.url));
-const MARKED = /(<!-- pulumi -->\n)([^]*)(<!-- \/pulumi -->)/;
 
 const cell = ({ ok, requests }: Seen): string => (ok ? `works, ${requests}` : "**fails**");
 
 /** The rows as Markdown. */
 export const tableOf = (rows: readonly Row[]): string =>
-  [
-    "| operation | as it is | with `PULUMI_RUN_PROGRAM=true` |",
-    "| --- | --- | --- |",
-    ...rows.map(({ name, plain, runProgram }) => {
-      return `| ${name} | ${cell(plain)} | ${runProgram ? cell(runProgram) : "the same"} |`;
-    }),
-  ].join("\n");
+  table(
+    ["operation", "as it is", "with `PULUMI_RUN_PROGRAM=true`"],
+    rows.map(({ name, plain, runProgram }) => [name, cell(plain), runProgram ? cell(runProgram) : "the same"]),
+  );
 
 /** What the page has between its markers. */
-export async function tableOfPage(): Promise<string> {
-  const [, , table] = MARKED.exec(await readFile(PAGE, "utf8")) ?? [];
-  if (table === undefined) throw new Error("docs/pulumi.md has no markers for the table");
-  return table.trim();
-}
+export const tableOfPage = async (): Promise<string> => markedPart(await readFile(PAGE, "utf8"), "pulumi").trim();
 
 /** A table as it would stand in the page. */
-export const formatted = async (table: string): Promise<string> =>
-  (await format(table, { ...(await resolveConfig(PAGE)), filepath: PAGE })).trim();
+export const formatted = async (markdown: string): Promise<string> =>
+  (await format(markdown, { ...(await resolveConfig(PAGE)), filepath: PAGE })).trim();
 
 /** Writes a table into the page. */
-export async function writeTable(table: string): Promise<void> {
-  const page = await readFile(PAGE, "utf8");
-  const text = await formatted(table);
-  await writeFile(
-    PAGE,
-    page.replace(MARKED, (_all, begin: string, _old, end: string) => `${begin}\n${text}\n\n${end}`),
-  );
-}
+export const writeTable = (markdown: string): Promise<void> =>
+  updateFile(PAGE, (page) => between(page, "pulumi", markdown));

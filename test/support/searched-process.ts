@@ -45,8 +45,9 @@ export const spawn = ((command: string, args: readonly string[] = [], options: S
   const piped = stdio.map((io, fd) => (inherits.includes(fd) ? "pipe" : io));
   const child = spawnChild(command, args, { ...options, stdio: piped });
   const [stdout, stderr] = [keep(child.stdout), keep(child.stderr)];
-  if (inherits.includes(1)) child.stdout?.pipe(process.stdout, { end: false });
-  if (inherits.includes(2)) child.stderr?.pipe(process.stderr, { end: false });
+  // Not by pipes: fifty into one stream are more listeners than node likes.
+  if (inherits.includes(1)) child.stdout?.on("data", (data: Buffer) => process.stdout.write(data));
+  if (inherits.includes(2)) child.stderr?.on("data", (data: Buffer) => process.stderr.write(data));
   const search = (): void => {
     unsearched.delete(search);
     searchIn([command, ...args], { stdout: stdout(), stderr: stderr() }, options.env, shownBy.get(child));

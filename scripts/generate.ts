@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { inputDocs } from "../action/input-docs.ts";
 import { inputs, type Input, type InputName } from "../action/inputs.ts";
 import { outputs } from "../action/outputs.ts";
-import { between, table, updateFile } from "../test/support/marked-page.ts";
+import { between, table, updateFile } from "./marked-page.ts";
 import { owner } from "./project.ts";
 
 /**

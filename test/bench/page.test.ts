@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { markedPart, rowsIn } from "../support/marked-page.ts";
+import { markedPart, rowsIn } from "../../scripts/marked-page.ts";
 import { cellsOf, markdown } from "./page.ts";
 import { PARTS } from "./parts.ts";
 import { isMet, ratiosOf, spreadOf, type Row } from "./row.ts";

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { between, table, updateFile } from "../support/marked-page.ts";
+import { between, table, updateFile } from "../../scripts/marked-page.ts";
 import { isMet, ratiosOf, spreadOf, type LeftOut, type Row, type Spread, type Unit } from "./row.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));

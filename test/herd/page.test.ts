@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { inputs } from "../../action/inputs.ts";
 import { PACE, RETRIED_STATUS } from "../../shared/http/retry.ts";
-import { markedPart, rowsIn } from "../support/marked-page.ts";
+import { markedPart, rowsIn } from "../../scripts/marked-page.ts";
 import { drawChart } from "./chart.ts";
 import { HERDS, SEEDS } from "./herds.ts";
 import { POLICIES } from "./policies.ts";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { between, table, updateFile } from "../support/marked-page.ts";
+import { between, table, updateFile } from "../../scripts/marked-page.ts";
 import type { Figures } from "./figures.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/retries.md", import.meta.url));

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { between, table, updateFile } from "../support/marked-page.ts";
+import { between, table, updateFile } from "../../scripts/marked-page.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/from-python.md", import.meta.url));
 

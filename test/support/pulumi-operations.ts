@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
-import { between, markedPart, table, updateFile } from "./marked-page.ts";
+import { between, markedPart, table, updateFile } from "../../scripts/marked-page.ts";
 
 /** The operations of Pulumi, and the table that docs/pulumi.md has of them. */
 

@@ -3,7 +3,7 @@ import { parseJson, passingError } from "../http/json-answer.ts";
 import { RETRIED_STATUS, type RetryFailure, type Verdict } from "../http/retry.ts";
 import type { HttpAnswer, HttpMethod } from "../http/send.ts";
 import type { AuthError } from "../report/errors.ts";
-import { printable } from "../report/printable.ts";
+import type { Redactor } from "../report/redactor.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Methods that may be repeated, since twice is as once (RFC 9110 section 9.2.2). */
@@ -27,13 +27,13 @@ export function repeatFailure(error: AuthError, method: HttpMethod): RetryFailur
   return error.code === "no_answer" ? "overload" : "fault";
 }
 
-/** Hides the secrets of a call in what the API says of it. */
-export type Hide = (text: string) => string;
-
-/** @throws ApiError unless the answer is a success; its JSON body, undefined when it has none */
-export function readApiBody(answer: HttpAnswer, method: HttpMethod, hide: Hide): unknown {
+/**
+ * @param redactor - hides the secrets of the call in what the API says of it; made when that is to be told
+ * @throws ApiError unless the answer is a success; its JSON body, undefined when it has none
+ */
+export function readApiBody(answer: HttpAnswer, method: HttpMethod, redactor: () => Redactor): unknown {
   const { status, body } = answer;
-  if (status < 200 || status > 299) throw apiErrorOf(answer, hide);
+  if (status < 200 || status > 299) throw apiErrorOf(answer, redactor());
   if (status === 204 || method === "HEAD" || body === "") return undefined;
   const json = parseJson(body);
   if (json === undefined) throw new ApiError(`the API answered ${status} with a text that is no JSON.`, { status });
@@ -48,9 +48,9 @@ const apiErrors = z.object({
 });
 
 /** The error that an answer tells of. */
-function apiErrorOf({ status, body }: HttpAnswer, hide: Hide): ApiError {
+function apiErrorOf({ status, body }: HttpAnswer, redactor: Redactor): ApiError {
   const parsed = apiErrors.safeParse(parseJson(body));
-  const quote = (text: string): string => hide(printable(hide(text)));
+  const { quote } = redactor;
   const [first, ...more] = parsed.success ? parsed.data._errors : [];
   const said = [first?.code, first?.message]
     .filter((part) => part !== undefined)
@@ -61,6 +61,6 @@ function apiErrorOf({ status, body }: HttpAnswer, hide: Hide): ApiError {
     status,
     code: first?.code === undefined ? undefined : quote(first.code),
     requestId: parsed.success && parsed.data._request_id !== undefined ? quote(parsed.data._request_id) : undefined,
-    details: first?.details === undefined ? undefined : parseJson(hide(JSON.stringify(first.details))),
+    details: first?.details === undefined ? undefined : parseJson(redactor.redact(JSON.stringify(first.details))),
   });
 }

@@ -98,7 +98,7 @@ export class OAuth2Client {
           this.#source.current?.value === used ? this.#source.refresh(signal) : this.#source.token({ signal });
         return (await renewed).value;
       },
-      hide: (text, tokens) => new Redactor([...tokens, this.authRequest.clientSecret]).redact(text),
+      redactor: (tokens) => new Redactor([...tokens, this.authRequest.clientSecret]),
       send: (call, signal) => {
         const agent = IDEMPOTENT.has(call.method) ? connections : undefined;
         const options = { ...this.#flightOptions, ...(signal && { signal }), agent };

@@ -1,5 +1,6 @@
 import type { HttpAnswer, HttpMethod, HttpRequest } from "../http/send.ts";
 import { configError } from "../report/errors.ts";
+import type { Redactor } from "../report/redactor.ts";
 import { readApiBody } from "./api-answer.ts";
 import { walkPages } from "./pages.ts";
 
@@ -55,8 +56,8 @@ export interface SessionPorts {
   readonly token: (signal: AbortSignal | undefined) => Promise<string>;
   /** A token other than `used`: the current one if it is another already, else a new one. */
   readonly tokenAfter: (used: string, signal: AbortSignal | undefined) => Promise<string>;
-  /** Hides the client's secrets and these tokens in a text. */
-  readonly hide: (text: string, tokens: readonly string[]) => string;
+  /** Hides the client's secrets and these tokens. */
+  readonly redactor: (tokens: readonly string[]) => Redactor;
   /** Sends one call with the client's retries. */
   readonly send: (request: HttpRequest, signal: AbortSignal | undefined) => Promise<HttpAnswer>;
 }
@@ -80,7 +81,7 @@ export class ClientSession implements Session {
       tokens.push(again);
       answer = await this.#send(method, url, again, options);
     }
-    return readApiBody(answer, method, (text) => this.#ports.hide(text, tokens)) as T;
+    return readApiBody(answer, method, () => this.#ports.redactor(tokens)) as T;
   }
 
   list<T = unknown>(path: string, options: Omit<CallOptions, "body"> = {}): AsyncGenerator<T, void, undefined> {

@@ -105,19 +105,22 @@ function certificatesIn(pem: string): readonly string[] {
 }
 
 const ca = z.pipe(
+  // OpenSSL goes by lines: of the text as it was given it would leave out, without a word, what begins within one.
+  z.pipe(
+    z.string(),
+    z.transform((text) => certificatesIn(text).join("\n")),
+  ),
   z
     .string()
     .check(
-      z.refine(
-        (text) => certificatesIn(text).length > 0,
+      z.minLength(
+        1,
         fail(
           "holds no certificate that can be read",
           "Give one or more certificates in PEM form, each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.",
         ),
       ),
     ),
-  // OpenSSL goes by lines: of the text as it was given it would leave out, without a word, what begins within one.
-  z.transform((text) => certificatesIn(text).join("\n")),
 );
 
 const issuer = z

@@ -331,8 +331,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the API's echo of a token is shown",
     file: "shared/client/session.ts",
-    find: "this.#ports.hide(text, tokens)",
-    replace: "this.#ports.hide(text, tokens.slice(1))",
+    find: "this.#ports.redactor(tokens)",
+    replace: "this.#ports.redactor(tokens.slice(1))",
     tests: ["test/shared/client/secrecy.test.ts"],
   },
   {

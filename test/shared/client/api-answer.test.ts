@@ -6,6 +6,7 @@ import { ApiError } from "../../../shared/client/api-error.ts";
 import { RETRIED_STATUS } from "../../../shared/http/retry.ts";
 import type { HttpAnswer, HttpMethod } from "../../../shared/http/send.ts";
 import { AuthError } from "../../../shared/report/errors.ts";
+import { Redactor } from "../../../shared/report/redactor.ts";
 
 const METHODS: Readonly<Record<HttpMethod, "idempotent" | "not">> = {
   GET: "idempotent",
@@ -20,7 +21,7 @@ const methods = Object.entries(METHODS) as [HttpMethod, "idempotent" | "not"][];
 const answerOf = (status: number, body = "", headers: HttpAnswer["headers"] = {}): HttpAnswer => ({
   ...{ status, body, headers, clockOffset: undefined },
 });
-const hide = (text: string): string => text.replaceAll("s3cret", "***");
+const redactor = (): Redactor => new Redactor(["s3cret"]);
 
 for (const [method, kind] of methods) {
   test(`an answer to ${method} is a reason to repeat it when nothing can be done twice`, () => {
@@ -65,7 +66,7 @@ const BODIES: readonly (readonly [what: string, answer: HttpAnswer, method: Http
 ];
 for (const [what, answer, method, json] of BODIES) {
   test(`the body of ${what} is read as ${json === undefined ? "none" : JSON.stringify(json)}`, () => {
-    assert.deepEqual(readApiBody(answer, method, hide), json);
+    assert.deepEqual(readApiBody(answer, method, redactor), json);
   });
 }
 
@@ -96,7 +97,7 @@ const FAILURES: readonly (readonly [answer: HttpAnswer, told: string, facts?: ob
 for (const [answer, told, facts = {}] of FAILURES) {
   test(`an answer of ${answer.status} with "${answer.body.slice(0, 40)}" is told as: ${told}`, () => {
     assert.throws(
-      () => readApiBody(answer, "GET", hide),
+      () => readApiBody(answer, "GET", redactor),
       (error) => {
         assert.ok(ApiError.isApiError(error), String(error));
         const { message, status, code, requestId, details: more } = error;

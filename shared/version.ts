@@ -1,8 +1,8 @@
-/** The version of this package, as in package.json (a test holds them together). */
-export const version = "1.0.0";
+/** The version of this package. A test compares it with package.json. */
+export const VERSION = "1.0.0";
 
-/** What requests call themselves (RFC 9110 section 10.1.5). */
-export const userAgent = `scm-auth/${version}`;
+/** The User-Agent of the library and the action (RFC 9110 section 10.1.5). */
+export const USER_AGENT = `scm-auth/${VERSION}`;
 
-/** Where the documentation of this version is. (`npm run generate` writes the owner.) */
-export const docs = "https://github.com/OWNER/scm-auth/blob/v1/docs";
+/** The documentation of this major version. */
+export const DOCS_URL = "https://github.com/OWNER/scm-auth/blob/v1/docs";

@@ -1,60 +1,119 @@
 import type { Milliseconds } from "../clock.ts";
-import { AuthError, errorCode, type AuthErrorCode } from "../report/errors.ts";
-import { timeSpan } from "../report/time-span.ts";
-import { proxyFailure } from "./proxy.ts";
+import { formatDuration } from "../duration.ts";
+import { AuthError, getErrorCode, type AuthErrorCode, type AuthErrorOptions } from "../errors.ts";
+import { HINTS } from "../hints.ts";
+import type { Phase, Progress } from "./connection.ts";
+import { getHostPort, getUnusedProxyVariable, type ProxySettings } from "./proxy.ts";
 
-/** How far a request has come: it has no connection yet, no answer yet, or not the whole of it. */
-export type Phase = "connecting" | "waiting" | "reading";
-
-/** The time was up, in this phase. */
-export function timeoutError(phase: Phase, host: string, limit: Milliseconds): AuthError {
-  const what = {
-    connecting: `no connection to ${host} within ${timeSpan(limit)}.`,
-    waiting: `${host} took the request and gave no answer within ${timeSpan(limit)}.`,
-    reading: `${host} began to answer and fell silent; the answer was not complete after ${timeSpan(limit)}.`,
-  }[phase];
-  const code = ({ connecting: "connect_timeout", waiting: "no_answer", reading: "body_cut" } as const)[phase];
-  return new AuthError(what, { kind: "timeout", code, requestSent: phase !== "connecting" });
+/** The server of a request, and the proxy on the way. */
+export interface Target {
+  readonly url: URL;
+  readonly proxy: ProxySettings | undefined;
 }
 
-/** Verdicts on the server's certificate; what the server says of ours begins with ERR_SSL. */
+/** Verification of the server's certificate failed. Codes with ERR_SSL are alerts that the server sent. */
 const CERTIFICATE_CODE = /^(?!ERR_SSL).*CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/;
-const CLOCK_CODE = /^CERT_(NOT_YET_VALID|HAS_EXPIRED)/;
+const VALIDITY_CODE = /^CERT_(NOT_YET_VALID|HAS_EXPIRED)/;
+
+/** Codes of errors while connecting. All others are rejections by a firewall or a router, for example EHOSTUNREACH. */
+const TCP_CODES: Readonly<Record<string, AuthErrorCode>> = {
+  ECONNRESET: "connection_lost",
+  ETIMEDOUT: "connect_timeout",
+};
+
+const getProxyName = ({ host, variable }: ProxySettings): string => `the proxy ${host} (from ${variable})`;
+
+/** What works when TLS does not. */
+const getTransport = ({ url, proxy }: Target): string =>
+  proxy
+    ? `the proxy ${proxy.host} opened a tunnel to ${getHostPort(url)}`
+    : `the TCP connection to ${getHostPort(url)} works`;
+
+/** The attempt did not end in time. */
+export function timeoutError({ phase, isSent }: Progress, target: Target, timeout: Milliseconds): AuthError {
+  const host = getHostPort(target.url);
+  const limit = `within ${formatDuration(timeout)}`;
+  const fail = (description: string, code: AuthErrorCode): AuthError =>
+    new AuthError(description, { kind: "timeout", code, requestSent: isSent, hint: getHint(code, phase, target) });
+  if (target.proxy && (phase === "dns" || phase === "tcp"))
+    return fail(`could not connect to ${getProxyName(target.proxy)} ${limit}.`, "proxy_unreachable");
+  switch (phase) {
+    case "dns":
+      return fail(`the DNS lookup for ${target.url.hostname} did not complete ${limit}.`, "dns_lookup_failed");
+    case "tcp":
+      return fail(`could not connect to ${host} ${limit}.`, "connect_timeout");
+    case "proxy": {
+      const name = target.proxy ? getProxyName(target.proxy) : "the proxy";
+      return fail(`${name} accepted the connection but opened no tunnel to ${host} ${limit}.`, "proxy_unreachable");
+    }
+    case "tls":
+      return fail(`${getTransport(target)}, but the TLS handshake did not complete ${limit}.`, "tls_handshake_failed");
+    case "waiting":
+      return fail(`${host} accepted the connection but did not respond ${limit}.`, "response_timeout");
+    case "reading":
+      return fail(`the response from ${host} was incomplete after ${formatDuration(timeout)}.`, "response_truncated");
+  }
+}
 
 /**
- * What it means that a request failed in this phase.
+ * The meaning of an error of Node in a phase of an attempt.
  *
- * @throws `error` itself when it is no fault of the network
+ * @throws `error` itself if it is not an error of the system or the network but a bug
  */
-export function connectionError(error: unknown, phase: Phase, host: string): AuthError {
-  const fromProxy = proxyFailure(error, host);
-  if (fromProxy) return fromProxy;
-  const code = errorCode(error) ?? "";
-  // A fault of our own is no fault of the network, and no repeat mends it.
-  if (code === "" || error instanceof TypeError) throw error;
-  const failure = (what: string, ours: AuthErrorCode, hint?: string): AuthError =>
-    new AuthError(what, {
+export function connectionError(error: unknown, { phase, isSent, issuer }: Progress, target: Target): AuthError {
+  if (AuthError.isAuthError(error)) return error;
+  const errorCode = getErrorCode(error);
+  if (errorCode === undefined || error instanceof TypeError) throw error;
+  const host = getHostPort(target.url);
+  const fail = (description: string, code: AuthErrorCode, options: Partial<AuthErrorOptions> = {}): AuthError =>
+    new AuthError(description, {
       kind: "network",
-      code: ours,
-      requestSent: phase !== "connecting",
+      code,
+      requestSent: isSent,
       cause: error,
-      ...(hint !== undefined && { hint }),
+      hint: getHint(code, phase, target),
+      ...options,
     });
-  if (code === "ENOTFOUND") return failure(`the host ${host} is unknown (ENOTFOUND).`, "unknown_host");
-  if (code === "EAI_AGAIN")
-    return failure(`the name server did not tell the address of ${host} (EAI_AGAIN).`, "dns_unavailable");
-  if (code === "ECONNREFUSED") return failure(`${host} refused the connection (ECONNREFUSED).`, "connection_refused");
-  if (phase === "connecting" && CERTIFICATE_CODE.test(code)) {
-    return failure(
-      `the certificate of ${host} is not trusted (${code}).`,
+  const isCertificate = CERTIFICATE_CODE.test(errorCode);
+  if (isCertificate && (phase === "tls" || phase === "proxy")) {
+    const name = phase === "proxy" && target.proxy ? getProxyName(target.proxy) : host;
+    const hint = "No secret was sent. Check this machine's clock first, then the certificate of the server.";
+    return fail(
+      `the certificate of ${name} is not trusted (${errorCode}${issuer === undefined ? "" : `, issued by ${issuer}`}).`,
       "untrusted_certificate",
-      CLOCK_CODE.test(code)
-        ? "No secret was sent. Check this machine's clock first, then the server's certificate."
-        : undefined,
+      VALIDITY_CODE.test(errorCode) ? { hint } : {},
     );
   }
-  if (phase === "connecting" && /^ERR_SSL|^EPROTO/.test(code))
-    return failure(`the TLS handshake with ${host} failed (${code}).`, "tls_failed");
-  if (phase === "reading") return failure(`the answer of ${host} was cut off before its end.`, "body_cut");
-  return failure(`the connection to ${host} broke (${code}).`, "connection_failed");
+  if (target.proxy && (phase === "dns" || phase === "tcp" || phase === "proxy")) {
+    const name = getProxyName(target.proxy);
+    return errorCode === "ENOTFOUND"
+      ? fail(`could not find the host of ${name}: ${errorCode}.`, "host_not_found", { hint: HINTS.proxy_unreachable })
+      : fail(`could not connect to ${name}: ${errorCode}.`, "proxy_unreachable");
+  }
+  switch (phase) {
+    case "dns":
+      return errorCode === "ENOTFOUND"
+        ? fail(`host not found: ${target.url.hostname} (${errorCode}).`, "host_not_found")
+        : fail(`the DNS lookup for ${target.url.hostname} failed (${errorCode}).`, "dns_lookup_failed");
+    case "tcp":
+      return errorCode === "ECONNREFUSED"
+        ? fail(`${host} refused the connection (${errorCode}).`, "connection_refused")
+        : fail(`could not connect to ${host} (${errorCode}).`, TCP_CODES[errorCode] ?? "connection_refused");
+    case "proxy":
+    case "tls":
+      return fail(`${getTransport(target)}, but the TLS handshake failed (${errorCode}).`, "tls_handshake_failed");
+    case "waiting":
+      return errorCode.startsWith("HPE_")
+        ? fail(`${host} did not send a valid HTTP response (${errorCode}).`, "connection_lost")
+        : fail(`the connection to ${host} was lost before a response arrived (${errorCode}).`, "connection_lost");
+    case "reading":
+      return fail(`the response from ${host} was truncated.`, "response_truncated");
+  }
+}
+
+/** The hint of the code; without a connection, a proxy variable that does not apply may be the reason. */
+function getHint(code: AuthErrorCode, phase: Phase, { url, proxy }: Target): string | undefined {
+  const variable = !proxy && (phase === "dns" || phase === "tcp") ? getUnusedProxyVariable(url) : undefined;
+  if (variable === undefined) return undefined;
+  return `${variable} is set, but it is not used for https URLs: set https_proxy. Otherwise: ${HINTS[code]}`;
 }

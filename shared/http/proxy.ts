@@ -1,36 +1,89 @@
+import type { IncomingMessage } from "node:http";
 import { checkBypass, getProxyUrl } from "@actions/http-client/lib/proxy";
-import { AuthError, errorCode } from "../report/errors.ts";
+import { AuthError } from "../errors.ts";
+
+/** The proxy for a URL, and where it was configured. */
+export interface ProxySettings {
+  /** `username` and `password` are decoded, unlike those of other URL objects. */
+  readonly url: URL;
+  /** `host:port`. */
+  readonly host: string;
+  /** The environment variable, for example `HTTPS_PROXY`. */
+  readonly variable: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const HTTPS_VARIABLES = ["https_proxy", "HTTPS_PROXY"];
+const HTTP_VARIABLES = ["http_proxy", "HTTP_PROXY"];
+const ALL_VARIABLES = ["all_proxy", "ALL_PROXY"];
+
+const findVariable = (names: readonly string[]): string | undefined => names.find((name) => process.env[name]);
+
+/** `host:port` of a URL. */
+export const getHostPort = ({ protocol, hostname, port }: URL): string =>
+  `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
 
 /**
- * The proxy that the usual variables (`https_proxy`, `http_proxy`, `no_proxy`, in either case) name for `url`.
- * A value that is no URL is an error here: the HTTP client would silently go without a proxy.
+ * The proxy for a URL by `https_proxy` and `no_proxy`, in either case. Plain-http URLs are loopback URLs and never use
+ * a proxy.
+ *
+ * @throws AuthError `proxy_url_invalid`: the HTTP client would ignore such a value and connect directly
  */
-export function proxyFor(url: URL): URL | undefined {
-  const name = url.protocol === "https:" ? "https_proxy" : "http_proxy";
-  if (checkBypass(url) || !(process.env[name] || process.env[name.toUpperCase()])) return undefined;
+export function getProxy(url: URL): ProxySettings | undefined {
+  const variable = findVariable(HTTPS_VARIABLES);
+  if (url.protocol !== "https:" || variable === undefined || isBypassed(url)) return undefined;
+  const proxy = parseProxyUrl(url, process.env[variable] ?? "");
+  if (proxy) return { url: proxy, host: getHostPort(proxy), variable };
+  // The value may contain a password.
+  throw new AuthError(`${variable} is not a valid proxy URL.`, { kind: "config", code: "proxy_url_invalid" });
+}
+
+function parseProxyUrl(target: URL, value: string): URL | undefined {
+  // A URL parser reads `\` as `/`, so `CORP\user` would be the host CORP.
+  if (/["'\\]/.test(value)) return undefined;
   try {
-    const proxy = getProxyUrl(url);
-    if (proxy && /^https?:$/.test(proxy.protocol) && proxy.hostname) return proxy;
+    const proxy = getProxyUrl(target);
+    if (!proxy || !/^https?:$/.test(proxy.protocol) || proxy.hostname === "") return undefined;
+    // An unencoded `/`, `?` or `#` in a password.
+    return proxy.pathname.length > 1 || proxy.search !== "" || proxy.hash !== "" ? undefined : proxy;
   } catch {
-    // Told below, without the value: it may hold a password.
+    return undefined;
   }
-  throw new AuthError(`the variable ${name} holds no proxy URL.`, { kind: "config", code: "proxy_invalid" });
 }
 
-/** In characters. A shorter one, hidden wherever it stands, would black out the log. */
-const SHORTEST_PASSWORD = 4;
+/** `no_proxy` as the HTTP client reads it; in addition, `*.example.com` means `.example.com`. */
+function isBypassed(url: URL): boolean {
+  if (checkBypass(url)) return true;
+  const noProxy = process.env[findVariable(["no_proxy", "NO_PROXY"]) ?? ""] ?? "";
+  return noProxy
+    .toLowerCase()
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry.startsWith("*."))
+    .some((entry) => url.hostname.endsWith(entry.slice(1)) || getHostPort(url).endsWith(entry.slice(1)));
+}
 
-/** The passwords that the proxy variables hold, as written and as sent. Those too short to be hidden are left out. */
-export function proxyPasswords(env: Readonly<Record<string, string | undefined>>): readonly string[] {
-  const passwords = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].flatMap((name) => {
-    // Without a scheme, too; a scheme's own colon begins no password.
-    const [, written = ""] = /^(?:\w+:\/\/)?[^/@]*?:(?!\/\/)([^@]*)@/.exec(env[name] ?? "") ?? [];
-    return [written, decoded(written)];
+/** The variable of a proxy that is not used because it is not for https URLs, if there is no other. */
+export function getUnusedProxyVariable(url: URL): string | undefined {
+  if (url.protocol !== "https:" || findVariable(HTTPS_VARIABLES) !== undefined || isBypassed(url)) return undefined;
+  return findVariable([...HTTP_VARIABLES, ...ALL_VARIABLES]);
+}
+
+/** A shorter password, masked wherever it occurs, would make a log unreadable. */
+const MIN_PASSWORD_LENGTH = 4;
+
+/** The passwords in the proxy variables, as written and decoded, to be masked. Valid URLs or not. */
+export function getProxyPasswords(env: Env): readonly string[] {
+  const passwords = [...HTTPS_VARIABLES, ...HTTP_VARIABLES].flatMap((name) => {
+    // Up to the last `@`, as URL parsers do.
+    const [, raw = ""] = /^["'\s]*(?:\w+:\/\/)?[^/@:]*:(?!\/\/)(.*)@/.exec(env[name] ?? "") ?? [];
+    return [raw, tryDecode(raw)];
   });
-  return [...new Set(passwords)].filter((password) => password.length >= SHORTEST_PASSWORD);
+  return [...new Set(passwords)].filter((password) => password.length >= MIN_PASSWORD_LENGTH);
 }
 
-function decoded(text: string): string {
+function tryDecode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -38,52 +91,45 @@ function decoded(text: string): string {
   }
 }
 
-/** What the tunnel to a proxy reports, all under the one code ECONNRESET, told apart. */
-export function proxyFailure(error: unknown, host: string): AuthError | undefined {
-  const message = error instanceof Error ? error.message : "";
-  if (!/^tunneling socket|^got illegal response body from proxy/.test(message)) return undefined;
-  const status = Number(/statusCode=(\d{3})/.exec(message)?.[1] ?? 0);
-  if (status !== 0) return proxyAnswered(status, host, error);
-  if (/certificate|self[- ]signed/i.test(message)) return proxyUntrusted(error);
-  const reason = /cause=.*?\b(E[A-Z_]{3,})\b/.exec(message)?.[1] ?? errorCode(error) ?? "no connection";
-  return proxyUnreachable(reason, error);
+/** The headers of a CONNECT request (RFC 9110 section 9.3.6). */
+export function getConnectHeaders(target: URL, { url }: ProxySettings): Readonly<Record<string, string>> {
+  const host = getHostPort(target);
+  if (url.username === "" && url.password === "") return { host };
+  const credentials = Buffer.from(`${url.username}:${url.password}`).toString("base64");
+  return { host, "proxy-authorization": `Basic ${credentials}` };
 }
 
-/** A proxy's answer to CONNECT other than a 2xx (RFC 9110 section 9.3.6). */
-export function proxyAnswered(status: number, host: string, cause?: unknown): AuthError {
-  if (status === 407) {
-    return new AuthError("the proxy wants a user and a password, or refuses those given (407).", {
-      kind: "network",
-      code: "proxy_auth_required",
-      status,
-      requestSent: false,
-      cause,
-    });
-  }
-  const passing = status >= 500 || status === 429 || status === 408;
-  return new AuthError(`the proxy answered ${status} instead of connecting to ${host}.`, {
-    kind: passing ? "network" : "rejected",
+/** The error of a response to CONNECT, unless the tunnel is open: a 2xx without content. */
+export function getTunnelError(
+  { statusCode: status = 0, headers }: IncomingMessage,
+  head: Buffer,
+  target: URL,
+  proxy: ProxySettings,
+): AuthError | undefined {
+  if (status >= 200 && status < 300 && head.length === 0) return undefined;
+  if (status === 407) return proxyAuthError(headers["proxy-authenticate"] ?? "", proxy);
+  const detail = status >= 200 && status < 300 ? `status ${status} with content` : `status ${status}`;
+  const isTransient = status >= 500 || status === 429 || status === 408;
+  return new AuthError(`the proxy ${proxy.host} refused the tunnel to ${getHostPort(target)} (${detail}).`, {
+    kind: isTransient ? "network" : "rejected",
     code: "proxy_refused",
     status,
     requestSent: false,
-    cause,
   });
 }
 
-/** A proxy that is itself reached by TLS, with a certificate that nobody vouches for. */
-export const proxyUntrusted = (cause: unknown): AuthError =>
-  new AuthError("the certificate of the proxy is not trusted.", {
+function proxyAuthError(authenticate: string, { host, variable }: ProxySettings): AuthError {
+  const schemes = authenticate.match(/\b(basic|negotiate|ntlm|kerberos|digest|bearer)\b/gi) ?? [];
+  const needsOther = schemes.length > 0 && !/\bbasic\b/i.test(authenticate);
+  const description = needsOther
+    ? `the proxy ${host} (from ${variable}) requires authentication by ${[...new Set(schemes)].join(" or ")} (407).`
+    : `the proxy ${host} (from ${variable}) requires authentication, or rejected the user and password (407).`;
+  const hint = `Only Basic authentication is supported. Run a local forwarder for the other schemes, for example Cntlm or Px, and set ${variable} to it.`;
+  return new AuthError(description, {
     kind: "network",
-    code: "untrusted_certificate",
+    code: "proxy_auth_required",
+    status: 407,
     requestSent: false,
-    cause,
+    hint: needsOther ? hint : undefined,
   });
-
-/** No tunnel, and no answer that says why. */
-export const proxyUnreachable = (reason: string, cause?: unknown): AuthError =>
-  new AuthError(`the proxy can't be reached (${reason}).`, {
-    kind: "network",
-    code: "proxy_unreachable",
-    requestSent: false,
-    cause,
-  });
+}

@@ -1,182 +1,255 @@
-import { sleep, type Clock, type Milliseconds, type Random, type Seconds } from "../clock.ts";
-import { abortedError, AuthError, type AttemptsEnd } from "../report/errors.ts";
-import type { OnEvent, RequestName } from "../report/events.ts";
-import { timeSpan } from "../report/time-span.ts";
-import { retryAfter } from "./retry-after.ts";
-import type { HttpAnswer } from "./send.ts";
+import { sleep, type Clock, type Milliseconds, type RandomSource } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
+import { abortedError, AuthError } from "../errors.ts";
+import type { RequestName } from "../events.ts";
+import { sendRequest, type AttemptOptions, type HttpRequest, type HttpResponse } from "./request.ts";
+import type { RequestContext, RequestLimits, RetryPolicy } from "./request-context.ts";
 
-/**
- * What an answer means: done, a fault that may pass soon (5xx, a broken connection), an overload that passes
- * only if all who wait spread out (429, 503, no answer), or a failure that a repeat would not change.
- */
-export type Verdict<T> =
-  | { readonly is: "done"; readonly value: T }
-  | { readonly is: "fault" | "overload" | "final"; readonly error: AuthError };
-
-/** The HTTP statuses that are worth a repeat (RFC 9110 section 15, RFC 6585 section 4). All others are final. */
-export const RETRIED_STATUS: Readonly<Record<number, "fault" | "overload">> = Object.freeze({
-  408: "fault",
-  429: "overload",
-  500: "fault",
-  502: "fault",
-  503: "overload",
-  504: "fault",
+/** Names of the requests in messages. */
+export const REQUEST_LABELS: Readonly<Record<RequestName, string>> = Object.freeze({
+  token: "token request",
+  jwks: "JWKS request",
+  api: "API request",
 });
 
-/** How often and how patiently to repeat. */
-export interface RetryPolicy {
-  /** Repeats of each request; 0 is one try. */
-  readonly maxRetries: number;
-  /** Scale of the waits after a fault, in seconds. */
-  readonly backoff: Seconds;
-  /** Whether tries and waits keep to {@link PACE}. Otherwise an overload is waited for as a fault. */
-  readonly spreadOverload: boolean;
-}
-
-/** Waiting for a server's `Retry-After` is worth it only for a try of this length. */
-const SHORTEST_TRY: Milliseconds = 1000;
-
-/** A try and the wait after it. */
-interface Step {
-  /** The try takes no longer, however much time is left. */
-  readonly longest: Milliseconds;
-  /** The wait after it is no longer, unless the server asks for more; after an overload it is drawn from all of this. */
-  readonly widest: Milliseconds;
-}
-
-/** The pace of most policies, at every try. */
-const UNHURRIED: Step = { longest: 30_000, widest: 30_000 };
 /**
- * The pace of a policy that spreads overloads: each try in turn, and the last row for all that follow.
- * Chosen by measuring: see docs/retries.md.
+ * Whether to retry: a transient failure soon (5xx, a lost connection), an overloaded server only after delays that
+ * spread the load (429, 503, no response), a permanent failure never.
  */
-export const PACE: readonly Step[] = Object.freeze([
-  // A server that lets the surplus hang will not answer it later. 50 jobs are through in 10 s.
-  { longest: 5000, widest: 3000 },
-  // Who fails twice is one of hundreds.
-  { longest: 7000, widest: 12_000 },
-  { longest: 10_000, widest: 16_000 },
-  { longest: 15_000, widest: 20_000 },
-  // For a server that is slow, or answers late.
-  UNHURRIED,
+export type FailureType = "transient" | "overloaded" | "permanent";
+
+/** A failed attempt. */
+export interface Failure {
+  readonly type: FailureType;
+  readonly error: AuthError;
+}
+
+/** What a response means. */
+export type Outcome<T> = { readonly type: "success"; readonly value: T } | Failure;
+
+/** The statuses that are retried (RFC 9110 section 15, RFC 6585 section 4). */
+export const RETRYABLE_STATUS: Readonly<Partial<Record<number, "transient" | "overloaded">>> = Object.freeze({
+  408: "transient",
+  429: "overloaded",
+  500: "transient",
+  502: "transient",
+  503: "overloaded",
+  504: "transient",
+});
+
+interface ScheduleStep {
+  /** Maximum duration of the attempt. */
+  readonly attemptTimeout: Milliseconds;
+  /** Maximum delay after it, in addition to a `Retry-After`. */
+  readonly maxDelay: Milliseconds;
+}
+
+const DEFAULT_STEP: ScheduleStep = { attemptTimeout: 30_000, maxDelay: 30_000 };
+
+/** With `spreadOnOverload`: the attempts in order, the last step for all further ones. Measured (docs/retries.md). */
+export const BACKOFF_SCHEDULE: readonly ScheduleStep[] = Object.freeze([
+  // An overloaded server that lets a request hang does not respond to it later. 50 jobs are done within 10 s.
+  { attemptTimeout: 5000, maxDelay: 3000 },
+  // After two failures there are probably hundreds of jobs.
+  { attemptTimeout: 7000, maxDelay: 12_000 },
+  { attemptTimeout: 10_000, maxDelay: 16_000 },
+  { attemptTimeout: 15_000, maxDelay: 20_000 },
+  // For a server that is only slow.
+  DEFAULT_STEP,
 ]);
-/** Where overloads are spread there are many repeats; those after faults stay quick. */
-const WIDEST_AFTER_FAULT: Milliseconds = 5000;
 
-/** Try number `n` of a policy. */
-const stepOf = (n: number, { spreadOverload }: RetryPolicy): Step =>
-  (spreadOverload ? PACE[n - 1] : undefined) ?? UNHURRIED;
+/** With `spreadOnOverload` there are many retries, so those after transient failures stay short. */
+const MAX_TRANSIENT_DELAY: Milliseconds = 5000;
 
-/** How far a request has come. */
-export interface Progress {
-  /** Which try it is, or was: at least 1. */
-  readonly tries: number;
-  /** Tries permitted after it. */
-  readonly triesLeft: number;
+/** There must be time for an attempt of this length after a `Retry-After`. */
+const MIN_ATTEMPT: Milliseconds = 1000;
+
+const getStep = (attempt: number, { spreadOnOverload }: RetryPolicy): ScheduleStep =>
+  (spreadOnOverload ? BACKOFF_SCHEDULE[attempt - 1] : undefined) ?? DEFAULT_STEP;
+
+/** Where the retries of a request are. */
+export interface RetryState {
+  /** The number of the current attempt, from 1. */
+  readonly attempt: number;
+  /** Attempts permitted after it. */
+  readonly attemptsLeft: number;
   readonly timeLeft: Milliseconds;
   readonly policy: RetryPolicy;
 }
 
-/** How long one try may take, so that every permitted try after it fits as well. */
-export function tryLimit({ tries, triesLeft, timeLeft, policy }: Progress): Milliseconds {
-  // The last try has nothing to be short for.
-  const { longest } = stepOf(triesLeft === 0 ? PACE.length : tries, policy);
-  return Math.max(1, Math.min(longest, timeLeft / (triesLeft + 1)));
+/** The time limit of an attempt: so short that all permitted attempts fit. */
+export function getAttemptTimeout({ attempt, attemptsLeft, timeLeft, policy }: RetryState): Milliseconds {
+  const { attemptTimeout } = attemptsLeft === 0 ? DEFAULT_STEP : getStep(attempt, policy);
+  return Math.max(1, Math.min(attemptTimeout, timeLeft / (attemptsLeft + 1)));
 }
 
-/** What the wait before the next try depends on; at least one is left. */
-export interface Pause extends Progress {
-  readonly after: "fault" | "overload";
-  /** What the server asked for, 0 if nothing. Never cut short. */
-  readonly floor: Milliseconds;
-  readonly random: Random;
+/** What the delay after a failed attempt depends on. */
+export interface DelayInput extends RetryState {
+  readonly reason: "transient" | "overloaded";
+  /** The minimum that the server demands; 0 if none. */
+  readonly retryAfter: Milliseconds;
+  readonly random: RandomSource;
 }
 
-/** How long to wait before the next try; `undefined` when the server's floor leaves no time for one. */
-export function waitFor(pause: Pause): Milliseconds | undefined {
-  const { after, tries, triesLeft, timeLeft, floor, policy, random } = pause;
-  if (timeLeft <= 0 || (floor > 0 && floor + SHORTEST_TRY > timeLeft)) return undefined;
-  const { spreadOverload, backoff } = policy;
-  const { widest } = stepOf(tries, policy);
-  const width =
-    after === "overload" && spreadOverload
-      ? widest
-      : Math.min(backoff * 1000 * 2 ** (tries - 1), spreadOverload ? WIDEST_AFTER_FAULT : widest);
-  // One share of the time for this wait, one for each try to come.
-  return floor + random() * Math.min(width, (timeLeft - floor) / (triesLeft + 1));
+/** The delay before the next attempt; undefined if there is no time for one. */
+export function getRetryDelay(input: DelayInput): Milliseconds | undefined {
+  const { attemptsLeft, timeLeft, retryAfter, policy, random } = input;
+  if (timeLeft <= 0 || (retryAfter > 0 && retryAfter + MIN_ATTEMPT > timeLeft)) return undefined;
+  // The delay gets one share of the time, each further attempt another.
+  const width = Math.min(getMaxDelay(input), (timeLeft - retryAfter) / (attemptsLeft + 1));
+  // Half of it fixed, so that even the shortest delays add up to those of urllib3's Retry(3, 0.3). Where load is to be
+  // spread, all of it is random.
+  return retryAfter + width * (policy.spreadOnOverload ? random() : (1 + random()) / 2);
 }
 
-/** What {@link withRetries} needs of the world. */
-export interface RetryContext {
-  readonly name: RequestName;
-  readonly policy: RetryPolicy;
-  /** When all must be over, on the monotonic clock. */
-  readonly deadline: Milliseconds;
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly onEvent: OnEvent;
-  /** What a try without an answer means. Default: what may pass is a fault, silence an overload. */
-  readonly onFailure?: ((error: AuthError) => RetryFailure) | undefined;
+function getMaxDelay({ reason, attempt, policy }: DelayInput): Milliseconds {
+  const { maxDelay } = getStep(attempt, policy);
+  const exponential = policy.backoff * 1000 * 2 ** (attempt - 1);
+  if (!policy.spreadOnOverload) return Math.min(2 * exponential, maxDelay);
+  return reason === "overloaded" ? maxDelay : Math.min(exponential, MAX_TRANSIENT_DELAY);
 }
 
-/** What a failed try means for the next one. */
-export type RetryFailure = "fault" | "overload" | "final";
+/** The three date formats of RFC 9110 section 5.6.7: IMF-fixdate, RFC 850, asctime. */
+const HTTP_DATE =
+  /^[A-Z][a-z]{2,8}(, \d\d[ -][A-Z][a-z]{2}[ -](\d\d)?\d\d \d\d:\d\d:\d\d GMT| [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
 
 /**
- * Repeats a request until its answer is judged done or final, tries or time are used up, or `signal` aborts.
- * Every wait is announced as an event before it begins.
- *
- * @param attempt - one try, which must end within the time given (in milliseconds)
- * @param judge - what the answer means
- * @throws AuthError, that of the last try, with the number of tries and what the server asked to wait
+ * The delay of a `Retry-After` header (RFC 9110 section 10.2.3), at least 0; undefined if there is none or it is
+ * invalid. A date is compared with the server's own clock.
  */
-export async function withRetries<T>(
-  attempt: (timeLimit: Milliseconds) => Promise<HttpAnswer>,
-  judge: (answer: HttpAnswer) => Verdict<T>,
-  context: RetryContext,
-): Promise<T> {
-  const { name, policy, deadline, signal, clock, onEvent } = context;
-  for (let tries = 1; ; tries++) {
-    const triesLeft = policy.maxRetries + 1 - tries;
-    const limit = tryLimit({ tries, triesLeft, timeLeft: deadline - clock.monotonic(), policy });
-    const { verdict, floor } = await judged(attempt, judge, context, limit);
-    if (verdict.is === "done") return verdict.value;
-    const { error } = verdict;
-    if (verdict.is === "final" || triesLeft === 0) throw error.after(tries, asked(floor));
-    const timeLeft = deadline - clock.monotonic();
-    const wait = waitFor({ after: verdict.is, tries, triesLeft, timeLeft, floor, policy, random: context.random });
-    if (wait === undefined) throw error.after(tries, tooLate(floor, timeLeft));
-    onEvent({ type: "wait", level: "debug", request: name, wait, tries, of: policy.maxRetries + 1, error });
-    await sleep(clock, wait, signal);
-    if (signal.aborted) throw abortedError().after(tries);
+export function parseRetryAfter(
+  { headers, clockOffset }: Pick<HttpResponse, "headers" | "clockOffset">,
+  clock: Clock,
+): Milliseconds | undefined {
+  const value = headers["retry-after"]?.trim() ?? "";
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER);
+  if (!HTTP_DATE.test(value)) return undefined;
+  // The asctime format has no time zone and means UTC.
+  const time = Date.parse(value.endsWith(" GMT") ? value : `${value} GMT`);
+  return Number.isNaN(time) ? undefined : Math.max(0, time - (clock.now() + (clockOffset ?? 0)));
+}
+
+/** A request with the meaning of its responses and errors. */
+export interface RequestCall<T> extends Pick<AttemptOptions, "agent" | "maxBodyBytes"> {
+  readonly name: RequestName;
+  readonly request: HttpRequest;
+  readonly parse: (response: HttpResponse) => Outcome<T>;
+  /** Whether to retry after an error without a response. Default: by `error.retryable`. */
+  readonly classifyError?: (error: AuthError) => FailureType;
+}
+
+/** The parsed response, and when it was requested. */
+export interface TimedResult<T> {
+  readonly value: T;
+  /** When the successful attempt was sent, on `clock.elapsed()`. */
+  readonly sentAt: Milliseconds;
+  readonly clockOffset: Milliseconds | undefined;
+  readonly attempts: number;
+}
+
+const classifyByDefault = (error: AuthError): FailureType => {
+  if (!error.retryable) return "permanent";
+  return error.code === "response_timeout" ? "overloaded" : "transient";
+};
+
+/**
+ * Sends a request until it succeeds, fails permanently, or attempts or time are used up. Emits `request`, `connection`,
+ * `response` and `retry` events.
+ *
+ * @param send - replaces the network in tests
+ * @throws AuthError of the last attempt, with the number of attempts and the server's `Retry-After`
+ */
+export async function requestWithRetries<T>(
+  context: RequestContext,
+  call: RequestCall<T>,
+  limits: RequestLimits,
+  send: typeof sendRequest = sendRequest,
+): Promise<TimedResult<T>> {
+  const { clock, policy, random, onEvent } = context;
+  const maxAttempts = policy.maxRetries + 1;
+  for (let attempt = 1; ; attempt++) {
+    const state = { attempt, attemptsLeft: maxAttempts - attempt, policy };
+    const timeoutMs = getAttemptTimeout({ ...state, timeLeft: limits.deadline - clock.monotonic() });
+    const sentAt = clock.elapsed();
+    const { outcome, clockOffset, retryAfter } = await sendOnce(context, call, send, attempt, {
+      timeoutMs,
+      signal: limits.signal,
+    });
+    if (outcome.type === "success") return { value: outcome.value, sentAt, clockOffset, attempts: attempt };
+    const { type, error } = outcome;
+    if (type === "permanent" || state.attemptsLeft === 0) throw withAttempts(error, attempt, retryAfter);
+    const timeLeft = limits.deadline - clock.monotonic();
+    const delayMs = getRetryDelay({ ...state, timeLeft, reason: type, retryAfter, random });
+    if (delayMs === undefined) throw withAttempts(error, attempt, retryAfter, getReason(retryAfter, timeLeft));
+    onEvent({ type: "retry", request: call.name, delayMs, attempt, maxAttempts, error });
+    await sleep(clock, delayMs, limits.signal);
+    if (limits.signal?.aborted) throw withAttempts(abortedError(limits.signal.reason), attempt, 0);
   }
 }
 
-const meaningOf = (error: AuthError): RetryFailure =>
-  error.retryable ? (error.code === "no_answer" ? "overload" : "fault") : "final";
+interface AttemptResult<T> {
+  readonly outcome: Outcome<T>;
+  readonly clockOffset: Milliseconds | undefined;
+  readonly retryAfter: Milliseconds;
+}
 
-async function judged<T>(
-  attempt: (timeLimit: Milliseconds) => Promise<HttpAnswer>,
-  judge: (answer: HttpAnswer) => Verdict<T>,
-  { name, clock, onFailure = meaningOf }: RetryContext,
-  timeLimit: Milliseconds,
-): Promise<{ readonly verdict: Verdict<T>; readonly floor: Milliseconds }> {
-  let answer: HttpAnswer;
+async function sendOnce<T>(
+  context: RequestContext,
+  call: RequestCall<T>,
+  send: typeof sendRequest,
+  attempt: number,
+  options: AttemptOptions,
+): Promise<AttemptResult<T>> {
+  const { clock, policy, onEvent } = context;
+  const { name, request, agent, maxBodyBytes, parse, classifyError = classifyByDefault } = call;
+  const { origin, pathname } = request.url;
+  const startedAt = clock.monotonic();
+  onEvent({
+    type: "request",
+    request: name,
+    method: request.method,
+    url: origin + pathname,
+    attempt,
+    maxAttempts: policy.maxRetries + 1,
+  });
+  let response: HttpResponse;
   try {
-    answer = await attempt(timeLimit);
+    response = await send(request, context, {
+      ...options,
+      agent,
+      maxBodyBytes,
+      onConnection: (step) => {
+        onEvent({ type: "connection", request: name, ...step });
+      },
+    });
   } catch (error) {
     if (!AuthError.isAuthError(error)) throw error;
-    return { verdict: { is: onFailure(error), error: error.during(name) }, floor: 0 };
+    return {
+      outcome: { type: classifyError(error), error: withLabel(error, name) },
+      clockOffset: undefined,
+      retryAfter: 0,
+    };
   }
-  return { verdict: judge(answer), floor: retryAfter(answer, clock) ?? 0 };
+  const { status, clockOffset } = response;
+  const durationMs = clock.monotonic() - startedAt;
+  onEvent({ type: "response", request: name, status, attempt, durationMs, clockOffsetMs: clockOffset });
+  return { outcome: parse(response), clockOffset, retryAfter: parseRetryAfter(response, clock) ?? 0 };
 }
 
-/** What the server asked for, for who may come again later. */
-const asked = (floor: Milliseconds): AttemptsEnd => (floor > 0 ? { retryAfterMs: floor } : {});
+/** Configuration errors and aborts are not about a single request. */
+const withLabel = (error: AuthError, name: RequestName): AuthError =>
+  error.kind === "config" || error.kind === "aborted"
+    ? error
+    : error.with(`${REQUEST_LABELS[name]}: ${error.description}`);
 
-const tooLate = (floor: Milliseconds, timeLeft: Milliseconds): AttemptsEnd => ({
-  because:
-    floor > 0 ? `the server asks to wait ${timeSpan(floor)}, ${timeSpan(timeLeft)} are left` : "the time is used up",
-  ...asked(floor),
-});
+function withAttempts(error: AuthError, attempts: number, retryAfter: Milliseconds, reason?: string): AuthError {
+  const details = [attempts > 1 ? `${attempts} attempts` : undefined, reason].filter((text) => text !== undefined);
+  const description =
+    details.length === 0 ? error.description : `${error.description.replace(/\.$/, "")} (${details.join("; ")}).`;
+  return error.with(description, { attempts, ...(retryAfter > 0 && { retryAfterMs: retryAfter }) });
+}
+
+const getReason = (retryAfter: Milliseconds, timeLeft: Milliseconds): string =>
+  retryAfter > 0
+    ? `Retry-After is ${formatDuration(retryAfter)}, but only ${formatDuration(timeLeft)} are left`
+    : "timed out";

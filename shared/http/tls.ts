@@ -1,39 +1,47 @@
 import { readFileSync } from "node:fs";
 import tls from "node:tls";
-import { configError } from "../report/errors.ts";
+
+const LOOPBACK_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Whether a secret may be sent to `url`: https, or http to this machine. */
+export const isHttpsOrLoopback = ({ protocol, hostname }: URL): boolean =>
+  protocol === "https:" || (protocol === "http:" && LOOPBACK_HOST.test(hostname));
+
+/** By PEM text: a context takes about 12 ms and 1 MB. */
+const contexts = new Map<string, tls.SecureContext>();
 
 /**
- * The trust of one run: what node trusts already, and the user's own CA beside it. `undefined` without a CA,
- * since node's own default is then right and costs nothing. Never process-wide.
+ * Node's default CA certificates and `ca`, for single connections: nothing is changed for the process.
  *
- * @param ca - certificates as PEM text (RFC 7468), any number of them
- * @throws AuthError of kind `config`
+ * @param ca - any number of certificates, PEM (RFC 7468). OpenSSL ignores what it cannot read (see ca-certificates.ts)
+ * @param roots - instead of Node's defaults
+ * @returns undefined without `ca`: Node's default context is sufficient
  */
-export function trust(ca: string | undefined): tls.SecureContext | undefined {
+export function createSecureContext(
+  ca: string | undefined,
+  roots: readonly string[] = defaultCACertificates(),
+): tls.SecureContext | undefined {
   if (ca === undefined) return undefined;
-  try {
-    return tls.createSecureContext({ ca: [...trustedRoots(), ca] });
-  } catch {
-    // What OpenSSL says is no help, and it may quote the text.
-    throw configError([
-      { field: "ca", reason: "can't be used for TLS", hint: "Give certificates of authorities in PEM form." },
-    ]);
-  }
+  const key = [...roots, ca].join("\n");
+  const context = contexts.get(key) ?? tls.createSecureContext({ ca: [...roots, ca] });
+  contexts.set(key, context);
+  return context;
 }
 
 /**
- * What node trusts by itself, PEM texts. Its `ca` option replaces that, so it is named again: with `--use-system-ca` and
- * `NODE_EXTRA_CA_CERTS` where node can tell, else (node 20) the bundled roots and that file.
+ * Node's effective CA certificates as PEM, including `--use-system-ca` and `NODE_EXTRA_CA_CERTS`: the `ca` option of a
+ * context replaces them.
  */
-export function trustedRoots(): readonly string[] {
+export function defaultCACertificates(): readonly string[] {
+  // Node 22.15 or later.
   if ("getCACertificates" in tls) return tls.getCACertificates("default");
-  const { rootCertificates } = tls as { rootCertificates: readonly string[] };
-  const extra = process.env["NODE_EXTRA_CA_CERTS"];
-  if (!extra) return rootCertificates;
+  const { rootCertificates } = tls as { readonly rootCertificates: readonly string[] };
+  const path = process.env["NODE_EXTRA_CA_CERTS"];
+  if (!path) return rootCertificates;
   try {
-    return [...rootCertificates, readFileSync(extra, "utf8")];
+    return [...rootCertificates, readFileSync(path, "utf8")];
   } catch {
-    // Node itself only warns about a file that it cannot read.
+    // Node warns about it at startup and goes on.
     return rootCertificates;
   }
 }

@@ -1,47 +1,97 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
+import { backgroundClock, createElapsedClock, sleep, systemClock } from "../../shared/clock.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+import { runProcess } from "../support/processes.ts";
 
-import { sleep, systemClock } from "../../shared/clock.ts";
-import { makeFakeClock } from "../support/fake-clock.ts";
+const countListeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
 
-const listeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
-
-test("a sleep lasts as long as asked for and leaves nothing behind", async () => {
-  const clock = makeFakeClock();
-  const { signal } = new AbortController();
-  await clock.runUntil(sleep(clock, 5000, signal));
-  assert.equal(clock.now(), 5000);
-  assert.deepEqual([clock.sleepers(), listeners(signal)], [0, 0]);
-});
-
-test("an abort ends a sleep at once and calls its alarm off", async () => {
-  const clock = makeFakeClock();
-  const abort = new AbortController();
-  clock.after(3000, () => {
-    abort.abort();
-  });
-  await clock.runUntil(sleep(clock, 5000, abort.signal));
-  assert.equal(clock.now(), 3000);
-  assert.deepEqual([clock.sleepers(), listeners(abort.signal)], [0, 0]);
-});
-
-test("who was ended before does not sleep at all", async () => {
-  const clock = makeFakeClock();
+test("a sleep ends after its delay or at an abort, and leaves nothing behind", async () => {
+  for (const abortAt of [undefined, 3000]) {
+    const clock = createFakeClock();
+    const abort = new AbortController();
+    if (abortAt !== undefined) {
+      clock.setTimeout(() => {
+        abort.abort();
+      }, abortAt);
+    }
+    await clock.runUntil(sleep(clock, 5000, abort.signal));
+    assert.deepEqual([clock.passed(), clock.pendingTimers()], [abortAt ?? 5000, 0]);
+    assert.equal(countListeners(abort.signal), 0);
+  }
+  const clock = createFakeClock();
   await clock.runUntil(sleep(clock, 5000, AbortSignal.abort()));
-  assert.deepEqual([clock.now(), clock.sleepers()], [0, 0]);
+  assert.deepEqual([clock.passed(), clock.pendingTimers()], [0, 0]);
 });
 
-test("the machine's clock wakes once, not early, and not after it was called off", async () => {
-  const { signal } = new AbortController();
+test("a system timer fires once, not early, and not after it is cancelled", async () => {
   const start = systemClock.monotonic();
-  let woken = 0;
-  const callOff = systemClock.after(5, () => woken++);
-  callOff();
-  await sleep(systemClock, 20, signal);
+  let fired = 0;
+  const cancel = systemClock.setTimeout(() => fired++, 5);
+  cancel();
+  await sleep(systemClock, 20.5);
   // Node's timers count whole milliseconds.
-  assert.ok(systemClock.monotonic() - start >= 19);
-  assert.equal(woken, 0);
-  assert.ok(Math.abs(systemClock.wall() - Date.now()) < 1000);
-  assert.ok(Math.abs(systemClock.monotonic() - Number(process.hrtime.bigint() / 1_000_000n)) < 1000);
+  assert.ok(systemClock.monotonic() - start >= 19.5);
+  assert.equal(fired, 0);
+});
+
+test("a delay beyond Node's maximum does not fire at once", async () => {
+  let fired = 0;
+  const cancel = systemClock.setTimeout(() => fired++, 2 ** 32);
+  await sleep(systemClock, 20);
+  cancel();
+  assert.equal(fired, 0);
+});
+
+test("the clock reads Date and performance at call time, so that fake timers work", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 86_400_000 });
+  assert.equal(systemClock.now(), 86_400_000);
+  t.mock.method(performance, "now", () => 42);
+  assert.equal(systemClock.monotonic(), 42);
+});
+
+test("a timer of the background clock does not keep the process alive", async () => {
+  const url = new URL("../../shared/clock.ts", import.meta.url).href;
+  const script = `const { backgroundClock } = await import("${url}"); backgroundClock.setTimeout(() => {}, 60_000);`;
+  const { exitCode, durationMs } = await runProcess(process.execPath, ["--input-type=module", "-e", script]);
+  assert.equal(exitCode, 0);
+  assert.ok(durationMs < 30_000);
+  assert.equal(backgroundClock.elapsed, systemClock.elapsed);
+});
+
+// The elapsed clock: changes of both clocks, of the wall clock only (a suspend or an adjustment), and what has elapsed.
+const ELAPSED: readonly (readonly [what: string, steps: readonly (readonly [number, number])[], elapsed: number])[] = [
+  ["both clocks run", [[1000, 1000], [1000, 1000]], 2000],
+  ["the machine is suspended", [[1000, 1000], [3_600_000, 0], [1000, 1000]], 3_602_000],
+  ["the wall clock is set back before a suspend", [[1000, 1000], [-86_400_000, 0], [60_000, 0]], 61_000],
+  ["the wall clock is adjusted by a second or two", [[2500, 1000], [-500, 1000], [1900, 1000], [100, 1000]], 4000],
+  ["a suspend is 2 s long, as an adjustment may be", [[2000, 0]], 0],
+  ["a suspend is longer than 2 s", [[2001, 0]], 2001],
+  ["many short suspends add up", Array.from({ length: 3 }, () => [1700, 1000] as const), 5100],
+]; // prettier-ignore
+for (const [what, steps, expected] of ELAPSED) {
+  test(`${expected} ms have elapsed if ${what}`, () => {
+    const time = { now: 1_700_000_000_000, monotonic: 5000 };
+    const elapsed = createElapsedClock(
+      () => time.now,
+      () => time.monotonic,
+    );
+    const start = elapsed();
+    for (const [now, monotonic] of steps) {
+      time.now += now;
+      time.monotonic += monotonic;
+      elapsed();
+    }
+    assert.equal(elapsed() - start, expected);
+  });
+}
+
+test("elapsed time never goes back", () => {
+  let last = systemClock.elapsed();
+  for (let n = 0; n < 20_000; n++) {
+    const now = systemClock.elapsed();
+    assert.ok(now >= last);
+    last = now;
+  }
 });

@@ -1,43 +1,42 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-
 import { sleep, type Milliseconds } from "../../../shared/clock.ts";
+import { AuthError, type AuthErrorCode, type AuthErrorKind } from "../../../shared/errors.ts";
+import type { AuthEvent } from "../../../shared/events.ts";
+import type { HttpResponse, sendRequest } from "../../../shared/http/request.ts";
+import type { RetryPolicy } from "../../../shared/http/request-context.ts";
 import {
-  PACE,
-  RETRIED_STATUS,
-  tryLimit,
-  waitFor,
-  withRetries,
-  type Pause,
-  type RetryPolicy,
-  type Verdict,
+  BACKOFF_SCHEDULE,
+  getAttemptTimeout,
+  getRetryDelay,
+  parseRetryAfter,
+  requestWithRetries,
+  RETRYABLE_STATUS,
+  type DelayInput,
+  type FailureType,
+  type Outcome,
 } from "../../../shared/http/retry.ts";
-import type { HttpAnswer } from "../../../shared/http/send.ts";
-import { AuthError, type AuthErrorCode, type AuthErrorKind } from "../../../shared/report/errors.ts";
-import type { AuthEvent } from "../../../shared/report/events.ts";
-import { makeFakeClock } from "../../support/fake-clock.ts";
-import * as fc from "../../support/fuzzing.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { countRuns, fc } from "../../support/fuzzing.ts";
+import { createContext, getError, serve } from "./attempts.ts";
 
-const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const LIBRARY: RetryPolicy = { maxRetries: 3, backoff: 0.3, spreadOnOverload: false };
+const ACTION: RetryPolicy = { ...LIBRARY, maxRetries: 9, spreadOnOverload: true };
+
+const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const times = (max: Milliseconds): fc.Arbitrary<Milliseconds> =>
+  fc.oneof(fc.nat(max), fc.double({ min: 0, max, noNaN: true }));
 const policies: fc.Arbitrary<RetryPolicy> = fc.record({
   maxRetries: fc.nat(20),
   backoff: fc.double({ min: 0, max: 60, noNaN: true }),
-  spreadOverload: fc.boolean(),
+  spreadOnOverload: fc.boolean(),
 });
-const times = (max: Milliseconds): fc.Arbitrary<Milliseconds> =>
-  fc.oneof(fc.nat(max), fc.double({ min: 0, max, noNaN: true }));
 
-/** A failure as the verdict on a status or a broken connection would hold it. */
-const failure = (kind: AuthErrorKind, code: AuthErrorCode): AuthError => new AuthError("it broke.", { kind, code });
+// Time limits and delays
 
-// Arithmetic
-
-const LIBRARY: RetryPolicy = { maxRetries: 3, backoff: 0.3, spreadOverload: false };
-const HERD: RetryPolicy = { ...LIBRARY, maxRetries: 9, spreadOverload: true };
-
-test("a try gets its share of the time, at most 30 s", () => {
-  const rows: readonly (readonly [timeLeft: Milliseconds, triesLeft: number, limit: Milliseconds])[] = [
+test("an attempt has its share of the time, at most 30 s", () => {
+  const rows: readonly (readonly [timeLeft: Milliseconds, attemptsLeft: number, expected: Milliseconds])[] = [
     [180_000, 3, 30_000],
     [60_000, 3, 15_000],
     [60_000, 0, 30_000],
@@ -45,397 +44,356 @@ test("a try gets its share of the time, at most 30 s", () => {
     [0, 2, 1],
     [-5, 2, 1],
   ];
-  for (const [timeLeft, triesLeft, limit] of rows)
-    assert.equal(tryLimit({ tries: 1, timeLeft, triesLeft, policy: LIBRARY }), limit);
+  for (const [timeLeft, attemptsLeft, expected] of rows)
+    assert.equal(getAttemptTimeout({ attempt: 1, timeLeft, attemptsLeft, policy: LIBRARY }), expected);
 });
 
-test("where overloads are spread, tries are short at first and long in the end", () => {
-  const limits = (policy: RetryPolicy): readonly Milliseconds[] =>
-    Array.from({ length: policy.maxRetries + 1 }, (_, made) =>
-      tryLimit({ tries: made + 1, triesLeft: policy.maxRetries - made, timeLeft: 3_600_000, policy }),
+test("attempts follow the schedule if load is spread, and the last one has all the time", () => {
+  const getTimeouts = (policy: RetryPolicy): readonly Milliseconds[] =>
+    Array.from({ length: policy.maxRetries + 1 }, (_, n) =>
+      getAttemptTimeout({ attempt: n + 1, attemptsLeft: policy.maxRetries - n, timeLeft: 3_600_000, policy }),
     );
-  assert.deepEqual(limits(HERD), [5000, 7000, 10_000, 15_000, ...Array<number>(6).fill(30_000)]);
-  assert.deepEqual(limits({ ...HERD, maxRetries: 1 }), [5000, 30_000]);
-  assert.deepEqual(limits({ ...HERD, maxRetries: 0 }), [30_000]);
+  assert.deepEqual(getTimeouts(ACTION), [5000, 7000, 10_000, 15_000, ...Array<number>(6).fill(30_000)]);
+  assert.deepEqual(getTimeouts({ ...ACTION, maxRetries: 1 }), [5000, 30_000]);
+  assert.deepEqual(getTimeouts({ ...ACTION, maxRetries: 0 }), [30_000]);
 });
 
-test("the pace of a herd never quickens, and can't be changed", () => {
-  assert.ok(Object.isFrozen(PACE));
-  for (const part of ["longest", "widest"] as const) {
-    const column = PACE.map((step) => step[part]);
-    assert.deepEqual(
-      column,
-      column.toSorted((a, b) => a - b),
-    );
-    assert.ok(column.every((value) => value > 1000 && value <= 30_000));
-  }
-});
-
-const pauses: fc.Arbitrary<Pause> = fc.record({
-  after: fc.constantFrom("fault", "overload"),
-  tries: fc.integer({ min: 1, max: 21 }),
-  triesLeft: fc.integer({ min: 1, max: 20 }),
-  timeLeft: times(3_600_000),
-  floor: fc.oneof(fc.constant(0), times(3_600_000)),
-  policy: policies,
-  random: random.map((drawn) => () => drawn),
-});
-
-test("no wait is shorter than the server asks for, and none takes all the time", () => {
-  fc.assert(
-    fc.property(pauses, (pause) => {
-      const wait = waitFor(pause);
-      if (wait === undefined) assert.ok(pause.floor + 1000 > pause.timeLeft, "a useful try would fit");
-      else assert.ok(wait >= pause.floor && wait < pause.timeLeft, String(wait));
-    }),
-    { numRuns: 1000 },
-  );
-});
-
-test("beyond what the server asks for no wait is longer than 30 s or its share of the time", () => {
-  fc.assert(
-    fc.property(pauses, (pause) => {
-      const wait = waitFor(pause) ?? pause.floor;
-      const share = Math.max(0, pause.timeLeft - pause.floor) / (pause.triesLeft + 1);
-      assert.ok(wait - pause.floor <= Math.min(30_000, share) + 1e-6);
-    }),
-    { numRuns: 1000 },
-  );
-});
-
-test("waits are drawn uniformly from nothing up to a width that chance has no part in", () => {
-  fc.assert(
-    fc.property(pauses, random, (pause, drawn) => {
-      const wait = (chance: number): Milliseconds | undefined => waitFor({ ...pause, random: () => chance });
-      const [none = 0, half = 0, some = 0] = [wait(0), wait(0.5), wait(drawn)];
-      if (wait(0) !== undefined) assert.equal(none, pause.floor);
-      assert.ok(Math.abs(some - none - drawn * 2 * (half - none)) < 1e-3);
-    }),
-    { numRuns: 1000 },
-  );
-});
-
-test("where overloads are spread a wait is no wider than its row of the pace, and one after a fault than 5 s", () => {
-  fc.assert(
-    fc.property(pauses, (pause) => {
-      const spread = { ...pause, policy: { ...pause.policy, spreadOverload: true } };
-      const { widest } = PACE[Math.min(pause.tries, PACE.length) - 1] ?? { widest: 0 };
-      const wait = (waitFor(spread) ?? pause.floor) - pause.floor;
-      assert.ok(wait <= (pause.after === "fault" ? 5000 : widest) + 1e-6);
-    }),
-    { numRuns: 1000 },
-  );
-});
-
-const pause: Pause = {
-  after: "fault",
-  tries: 1,
-  triesLeft: 3,
-  timeLeft: 120_000,
-  floor: 0,
-  policy: HERD,
+const input: DelayInput = {
+  ...{ reason: "transient", attempt: 1, attemptsLeft: 3, timeLeft: 120_000, retryAfter: 0, policy: ACTION },
   random: () => 0.5,
 };
-const waits: readonly (readonly [what: string, change: Partial<Pause>, wait: Milliseconds | undefined])[] = [
-  ["a first fault is short", {}, 150],
-  ["a second fault is twice as long", { tries: 2 }, 300],
-  ["a third fault is twice as long again", { tries: 3 }, 600],
-  ["a fault after many is bounded", { tries: 21 }, 2500],
-  ["a fault after many is bounded less closely where overloads are not spread", { tries: 21, policy: LIBRARY }, 15_000],
-  ["a first overload is some seconds wide", { after: "overload" }, 1500],
-  ["a second overload is wider", { after: "overload", tries: 2 }, 6000],
-  ["an overload after many is as wide as any", { after: "overload", tries: 9 }, 15_000],
-  ["an overload with little time has a share of it", { after: "overload", tries: 2, timeLeft: 8000 }, 1000],
-  ["an overload counts as a fault where it is not to be spread", { after: "overload", policy: LIBRARY }, 150],
-  ["what the server asks for comes on top", { floor: 20_000 }, 20_150],
-  ["what the server asks for may be longer than any wait of ours", { floor: 100_000 }, 100_150],
-  ["what the server asks for leaves a second for the try", { floor: 119_000 }, 119_125],
-  ["chance may make it nothing", { random: () => 0 }, 0],
-  ["what the server asks for can't be had", { floor: 120_000 }, undefined],
-  ["the time is used up", { timeLeft: 0 }, undefined],
-  ["the time is past", { timeLeft: -1 }, undefined],
+const overloaded: Partial<DelayInput> = { reason: "overloaded" };
+const DELAYS: readonly (readonly [what: string, Partial<DelayInput>, expected: Milliseconds | undefined])[] = [
+  ["a transient failure", {}, 150],
+  ["a second one", { attempt: 2 }, 300],
+  ["a third one", { attempt: 3 }, 600],
+  ["many", { attempt: 21 }, 2500],
+  ["many, with the library's policy", { attempt: 21, policy: LIBRARY }, 22_500],
+  ["an overload", overloaded, 1500],
+  ["a second overload", { ...overloaded, attempt: 2 }, 6000],
+  ["many overloads", { ...overloaded, attempt: 9 }, 15_000],
+  ["an overload with little time left", { ...overloaded, attempt: 2, timeLeft: 8000 }, 1000],
+  ["an overload, with the library's policy", { ...overloaded, policy: LIBRARY }, 450],
+  ["a failure, with the library's policy and bad luck", { policy: LIBRARY, random: () => 0 }, 300],
+  ["a failure with bad luck", { random: () => 0 }, 0],
+  ["a Retry-After", { retryAfter: 20_000 }, 20_150],
+  ["a Retry-After above all maximum delays", { retryAfter: 100_000 }, 100_150],
+  ["a Retry-After that leaves a second", { retryAfter: 119_000 }, 119_125],
+  ["a Retry-After that leaves less", { retryAfter: 119_001 }, undefined],
+  ["a failure at the deadline", { timeLeft: 0 }, undefined],
+  ["a failure after the deadline", { timeLeft: -1 }, undefined],
 ];
-for (const [what, change, wait] of waits) {
-  test(`the wait when ${what}: ${wait === undefined ? "none" : `${wait} ms`}`, () => {
-    assert.equal(waitFor({ ...pause, ...change }), wait);
+for (const [what, change, expected] of DELAYS) {
+  test(`the delay after ${what} is ${expected === undefined ? "none" : `${expected} ms`}`, () => {
+    assert.equal(getRetryDelay({ ...input, ...change }), expected);
   });
 }
 
-// The loop, on a clock that costs no time
+test("the library retries at least as late as urllib3's Retry(3, 0.3), whatever the random numbers", () => {
+  const delays = [1, 2, 3].map((attempt) =>
+    getRetryDelay({ ...input, attempt, attemptsLeft: 4 - attempt, timeLeft: 60_000, policy: LIBRARY, random: () => 0 }),
+  );
+  // urllib3 2: 0, then backoff_factor * 2^n.
+  const urllib3 = [0, 0.6, 1.2].map((seconds) => seconds * 1000);
+  const sum = (list: readonly (number | undefined)[], end: number): number =>
+    list.slice(0, end).reduce<number>((total, delay) => total + (delay ?? 0), 0);
+  for (const end of [1, 2, 3]) assert.ok(sum(delays, end) >= sum(urllib3, end), delays.join());
+});
 
-/** One try as the script has it. */
+test("a delay is between Retry-After and its share of the time, and within the schedule", () => {
+  const inputs: fc.Arbitrary<DelayInput> = fc.record({
+    reason: fc.constantFrom("transient", "overloaded"),
+    attempt: fc.integer({ min: 1, max: 21 }),
+    attemptsLeft: fc.integer({ min: 1, max: 20 }),
+    timeLeft: times(3_600_000),
+    retryAfter: fc.oneof(fc.constant(0), times(3_600_000)),
+    policy: policies,
+    random: fraction.map((value) => () => value),
+  });
+  fc.assert(
+    fc.property(inputs, (delayInput) => {
+      const { retryAfter, timeLeft, attemptsLeft, attempt, reason, policy } = delayInput;
+      const delay = getRetryDelay(delayInput);
+      if (delay === undefined) {
+        assert.ok(timeLeft <= 0 || retryAfter + 1000 > timeLeft);
+        return;
+      }
+      const { maxDelay = 0 } = BACKOFF_SCHEDULE[Math.min(attempt, BACKOFF_SCHEDULE.length) - 1] ?? {};
+      const maxima = policy.spreadOnOverload ? (reason === "transient" ? 5000 : maxDelay) : 30_000;
+      assert.ok(delay >= retryAfter && delay < timeLeft);
+      assert.ok(delay - retryAfter <= Math.min(maxima, (timeLeft - retryAfter) / (attemptsLeft + 1)) + 1e-6);
+    }),
+    { numRuns: countRuns(1000) },
+  );
+});
+
+test("the tables are those of the documentation and cannot be changed", () => {
+  const transient = [408, 500, 502, 504].map((status) => [status, "transient"]);
+  const overload = [429, 503].map((status) => [status, "overloaded"]);
+  assert.deepEqual(RETRYABLE_STATUS, Object.fromEntries([...transient, ...overload]));
+  assert.ok(Object.isFrozen(RETRYABLE_STATUS) && Object.isFrozen(BACKOFF_SCHEDULE));
+});
+
+// Retry-After
+
+const NOW = Date.UTC(2026, 0, 31, 12);
+const RETRY_AFTER: readonly (readonly [value: string | undefined, expected: Milliseconds | undefined])[] = [
+  [undefined, undefined],
+  ["0", 0],
+  ["120", 120_000],
+  [" 7 ", 7000],
+  ["99999999999999999999", Number.MAX_SAFE_INTEGER],
+  ["Sat, 31 Jan 2026 12:02:00 GMT", 120_000],
+  ["Saturday, 31-Jan-26 12:02:00 GMT", 120_000],
+  ["Sat Jan 31 12:02:00 2026", 120_000],
+  ["Sun Feb  1 12:00:00 2026", 86_400_000],
+  ["Sat, 31 Jan 2026 11:00:00 GMT", 0],
+  ...["", "-1", "1.5", "1e3", "0x10", "soon", "2026-01-31", "1, 2", "Sat, 31 Jan 2026 12:02:00", "Sat, 99 Jan 2026 12:02:00 GMT"].map(
+    (value) => [value, undefined] as const,
+  ),
+]; // prettier-ignore
+for (const [value, expected] of RETRY_AFTER) {
+  test(`a Retry-After of ${JSON.stringify(value)} is ${expected === undefined ? "ignored" : `${expected} ms`}`, () => {
+    const headers = value === undefined ? {} : { "retry-after": value };
+    assert.equal(parseRetryAfter({ headers, clockOffset: undefined }, createFakeClock(NOW)), expected);
+  });
+}
+
+test("a Retry-After date is compared with the server's clock", () => {
+  const headers = { "retry-after": "Sat, 31 Jan 2026 13:02:00 GMT" };
+  assert.equal(parseRetryAfter({ headers, clockOffset: 3_600_000 }, createFakeClock(NOW)), 120_000);
+});
+
+// The loop, on a fake clock
+
+type Result = "success" | FailureType | "connection_lost" | "response_timeout" | "untrusted_certificate";
+
 interface Step {
-  /** How much of its time it takes. */
-  readonly takes: number;
-  readonly outcome: "done" | "fault" | "overload" | "final" | "broken" | "silent" | "untrusted";
-  /** `Retry-After` of an answer, in seconds. */
-  readonly retryAfter: number | undefined;
+  readonly result: Result;
+  /** The share of its time that the attempt takes. */
+  readonly share?: number;
+  /** In seconds. */
+  readonly retryAfter?: number | undefined;
 }
 
-/** A try as it was made, on the clock of the test. */
-interface Try {
-  readonly start: Milliseconds;
-  readonly limit: Milliseconds;
-  readonly end: Milliseconds;
-  readonly step: Step;
-}
-
-const THROWN: Readonly<Partial<Record<Step["outcome"], AuthError>>> = {
-  broken: failure("network", "connection_failed"),
-  silent: failure("timeout", "no_answer"),
-  untrusted: failure("network", "untrusted_certificate"),
-};
-const RETRIED: ReadonlySet<Step["outcome"]> = new Set(["fault", "overload", "broken", "silent"]);
-
-interface Played {
-  readonly tries: readonly Try[];
-  readonly waits: readonly (Extract<AuthEvent, { type: "wait" }> & { readonly at: Milliseconds })[];
-  /** What came of it. */
-  readonly value: string | undefined;
-  readonly error: AuthError | undefined;
-  readonly end: Milliseconds;
-  /** Alarms and listeners left. */
-  readonly left: number;
-}
-
-interface Play {
+interface Scenario {
+  /** Of the attempts in turn; the last one applies to all further attempts. */
   readonly steps: readonly Step[];
   readonly policy: RetryPolicy;
-  /** From the start, on the clock of the test. */
-  readonly deadline: Milliseconds;
+  readonly timeout: Milliseconds;
   readonly abortAt?: Milliseconds;
-  /** What chance gives, over and over. */
-  readonly draws: readonly number[];
+  readonly random?: number;
 }
 
-/** Plays a script against the loop; its last step goes on. */
-async function play({ steps, policy, deadline, abortAt, draws }: Play): Promise<Played> {
-  const clock = makeFakeClock();
+const ERRORS: Readonly<Partial<Record<Result, readonly [AuthErrorKind, AuthErrorCode]>>> = {
+  connection_lost: ["network", "connection_lost"],
+  response_timeout: ["timeout", "response_timeout"],
+  untrusted_certificate: ["network", "untrusted_certificate"],
+};
+
+async function run({ steps, policy, timeout, abortAt, random = 0.5 }: Scenario) {
+  const clock = createFakeClock();
   const abort = new AbortController();
   if (abortAt !== undefined) {
-    clock.after(abortAt, () => {
+    clock.setTimeout(() => {
       abort.abort();
-    });
+    }, abortAt);
   }
-  let drawn = 0;
-  const tries: Try[] = [];
-  const announced: Played["waits"][number][] = [];
-  const attempt = async (limit: Milliseconds): Promise<HttpAnswer> => {
-    const step = steps[Math.min(tries.length, steps.length - 1)];
-    assert.ok(step);
-    const start = clock.now();
-    await sleep(clock, limit * step.takes, abort.signal);
-    tries.push({ start, limit, end: clock.now(), step });
-    if (abort.signal.aborted) throw failure("aborted", "aborted");
-    const thrown = THROWN[step.outcome];
-    if (thrown) throw thrown;
+  const attempts: { start: Milliseconds; end: Milliseconds; timeoutMs: Milliseconds; step: Step }[] = [];
+  const events: (AuthEvent & { readonly at: Milliseconds })[] = [];
+  const send: typeof sendRequest = async (_request, _context, { timeoutMs, signal }) => {
+    const step = steps[Math.min(attempts.length, steps.length - 1)] ?? { result: "success" };
+    const start = clock.passed();
+    await sleep(clock, timeoutMs * (step.share ?? 0), signal);
+    attempts.push({ start, end: clock.passed(), timeoutMs, step });
+    if (signal?.aborted) throw new AuthError("aborted.", { kind: "aborted", code: "aborted" });
+    const error = ERRORS[step.result];
+    if (error) throw new AuthError("it broke.", { kind: error[0], code: error[1] });
     const headers = step.retryAfter === undefined ? {} : { "retry-after": String(step.retryAfter) };
-    return { status: 200, headers, body: step.outcome, clockOffset: undefined };
+    return { status: 200, headers, body: step.result, clockOffset: 5 };
   };
-  const judge = ({ body }: HttpAnswer): Verdict<string> =>
-    body === "done"
-      ? { is: "done", value: "token" }
-      : { is: body as "fault" | "overload" | "final", error: failure("server", "server_error") };
-  const work = withRetries(attempt, judge, {
-    name: "token request",
-    policy,
-    deadline: clock.monotonic() + deadline,
-    signal: abort.signal,
-    clock,
-    random: () => draws[drawn++ % draws.length] ?? 0,
-    onEvent: (event) => {
-      if (event.type === "wait") announced.push({ ...event, at: clock.now() });
-    },
-  });
-  const caught = work.then(
-    (value) => ({ value, error: undefined, end: clock.now() }),
+  const parse = ({ body }: HttpResponse): Outcome<string> =>
+    body === "success"
+      ? { type: "success", value: "token" }
+      : { type: body as FailureType, error: new AuthError("it broke.", { kind: "server", code: "server_error" }) };
+  const onEvent = (event: AuthEvent): void => void events.push({ ...event, at: clock.passed() });
+  const context = createContext({ clock, policy, random: () => random, onEvent });
+  const request = { method: "POST", url: new URL("https://auth.scm.test/token?secret=1"), headers: {} } as const;
+  const limits = { deadline: clock.monotonic() + timeout, signal: abort.signal };
+  const work = requestWithRetries(context, { name: "token", request, parse }, limits, send).then(
+    (value) => ({ ...value, error: undefined }),
     (error: unknown) => {
       assert.ok(AuthError.isAuthError(error), String(error));
-      return { value: undefined, error, end: clock.now() };
+      return { value: undefined, sentAt: undefined, attempts: undefined, error };
     },
   );
-  const outcome = await clock.runUntil(caught);
-  const alarms = clock.sleepers() - (abortAt !== undefined && !abort.signal.aborted ? 1 : 0);
-  return { tries, waits: announced, ...outcome, left: alarms + getEventListeners(abort.signal, "abort").length };
+  const outcome = await clock.runUntil(work);
+  const pendingTimers = clock.pendingTimers() - (abortAt !== undefined && !abort.signal.aborted ? 1 : 0);
+  return {
+    ...{ sent: attempts, end: clock.passed(), outcome, events, clock },
+    retries: events.filter((event) => event.type === "retry"),
+    left: pendingTimers + getEventListeners(abort.signal, "abort").length,
+  };
 }
 
-const steps: fc.Arbitrary<readonly Step[]> = fc.array(
-  fc.record({
-    takes: fc.oneof(fc.constant(1), fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
-    outcome: fc.constantFrom(
-      ...(["done", "fault", "fault", "overload", "overload", "final", "broken", "silent", "untrusted"] as const),
-    ),
-    retryAfter: fc.option(fc.nat(120), { nil: undefined, freq: 3 }),
-  }),
-  { minLength: 1, maxLength: 8 },
-);
-const plays: fc.Arbitrary<Play> = fc.record({
-  steps,
+const scenarios: fc.Arbitrary<Scenario> = fc.record({
+  steps: fc.array(
+    fc.record({
+      share: fc.oneof(fc.constantFrom(0, 1), fraction),
+      result: fc.constantFrom<Result>(
+        ...(["success", "permanent", "untrusted_certificate"] as const),
+        ...(["transient", "overloaded", "connection_lost", "response_timeout"] as const),
+      ),
+      retryAfter: fc.option(fc.nat(120), { nil: undefined, freq: 3 }),
+    }),
+    { minLength: 1, maxLength: 8 },
+  ),
   policy: policies,
-  deadline: fc.integer({ min: 1, max: 3600 }).map((seconds) => seconds * 1000),
-  draws: fc.array(random, { minLength: 1, maxLength: 8 }),
+  timeout: fc.integer({ min: 1, max: 3600 }).map((seconds) => seconds * 1000),
+  random: fraction,
 });
 
-/** What adding up fractions of a millisecond may be off. */
-const ROUNDING = 1e-6;
-/** A try gets a millisecond even when none is left. */
-const GRACE = 1 + ROUNDING;
+/** An attempt has a millisecond even if there is none left; sums of fractions are not exact. */
+const GRACE = 1.001;
 
-test("every try fits the deadline, and nothing lasts past it", async () => {
+test("attempts and delays fit the deadline, and all permitted attempts are made unless the server demands delays", async () => {
+  const isRetried = ({ result }: Step): boolean => !["success", "permanent", "untrusted_certificate"].includes(result);
   await fc.assert(
-    fc.asyncProperty(plays, async (script) => {
-      const { tries, end } = await play(script);
-      for (const { start, limit } of tries)
-        assert.ok(limit > 0 && limit <= 30_000 && start + limit <= script.deadline + GRACE);
-      assert.ok(end <= script.deadline + GRACE, `${end} of ${script.deadline}`);
-    }),
-    { numRuns: 300 },
-  );
-});
-
-test("no more tries are made than permitted, and every permitted one when no server asks for a wait", async () => {
-  await fc.assert(
-    fc.asyncProperty(plays, async (script) => {
-      const { tries, error } = await play(script);
-      assert.ok(tries.length >= 1 && tries.length <= script.policy.maxRetries + 1);
-      if (error) assert.equal(error.attempts, tries.length);
-      const unasked = script.steps.every(({ retryAfter }) => retryAfter === undefined);
-      const passing = script.steps.every(({ outcome }) => RETRIED.has(outcome));
-      if (unasked && passing) assert.equal(tries.length, script.policy.maxRetries + 1);
-    }),
-    { numRuns: 300 },
-  );
-});
-
-test("however slow the tries and however unlucky the waits, all permitted tries are made", async () => {
-  const slow = { takes: 1, outcome: fc.constantFrom<Step["outcome"]>("silent", "broken", "fault", "overload") };
-  await fc.assert(
-    fc.asyncProperty(plays, slow.outcome, async (script, outcome) => {
-      const { tries } = await play({
-        ...script,
-        steps: [{ takes: slow.takes, outcome, retryAfter: undefined }],
-        draws: [1 - Number.EPSILON],
-      });
-      assert.equal(tries.length, script.policy.maxRetries + 1);
-    }),
-  );
-});
-
-test("every wait is announced when it begins, and lasts as long as announced and as the server asks", async () => {
-  await fc.assert(
-    fc.asyncProperty(plays, async (script) => {
-      const { tries, waits: announced } = await play(script);
-      assert.equal(announced.length, tries.length - 1);
-      for (const [n, { at, wait, tries: made, of, request, level }] of announced.entries()) {
-        const [before, after] = [tries[n], tries[n + 1]];
-        assert.ok(before && after);
-        assert.equal(at, before.end);
-        assert.ok(Math.abs(after.start - before.end - wait) < ROUNDING);
-        const isAnswer = THROWN[before.step.outcome] === undefined;
-        const asked = isAnswer ? (before.step.retryAfter ?? 0) * 1000 : 0;
-        assert.ok(wait >= asked && after.start - before.end >= asked - ROUNDING);
-        assert.deepEqual([made, of, request, level], [n + 1, script.policy.maxRetries + 1, "token request", "debug"]);
+    fc.asyncProperty(scenarios, async (scenario) => {
+      const { sent, end, outcome, retries, left } = await run(scenario);
+      const maxAttempts = scenario.policy.maxRetries + 1;
+      assert.ok(end <= scenario.timeout + GRACE && left === 0);
+      for (const { start, timeoutMs } of sent)
+        assert.ok(timeoutMs > 0 && timeoutMs <= 30_000 && start + timeoutMs <= scenario.timeout + GRACE);
+      assert.ok(sent.length >= 1 && sent.length <= maxAttempts);
+      assert.equal(outcome.error?.attempts ?? outcome.attempts, sent.length);
+      if (scenario.steps.every((step) => isRetried(step) && step.retryAfter === undefined))
+        assert.equal(sent.length, maxAttempts);
+      assert.equal(retries.length, sent.length - 1);
+      for (const [n, { at, delayMs, attempt }] of retries.entries()) {
+        const [before, after] = [sent[n], sent[n + 1]];
+        assert.ok(before && after && at === before.end && attempt === n + 1);
+        assert.ok(Math.abs(after.start - before.end - delayMs) < 1e-6);
+        const retryAfter = ERRORS[before.step.result] ? 0 : (before.step.retryAfter ?? 0) * 1000;
+        assert.ok(delayMs >= retryAfter);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: countRuns(300) },
   );
 });
 
-test("an abort ends tries and waits at once, and nothing is left behind", async () => {
+test("an abort ends attempts and delays at once and leaves nothing behind", async () => {
   await fc.assert(
-    fc.asyncProperty(plays, times(60_000), async (script, abortAt) => {
-      const undisturbed = await play(script);
-      const { error, end, left, tries } = await play({ ...script, abortAt });
+    fc.asyncProperty(scenarios, times(60_000), async (scenario, abortAt) => {
+      const undisturbed = await run(scenario);
+      const { outcome, end, left, sent } = await run({ ...scenario, abortAt });
       assert.equal(left, 0);
       if (undisturbed.end <= abortAt) assert.equal(end, undisturbed.end);
-      else {
-        assert.deepEqual([error?.code, end, error?.attempts], ["aborted", abortAt, tries.length]);
-        assert.ok(tries.slice(1).every(({ start }) => start < abortAt));
-      }
+      else assert.deepEqual([outcome.error?.code, end, outcome.error?.attempts], ["aborted", abortAt, sent.length]);
     }),
-    { numRuns: 300 },
+    { numRuns: countRuns(300) },
   );
 });
 
-/** Four tries and a chance that is always even. */
-const calm = { policy: { ...HERD, maxRetries: 3 }, draws: [0.5] };
+const FOUR: Omit<Scenario, "steps"> = { policy: { ...ACTION, maxRetries: 3 }, timeout: 180_000 };
 
-/** What one try means for the next: THE table of verdicts. */
-const VERDICTS: Readonly<Record<Step["outcome"], readonly [tries: number, code: AuthErrorCode | "token"]>> = {
-  done: [1, "token"],
-  fault: [4, "server_error"],
-  overload: [4, "server_error"],
-  final: [1, "server_error"],
-  broken: [4, "connection_failed"],
-  silent: [4, "no_answer"],
-  untrusted: [1, "untrusted_certificate"],
-};
-for (const [outcome, [count, code]] of Object.entries(VERDICTS) as [Step["outcome"], [number, string]][]) {
-  test(`an outcome of "${outcome}" makes ${count} of 4 tries and ends in ${code}`, async () => {
-    const script = { takes: 0, outcome, retryAfter: undefined };
-    const { tries, value, error } = await play({ ...calm, deadline: 60_000, steps: [script] });
-    assert.deepEqual([tries.length, value ?? error?.code], [count, code]);
-    assert.equal(error?.message.includes("(4 tries)") ?? false, count === 4);
+const RESULTS: readonly (readonly [Result, attempts: number, code: string, firstDelay?: Milliseconds])[] = [
+  ["success", 1, "token"],
+  ["transient", 4, "server_error", 150],
+  ["overloaded", 4, "server_error", 1500],
+  ["permanent", 1, "server_error"],
+  ["connection_lost", 4, "connection_lost", 150],
+  ["response_timeout", 4, "response_timeout", 1500],
+  ["untrusted_certificate", 1, "untrusted_certificate"],
+];
+for (const [result, attempts, code, firstDelay] of RESULTS) {
+  test(`${result} leads to ${attempts} of 4 attempts`, async () => {
+    const { sent, outcome, retries } = await run({ ...FOUR, steps: [{ result }] });
+    assert.deepEqual([sent.length, outcome.value ?? outcome.error.code], [attempts, code]);
+    assert.equal(retries[0]?.delayMs, firstDelay);
+    assert.equal(outcome.error?.message.endsWith("it broke (4 attempts).") ?? false, attempts === 4);
+    assert.equal(outcome.error?.message.includes("error: token request: it broke") ?? false, result in ERRORS);
   });
 }
 
-test("silence asks for a wide wait, as an overload does, and a broken connection for a short one", async () => {
-  const widest = async (outcome: Step["outcome"]): Promise<number> => {
-    const script = [{ takes: 0, outcome, retryAfter: undefined }];
-    const { waits: announced } = await play({ ...calm, deadline: 180_000, steps: script });
-    return announced[0]?.wait ?? 0;
-  };
+test("events report requests, responses and retries, without the query", async () => {
+  const steps: readonly Step[] = [
+    { result: "connection_lost" },
+    { result: "transient" },
+    { result: "success", share: 1 },
+  ];
+  const { events, outcome, clock } = await run({ ...FOUR, steps });
+  const request = { type: "request", request: "token", method: "POST", url: "https://auth.scm.test/token" };
+  const response = { type: "response", request: "token", status: 200, clockOffsetMs: 5 };
   assert.deepEqual(
-    [await widest("silent"), await widest("overload"), await widest("broken"), await widest("fault")],
-    [1500, 1500, 150, 150],
+    events.map(({ at: _, ...event }) => ({ ...event, ...("error" in event && { error: event.error.code }) })),
+    [
+      { ...request, attempt: 1, maxAttempts: 4 },
+      { type: "retry", request: "token", delayMs: 150, attempt: 1, maxAttempts: 4, error: "connection_lost" },
+      { ...request, attempt: 2, maxAttempts: 4 },
+      { ...response, attempt: 2, durationMs: 0 },
+      { type: "retry", request: "token", delayMs: 300, attempt: 2, maxAttempts: 4, error: "server_error" },
+      { ...request, attempt: 3, maxAttempts: 4 },
+      { ...response, attempt: 3, durationMs: 10_000 },
+    ],
   );
+  assert.deepEqual([outcome.attempts, outcome.sentAt], [3, clock.elapsed() - 10_000]);
 });
 
-test("a wait that the deadline forbids is not begun, and the server's wish is told", async () => {
-  const script = [{ takes: 0, outcome: "overload", retryAfter: 120 }] as const;
-  const { tries, waits: announced, error, end } = await play({ ...calm, deadline: 60_000, steps: script });
-  assert.deepEqual([tries.length, announced.length, end], [1, 0, 0]);
-  assert.equal(error?.message, "HTTP error: it broke (the server asks to wait 2 min, 1 min are left).");
-  assert.equal(error.retryAfterMs, 120_000);
-});
-
-test("a try that lasted past the deadline is the last", async () => {
-  const script = [{ takes: 5, outcome: "fault", retryAfter: undefined }] as const;
-  const { tries, error } = await play({ ...calm, deadline: 4000, steps: script });
-  assert.equal(tries.length, 1);
-  assert.equal(error?.message, "HTTP error: it broke (the time is used up).");
-});
-
-test("what the server asks for at the last try is told to who may come again later", async () => {
-  const asked = (outcome: Step["outcome"], retryAfter?: number) => [{ takes: 0, outcome, retryAfter }];
-  const told = async (steps: readonly Step[], maxRetries: number) => {
-    const { error } = await play({ ...calm, policy: { ...HERD, maxRetries }, deadline: 600_000, steps });
-    return [error?.retryAfterMs, error?.attempts, error?.message];
+test("an error contains the reason why there were no more attempts, and what the server demands", async () => {
+  const getSummary = async (steps: readonly Step[], change: Partial<Scenario> = {}) => {
+    const { outcome } = await run({ ...FOUR, ...change, steps });
+    return [outcome.error?.message, outcome.error?.retryAfterMs];
   };
-  assert.deepEqual(await told(asked("overload", 90), 0), [90_000, 1, "HTTP error: it broke."]);
-  assert.deepEqual(await told(asked("fault", 90), 1), [90_000, 2, "HTTP error: it broke (2 tries)."]);
-  assert.deepEqual(await told(asked("overload"), 0), [undefined, 1, "HTTP error: it broke."]);
-  // A try without an answer asks for nothing, whatever one before asked for.
-  assert.deepEqual((await told([...asked("fault", 90), ...asked("broken")], 1))[0], undefined);
+  const once = { policy: { ...ACTION, maxRetries: 0 } };
+  const steps = (retryAfter?: number): readonly Step[] => [{ result: "overloaded", retryAfter }];
+  assert.deepEqual(await getSummary(steps(120), { timeout: 60_000 }), [
+    "HTTP error: it broke (Retry-After is 2 min, but only 1 min are left).",
+    120_000,
+  ]);
+  assert.deepEqual(await getSummary([{ result: "transient", share: 5 }], { timeout: 4000 }), [
+    "HTTP error: it broke (timed out).",
+    undefined,
+  ]);
+  assert.deepEqual(await getSummary(steps(90), once), ["HTTP error: it broke.", 90_000]);
+  assert.deepEqual(await getSummary(steps(), once), ["HTTP error: it broke.", undefined]);
+  // The Retry-After of an earlier attempt does not count.
+  const [, retryAfterMs] = await getSummary([...steps(1), { result: "connection_lost" }]);
+  assert.equal(retryAfterMs, undefined);
 });
 
-test("what is no AuthError is not taken for a failure of the network", async () => {
-  const clock = makeFakeClock();
+test("a bug is not retried", async () => {
   const bug = new TypeError("x is not a function");
-  const work = withRetries(
-    () => Promise.reject(bug),
-    () => ({ is: "done", value: 1 }),
-    {
-      ...{ name: "token request", policy: pause.policy, deadline: clock.monotonic() + 1000, clock },
-      ...{ signal: new AbortController().signal, random: () => 0, onEvent: () => undefined },
-    },
+  const request = { method: "GET", url: new URL("https://a.test/"), headers: {} } as const;
+  const call = { name: "jwks", request, parse: (): Outcome<number> => ({ type: "success", value: 1 }) } as const;
+  const context = createContext({ policy: LIBRARY });
+  const limits = { deadline: performance.now() + 60_000 };
+  await assert.rejects(
+    requestWithRetries(context, call, limits, () => Promise.reject(bug)),
+    bug,
   );
-  await assert.rejects(clock.runUntil(work), bug);
 });
 
-test("the statuses worth a repeat are those of the plan, and the table can't be changed", () => {
-  const faults = [408, 500, 502, 504].map((status) => [status, "fault"]);
-  const overloads = [429, 503].map((status) => [status, "overload"]);
-  assert.deepEqual(RETRIED_STATUS, Object.fromEntries([...faults, ...overloads]));
-  assert.ok(Object.isFrozen(RETRIED_STATUS));
+test("a request over the network is retried until it succeeds, and reports its connections", async (t) => {
+  const server = await serve(t, { body: "{}" });
+  const events: AuthEvent[] = [];
+  const onEvent = (event: AuthEvent): void => void events.push(event);
+  const context = createContext({ policy: { ...LIBRARY, backoff: 0 }, onEvent });
+  let left = 2;
+  const parse = (): Outcome<string> =>
+    left-- > 0
+      ? { type: "transient", error: new AuthError("no.", { kind: "server", code: "server_error" }) }
+      : { type: "success", value: "yes" };
+  const request = { method: "GET", url: new URL(server.tokenUrl), headers: {} } as const;
+  const limits = { deadline: performance.now() + 60_000 };
+  const { value, attempts } = await requestWithRetries(context, { name: "api", request, parse }, limits);
+  assert.deepEqual([value, attempts, server.requests.length], ["yes", 3, 3]);
+  const attempt = ["request", "connection", "response"];
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    [...attempt, "retry", ...attempt, "retry", ...attempt],
+  );
+  const signal = AbortSignal.abort();
+  const error = await getError(requestWithRetries(context, { name: "api", request, parse }, { ...limits, signal }));
+  assert.deepEqual([error.code, error.message], ["aborted", "Authentication error: the request was aborted."]);
 });

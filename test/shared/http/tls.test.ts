@@ -1,102 +1,104 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { after, suite, test } from "node:test";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import tls from "node:tls";
 import { fileURLToPath } from "node:url";
-
-import { build } from "esbuild";
-
-import { trust } from "../../../shared/http/tls.ts";
-import { makeCertificates } from "../../support/certificate.ts";
+import { createSecureContext, defaultCACertificates, isHttpsOrLoopback } from "../../../shared/http/tls.ts";
+import { createCertificates } from "../../support/certificates.ts";
+import { runProcess } from "../../support/processes.ts";
 import { startScriptedServer } from "../../support/scripted-server.ts";
-import { run } from "../../support/searched-process.ts";
 
-const folder = await mkdtemp(join(tmpdir(), "scm-auth-trust-"));
-after(() => rm(folder, { recursive: true, force: true }));
+const dir = await mkdtemp(join(tmpdir(), "scm-auth-tls-"));
+after(() => rm(dir, { recursive: true, force: true }));
 
-/** An authority that no other knows, and a server that it vouches for. */
-async function makeAuthority(name: string): Promise<{ readonly url: string; readonly file: string }> {
-  const certificates = await makeCertificates();
-  const file = join(folder, `${name}.pem`);
+/** An authority, and the URL of a server with a certificate of it. */
+async function startAuthority(name: string): Promise<{ readonly url: string; readonly file: string }> {
+  const certificates = createCertificates();
+  const file = join(dir, `${name}.pem`);
   await writeFile(file, certificates.ca);
-  const { tokenUrl: url, close } = await startScriptedServer({ token: {}, keys: {}, tls: certificates });
+  const { tokenUrl: url, close } = await startScriptedServer({ token: {}, jwks: {}, tls: certificates });
   after(close);
   return { url, file };
 }
-const users = await makeAuthority("users");
-/** One that the environment names. */
-const extra = await makeAuthority("extra");
-const stranger = await makeAuthority("stranger");
+const user = await startAuthority("user");
+const extra = await startAuthority("extra");
+const unknown = await startAuthority("unknown");
 
-const probe = join(folder, "probe.cjs");
-await build({
-  entryPoints: [fileURLToPath(new URL("trust-probe.ts", import.meta.url))],
-  outfile: probe,
-  ...{ bundle: true, platform: "node", target: "node20", format: "cjs", logLevel: "error" },
-});
-
-/** The node of a major version that stands on PATH, if there is one. */
-async function findNode(major: number): Promise<string | undefined> {
-  const name = process.platform === "win32" ? "node.exe" : "node";
-  const paths = (process.env["PATH"] ?? "").split(delimiter).map((path) => join(path, name));
-  for (const path of paths.filter(existsSync)) {
-    const { stdout } = await run(path, ["--version"]).catch(() => ({ stdout: "" }));
-    if (stdout.startsWith(`v${major}.`)) return path;
-  }
-  return undefined;
-}
-
-/** Whom a process trusts of the user's authority, the environment's and the stranger's. */
-async function trusted(node: string, ca: string, env: NodeJS.ProcessEnv, flags: readonly string[] = []) {
-  const { stdout } = await run(node, [...flags, probe, ca, users.url, extra.url, stranger.url], {
-    env: { PATH: process.env["PATH"], SystemRoot: process.env["SystemRoot"], ...env },
-  });
-  return stdout.trim().split(" ");
+/** The outcomes at the three servers in a process with this `ca` and environment. */
+async function getOutcomes(ca: string, env: NodeJS.ProcessEnv, flags: readonly string[] = []) {
+  const script = fileURLToPath(new URL("request-process.ts", import.meta.url));
+  const args = [...flags, script, ca, "20000", user.url, extra.url, unknown.url];
+  const { PATH, SystemRoot } = process.env;
+  const { stdout, stderr } = await runProcess(process.execPath, args, { env: { PATH, SystemRoot, ...env } });
+  assert.ok(stdout, stderr);
+  return stdout.split("\n", 1)[0]?.split(" ");
 }
 
 const NO = "untrusted_certificate";
-const scenes: readonly (readonly [what: string, ca: string, env: NodeJS.ProcessEnv, seen: readonly string[]])[] = [
-  ["no CA", "-", {}, [NO, NO, NO]],
-  ["the user's CA", users.file, {}, ["200", NO, NO]],
+const TRUST: readonly (readonly [what: string, ca: string, NodeJS.ProcessEnv, outcomes: readonly string[]])[] = [
+  ["nothing but Node's defaults", "-", {}, [NO, NO, NO]],
+  ["a CA", user.file, {}, ["200", NO, NO]],
   ["NODE_EXTRA_CA_CERTS", "-", { NODE_EXTRA_CA_CERTS: extra.file }, [NO, "200", NO]],
-  ["the user's CA beside NODE_EXTRA_CA_CERTS", users.file, { NODE_EXTRA_CA_CERTS: extra.file }, ["200", "200", NO]],
-  ["the user's CA and a missing NODE_EXTRA_CA_CERTS", users.file, { NODE_EXTRA_CA_CERTS: "no.pem" }, ["200", NO, NO]],
+  ["a CA and NODE_EXTRA_CA_CERTS", user.file, { NODE_EXTRA_CA_CERTS: extra.file }, ["200", "200", NO]],
+  ["a CA and a NODE_EXTRA_CA_CERTS that does not exist", user.file, { NODE_EXTRA_CA_CERTS: "no.pem" }, ["200", NO, NO]],
 ];
-const node20 = await findNode(20);
-for (const [name, node] of [["this node", process.execPath] as const, ["node 20", node20] as const]) {
-  const skip = node === undefined && "there is none on PATH";
-  suite(`${name} trusts whom it should`, { concurrency: 2, skip }, () => {
-    for (const [what, ca, env, seen] of scenes) {
-      test(`with ${what}`, async () => {
-        assert.deepEqual(await trusted(node ?? "", ca, env), seen);
-      });
-    }
+for (const [what, ca, env, outcomes] of TRUST) {
+  test(`a process trusts ${what}`, async () => {
+    assert.deepEqual(await getOutcomes(ca, env), outcomes);
   });
 }
 
-test("the user's CA stands beside those of the system", async (t) => {
-  const flag = "--use-system-ca";
-  if (process.platform !== "linux" || !process.allowedNodeEnvironmentFlags.has(flag)) {
-    t.skip("the system's authorities can be set by a variable on Linux alone");
+test("a process trusts a CA and the system's CAs", async (t) => {
+  if (process.platform !== "linux") {
+    t.skip("only on Linux a variable sets the system's CAs");
     return;
   }
-  assert.deepEqual(await trusted(process.execPath, users.file, { SSL_CERT_FILE: extra.file }, [flag]), [
-    "200",
-    "200",
-    NO,
-  ]);
+  const outcomes = await getOutcomes(user.file, { SSL_CERT_FILE: extra.file, NODE_USE_SYSTEM_CA: "1" });
+  assert.deepEqual(outcomes, ["200", "200", NO]);
 });
 
-test("node's own roots stay, and nothing is set for the whole process", async (t) => {
+const { ca } = createCertificates();
+
+test("a context has Node's CA certificates and the CA, and the process is not changed", (t) => {
   const create = t.mock.method(tls, "createSecureContext");
   const before = tls.getCACertificates("default");
-  const ca = await readFile(users.file, "utf8");
-  trust(ca);
-  const given = create.mock.calls[0]?.arguments[0]?.ca as readonly string[];
-  assert.deepEqual(given, [...before, ca]);
+  createSecureContext(ca);
+  assert.deepEqual(create.mock.calls[0]?.arguments[0]?.ca, [...before, ca]);
   assert.ok(before.length > 100);
   assert.deepEqual(tls.getCACertificates("default"), before);
+});
+
+test("there is one context for one CA text, and none without a CA", () => {
+  assert.equal(createSecureContext(undefined), undefined);
+  assert.equal(createSecureContext(ca), createSecureContext(ca));
+  assert.notEqual(createSecureContext(ca), createSecureContext(createCertificates().ca));
+  assert.notEqual(createSecureContext(ca), createSecureContext(ca, []));
+});
+
+test("Node before 22.15 has the bundled CA certificates and NODE_EXTRA_CA_CERTS", (t) => {
+  const descriptor = Object.getOwnPropertyDescriptor(tls, "getCACertificates");
+  assert.ok(descriptor);
+  const variable = process.env["NODE_EXTRA_CA_CERTS"];
+  t.after(() => {
+    Object.defineProperty(tls, "getCACertificates", descriptor);
+    if (variable === undefined) delete process.env["NODE_EXTRA_CA_CERTS"];
+    else process.env["NODE_EXTRA_CA_CERTS"] = variable;
+  });
+  Reflect.deleteProperty(tls, "getCACertificates");
+  process.env["NODE_EXTRA_CA_CERTS"] = user.file;
+  assert.equal(defaultCACertificates().length, tls.rootCertificates.length + 1);
+  process.env["NODE_EXTRA_CA_CERTS"] = join(dir, "no.pem");
+  assert.equal(defaultCACertificates(), tls.rootCertificates);
+});
+
+test("a secret may be sent by https, or to loopback", () => {
+  const yes = ["https://a.test", "http://localhost:1/", "http://127.0.0.1/", "http://127.9.9.9/", "http://[::1]:80/"];
+  const no = [
+    ...["http://a.test", "http://localhost.a.test", "http://127.0.0.1.a.test", "http://10.0.0.1/", "http://[::2]/"],
+    ...["ftp://localhost/", "file:///localhost", "http://a.test/localhost"],
+  ];
+  for (const url of yes) assert.ok(isHttpsOrLoopback(new URL(url)), url);
+  for (const url of no) assert.ok(!isHttpsOrLoopback(new URL(url)), url);
 });

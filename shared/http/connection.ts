@@ -1,0 +1,237 @@
+import { once, type EventEmitter } from "node:events";
+import http from "node:http";
+import https from "node:https";
+import net, { type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import tls, { type SecureContext } from "node:tls";
+import type { Clock, Milliseconds } from "../clock.ts";
+import { getConnectHeaders, getHostPort, getTunnelError, type ProxySettings } from "./proxy.ts";
+
+/** A complete step of opening a connection. See the `connection` event. */
+export interface ConnectionStep {
+  readonly step: "dns" | "tcp" | "proxy" | "tls";
+  /** Since the step before, or since the attempt started. */
+  readonly durationMs: Milliseconds;
+  /** Addresses (dns), `host:port` (tcp, proxy), or protocol and issuer of the certificate (tls). */
+  readonly detail: string;
+}
+
+/** What an attempt is doing: a step of the connection, waiting for the response, or reading its body. */
+export type Phase = ConnectionStep["step"] | "waiting" | "reading";
+
+/** How far an attempt has come. */
+export class Progress {
+  phase: Phase = "waiting";
+  /** Whether the request is sent on a connection of an earlier request: no connection was opened for it. */
+  isReused = true;
+  /** The issuer of the last certificate that was received. */
+  issuer: string | undefined;
+  readonly #clock: Clock;
+  readonly #onStep: ((step: ConnectionStep) => void) | undefined;
+  #lastStepAt: Milliseconds;
+
+  constructor(clock: Clock, onStep: ((step: ConnectionStep) => void) | undefined) {
+    this.#clock = clock;
+    this.#onStep = onStep;
+    this.#lastStepAt = clock.monotonic();
+  }
+
+  /** Whether the server may have received the request. */
+  get isSent(): boolean {
+    return this.phase === "waiting" || this.phase === "reading";
+  }
+
+  /** Reports a step, and starts the next phase. */
+  complete(step: ConnectionStep["step"], detail: string, next: Phase): void {
+    const now = this.#clock.monotonic();
+    this.#onStep?.({ step, durationMs: now - this.#lastStepAt, detail });
+    this.#lastStepAt = now;
+    this.phase = next;
+  }
+}
+
+/** Where to connect, and how. */
+export interface ConnectionSettings {
+  readonly url: URL;
+  readonly proxy: ProxySettings | undefined;
+  /** Undefined for Node's default CA certificates. */
+  readonly secureContext: SecureContext | undefined;
+  readonly progress: Progress;
+  /** Whether the connection does not keep the process alive. */
+  readonly unref: boolean;
+  /** Ends the attempt. It is also aborted here if the connection closes without a response. */
+  readonly abort: AbortController;
+  /** Makes text from a certificate fit for a message. */
+  readonly quote: (text: string, maxLength?: number) => string;
+}
+
+/**
+ * How long to try one address of a host before the next (RFC 8305). With Node's default of 250 ms a distant host is
+ * never reached if the first address is not routed.
+ */
+const ADDRESS_TIMEOUT_MS: Milliseconds = 2500;
+
+/** The host as sockets expect it: `::1`, where URLs have `[::1]` (RFC 3986 section 3.2.2). */
+const getHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
+
+/**
+ * Opens the connection of one request: TCP, the tunnel of a proxy, TLS.
+ *
+ * TLS starts only on a socket that is connected. Node crashes if it is given one that still tries addresses.
+ *
+ * @throws an error of Node that belongs to `progress.phase`, or an AuthError about the proxy
+ */
+export async function openConnection(settings: ConnectionSettings): Promise<Socket> {
+  const { url, proxy, progress, abort } = settings;
+  const tcp = await connectTcp(settings);
+  try {
+    const tunnel = proxy ? await openTunnel(tcp, proxy, settings) : tcp;
+    const socket = url.protocol === "https:" ? await connectTls(tunnel, settings) : tunnel;
+    // A response 101 Switching Protocols: Node destroys the socket, and the request has no event.
+    socket.once("close", () => setImmediate(abortWithoutResponse, progress, abort));
+    return socket;
+  } catch (error) {
+    tcp.destroy();
+    throw error;
+  }
+}
+
+/** Connects to the proxy or the server. After an abort, a DNS lookup that is pending still keeps the process alive. */
+async function connectTcp({ url, proxy, progress, abort, unref }: ConnectionSettings): Promise<Socket> {
+  const target = proxy?.url ?? url;
+  const host = getHost(target);
+  const port = Number(target.port) || (target.protocol === "https:" ? 443 : 80);
+  progress.isReused = false;
+  progress.phase = net.isIP(host) === 0 ? "dns" : "tcp";
+  const socket = net.connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS });
+  const addresses: string[] = [];
+  // Once per address, before the first connection attempt.
+  socket.on("lookup", (error, address) => {
+    if (!(error as Error | null)) addresses.push(address);
+  });
+  socket.once("connectionAttempt", () => {
+    if (addresses.length > 0) progress.complete("dns", addresses.join(", "), "tcp");
+  });
+  await waitFor(socket, socket, "connect", abort.signal);
+  if (unref) socket.unref();
+  const { remoteAddress = host, remotePort = port } = socket;
+  const next = proxy ? "proxy" : url.protocol === "https:" ? "tls" : "waiting";
+  progress.complete("tcp", `${net.isIPv6(remoteAddress) ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`, next);
+  return socket;
+}
+
+/** Opens a tunnel through a proxy (RFC 9110 section 9.3.6). TLS to the proxy verifies the proxy's own name. */
+async function openTunnel(tcp: Socket, proxy: ProxySettings, settings: ConnectionSettings): Promise<Socket> {
+  const { url, progress, abort } = settings;
+  const socket = proxy.url.protocol === "https:" ? await startTls(tcp, getHost(proxy.url), settings) : tcp;
+  const request = http.request({
+    method: "CONNECT",
+    path: getHostPort(url),
+    headers: getConnectHeaders(url, proxy),
+    createConnection: () => socket,
+  });
+  request.end();
+  const [response, , head] = (await waitFor(request, socket, "connect", abort.signal)) as ConnectEvent;
+  const error = getTunnelError(response, head, url, proxy);
+  if (error) throw error;
+  progress.complete("proxy", proxy.host, "tls");
+  return socket;
+}
+
+type ConnectEvent = [response: http.IncomingMessage, socket: Socket, head: Buffer];
+
+/** TLS to the server. */
+async function connectTls(socket: Socket, settings: ConnectionSettings): Promise<Socket> {
+  const { url, progress } = settings;
+  const secure = await startTls(socket, getHost(url), settings);
+  progress.complete("tls", `${secure.getProtocol() ?? "TLS"}, issued by ${progress.issuer ?? "unknown"}`, "waiting");
+  return secure;
+}
+
+async function startTls(
+  socket: Socket,
+  host: string,
+  { secureContext, progress, abort, quote }: ConnectionSettings,
+): Promise<tls.TLSSocket> {
+  const secure = tls.connect({
+    socket,
+    host,
+    servername: net.isIP(host) === 0 ? host : "",
+    ALPNProtocols: ["http/1.1"],
+    // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    rejectUnauthorized: true,
+    ...(secureContext && { secureContext }),
+  });
+  progress.issuer = undefined;
+  // Before Node's own listener, which destroys the socket if the certificate is not trusted.
+  secure.prependOnceListener("secure", () => {
+    const { issuer } = secure.getPeerCertificate() as Partial<tls.PeerCertificate>;
+    const name = [issuer?.CN, issuer?.O].flat().find((text) => text !== undefined && text !== "");
+    progress.issuer = name === undefined ? undefined : quote(name, 80);
+  });
+  await waitFor(secure, secure, "secureConnect", abort.signal);
+  return secure;
+}
+
+/** Waits for an event. An `error` event or an abort destroys the socket. */
+async function waitFor(
+  emitter: EventEmitter,
+  socket: Socket,
+  event: string,
+  signal: AbortSignal,
+): Promise<readonly unknown[]> {
+  // Stays: an error between two steps, when nothing else listens, would end the process.
+  emitter.on("error", () => undefined);
+  try {
+    return (await once(emitter, event, { signal })) as unknown[];
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+function abortWithoutResponse({ phase }: Progress, abort: AbortController): void {
+  if (phase === "waiting") abort.abort(noResponseError());
+}
+
+const noResponseError = (): Error => Object.assign(new Error("no response"), { code: "ECONNRESET" });
+
+/** Options of a request, with what {@link openConnection} needs. Node passes them to `createConnection`. */
+export interface ConnectionOptions extends http.RequestOptions {
+  readonly connection: ConnectionSettings;
+}
+
+type ConnectionCallback = (error: Error | null, socket: Duplex) => void;
+
+function createConnection(options: http.ClientRequestArgs, callback: ConnectionCallback | undefined): undefined {
+  openConnection((options as ConnectionOptions).connection).then(
+    (socket) => callback?.(null, socket),
+    (error: unknown) => callback?.(error as Error, undefined as never),
+  );
+}
+
+/** For plain http, which is used on loopback only. */
+export class HttpAgent extends http.Agent {
+  override createConnection(options: http.ClientRequestArgs, callback?: ConnectionCallback): undefined {
+    createConnection(options, callback);
+  }
+}
+
+/**
+ * Node's agent with connections by {@link openConnection}. With `keepAlive: true` it serves several requests; use one
+ * agent for one secure context.
+ */
+export class HttpsAgent extends https.Agent {
+  override createConnection(options: http.ClientRequestArgs, callback?: ConnectionCallback): undefined {
+    createConnection(options, callback);
+  }
+
+  override reuseSocket(socket: Duplex, request: http.ClientRequest): void {
+    super.reuseSocket(socket, request);
+    // A response 101, as in openConnection.
+    request.once("upgrade", (_response, upgraded) => {
+      upgraded.destroy();
+      request.emit("error", noResponseError());
+    });
+  }
+}

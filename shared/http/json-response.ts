@@ -1,0 +1,73 @@
+import { AuthError } from "../errors.ts";
+import type { RequestName } from "../events.ts";
+import { HINTS } from "../hints.ts";
+import type { Redactor } from "../redact.ts";
+import type { HttpResponse } from "./request.ts";
+import { REQUEST_LABELS, RETRYABLE_STATUS, type Failure } from "./retry.ts";
+
+/** The value; undefined if `body` is not JSON. */
+export function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether it is a page: of a captive portal, a proxy or a firewall. */
+const isHtml = ({ headers, body }: HttpResponse): boolean =>
+  /^text\/html\b/i.test(headers["content-type"] ?? "") || /^\s*<(!doctype|html|head|body)\b/i.test(body);
+
+/** The error of a status that is retried, for the last attempt. */
+export const retryableStatusError = (description: string, status: number): AuthError =>
+  new AuthError(
+    description,
+    status === 429
+      ? { kind: "rate_limited", code: "rate_limited", status }
+      : { kind: "server", code: "server_error", status },
+  );
+
+/**
+ * Checks what all JSON responses have in common. The status is checked first.
+ *
+ * @param quote - for text from the server
+ * @param detail - the server's own description, quoted already
+ * @returns undefined for a 2xx response with JSON
+ */
+export function classifyJsonResponse(
+  name: RequestName,
+  response: HttpResponse,
+  quote: Redactor["quote"],
+  detail?: string,
+): Failure | undefined {
+  const { status } = response;
+  const label = `the ${REQUEST_LABELS[name]}`;
+  const failed = `${label} failed with status ${status}`;
+  const description = detail === undefined || detail === "" ? `${failed}.` : `${failed}: ${detail.replace(/\.$/, "")}.`;
+  const retryable = RETRYABLE_STATUS[status];
+  if (retryable) return { type: retryable, error: retryableStatusError(description, status) };
+  if (status >= 300 && status < 400) {
+    const error = new AuthError(`${failed} (redirect to ${quote(response.headers.location ?? "an unknown URL")}).`, {
+      kind: "rejected",
+      code: "unexpected_redirect",
+      status,
+    });
+    return { type: "permanent", error };
+  }
+  if (status < 200 || status > 299) {
+    const hint = isHtml(response) ? HINTS.html_response : undefined;
+    return {
+      type: "permanent",
+      error: new AuthError(description, { kind: "rejected", code: "http_error", status, hint }),
+    };
+  }
+  if (isHtml(response)) {
+    const error = new AuthError(`${label} returned an HTML page.`, { kind: "protocol", code: "html_response", status });
+    return { type: "permanent", error };
+  }
+  if (parseJson(response.body) === undefined) {
+    const error = new AuthError(`${label} did not return JSON.`, { kind: "protocol", code: "invalid_json", status });
+    return { type: "transient", error };
+  }
+  return undefined;
+}

@@ -1,0 +1,172 @@
+import { once } from "node:events";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { HttpClient } from "@actions/http-client";
+import type { RequestHandler } from "@actions/http-client/lib/interfaces";
+import type { Clock, Milliseconds } from "../clock.ts";
+import { abortedError, AuthError } from "../errors.ts";
+import { connectionError, timeoutError, type Target } from "./connection-error.ts";
+import { HttpAgent, HttpsAgent, Progress, type ConnectionOptions, type ConnectionStep } from "./connection.ts";
+import { getProxy } from "./proxy.ts";
+import type { RequestContext } from "./request-context.ts";
+
+/** RFC 9110 section 9.3 and RFC 5789. */
+export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** A request with a text body. */
+export interface HttpRequest {
+  readonly method: HttpMethod;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** A complete response. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** UTF-8, without a byte order mark. */
+  readonly body: string;
+  /** The server's clock (`Date` header) minus ours; undefined without that header. */
+  readonly clockOffset: Milliseconds | undefined;
+}
+
+/** Limits of one attempt. */
+export interface AttemptOptions {
+  /** For DNS, connection, TLS, response and body together. */
+  readonly timeoutMs: Milliseconds;
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Keeps connections for later requests. For https and idempotent methods only: a request on a kept connection is sent
+   * once more if the server has closed that connection (RFC 9112 section 9.3.1).
+   */
+  readonly agent?: HttpsAgent | undefined;
+  /** In bytes. Default: 1 MiB. */
+  readonly maxBodyBytes?: number | undefined;
+  /** Called after each step of a new connection. */
+  readonly onConnection?: ((step: ConnectionStep) => void) | undefined;
+}
+
+/** Token responses and key sets take a few kilobytes. */
+const MAX_BODY_BYTES = 1024 * 1024;
+/** Node's longest timer: the client's own time limit must not end the request first. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Sends a request once, without following redirects, and reads the whole response, whatever its status.
+ *
+ * @throws AuthError of kind `network`, `timeout`, `aborted`, `rejected` (by a proxy), `protocol` (a body that is too
+ *   large) or `config` (a proxy variable)
+ */
+export async function sendRequest(
+  request: HttpRequest,
+  context: RequestContext,
+  options: AttemptOptions,
+): Promise<HttpResponse> {
+  const target = { url: request.url, proxy: getProxy(request.url) };
+  const deadline = context.clock.monotonic() + options.timeoutMs;
+  const response = await attempt(request, target, context, options);
+  if (response) return response;
+  const timeoutMs = Math.max(1, deadline - context.clock.monotonic());
+  const retried = await attempt(request, target, context, { ...options, timeoutMs, agent: undefined });
+  if (!retried) throw new Error("A new connection was taken for a kept one.");
+  return retried;
+}
+
+/** @returns undefined if a kept connection turned out to be closed */
+async function attempt(
+  request: HttpRequest,
+  target: Target,
+  context: RequestContext,
+  options: AttemptOptions,
+): Promise<HttpResponse | undefined> {
+  const { signal, timeoutMs } = options;
+  if (signal?.aborted) throw notSentError(signal.reason);
+  const progress = new Progress(context.clock, options.onConnection);
+  const abort = new AbortController();
+  const timeout = new DOMException("The attempt took too long.", "TimeoutError");
+  const cancelTimer = context.clock.setTimeout(() => {
+    abort.abort(timeout);
+  }, timeoutMs);
+  const onAbort = (): void => {
+    abort.abort(signal?.reason);
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    const exchanged = exchange(request, target, context, options, progress, abort);
+    // Node may leave a request pending whatever happens to its signal, so the attempt does not depend on it.
+    return await Promise.race([exchanged, rejectOnAbort(abort.signal)]);
+  } catch (error) {
+    if (signal?.aborted) throw progress.isSent ? abortedError(signal.reason) : notSentError(signal.reason);
+    const cause: unknown = abort.signal.aborted ? abort.signal.reason : error;
+    if (cause === timeout) throw timeoutError(progress, target, timeoutMs);
+    if (progress.isReused && progress.phase === "waiting" && !AuthError.isAuthError(cause)) return undefined;
+    throw connectionError(cause, progress, target);
+  } finally {
+    cancelTimer();
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+const notSentError = (reason: unknown): AuthError =>
+  abortedError(reason).with("the request was aborted.", { requestSent: false });
+
+async function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, "abort");
+  throw signal.reason;
+}
+
+async function exchange(
+  request: HttpRequest,
+  target: Target,
+  { clock, userAgent, secureContext, redactor, unref = false }: RequestContext,
+  { agent, maxBodyBytes = MAX_BODY_BYTES }: AttemptOptions,
+  progress: Progress,
+  abort: AbortController,
+): Promise<HttpResponse> {
+  const handler = createHandler({
+    agent: request.url.protocol === "https:" ? (agent ?? new HttpsAgent()) : new HttpAgent(),
+    signal: abort.signal,
+    connection: { ...target, secureContext, progress, abort, unref, quote: redactor.quote },
+    // Here, because the client adds the runner's ACTIONS_ORCHESTRATION_ID to its own.
+    headers: { ...request.headers, "user-agent": userAgent },
+  });
+  // Of the toolkit's client, redirects are off: they would send the secret to another host. Retries are off: it repeats
+  // GET and HEAD only, without jitter, Retry-After and deadline (retry.ts does it instead). Its time limit is out of
+  // reach: it does not know the phase. Its readBody() is not used: it never settles if the body is truncated.
+  const client = new HttpClient(userAgent, [handler], {
+    allowRedirects: false,
+    allowRetries: false,
+    keepAlive: false,
+    socketTimeout: MAX_TIMER_MS,
+  });
+  const { message } = await client.request(request.method, request.url.href, request.body ?? null);
+  progress.phase = "reading";
+  const { statusCode: status = 0, headers } = message;
+  const clockOffset = getClockOffset(headers.date, clock);
+  return { status, headers, body: await readBody(message, maxBodyBytes), clockOffset };
+}
+
+const createHandler = (requestOptions: ConnectionOptions): RequestHandler => ({
+  prepareRequest: (options) => Object.assign(options, requestOptions),
+  canHandleAuthentication: () => false,
+  handleAuthentication: () => Promise.reject(new Error("There is no authentication.")),
+});
+
+async function readBody(message: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) {
+      const description = `the response exceeds ${Math.ceil(maxBytes / 1024)} KiB.`;
+      throw new AuthError(description, { kind: "protocol", code: "response_too_large", status: message.statusCode });
+    }
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
+}
+
+function getClockOffset(date: string | undefined, clock: Clock): Milliseconds | undefined {
+  const time = Date.parse(date ?? "");
+  return Number.isNaN(time) ? undefined : time - clock.now();
+}

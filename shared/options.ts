@@ -1,0 +1,98 @@
+import * as z from "zod/mini";
+import type { RandomSource, Clock, Seconds } from "./clock.ts";
+import { configError, type ConfigIssue } from "./errors.ts";
+import type { AuthEventListener } from "./events.ts";
+import { sanitize } from "./redact.ts";
+
+/** Options that all calls share. Times are in seconds. */
+export interface CallOptions {
+  /** Aborts the call. */
+  readonly signal?: AbortSignal | undefined;
+  /** Limit for the whole call including retries, above 0 to 3600. Default: 60. */
+  readonly timeout?: Seconds | undefined;
+  /** Maximum retries of a request after a temporary failure, 0 to 20. Default: 3. */
+  readonly maxRetries?: number | undefined;
+  /** Receives events. Exceptions of the listener are ignored. */
+  readonly onEvent?: AuthEventListener | undefined;
+}
+
+/** For tests, next to the public options. @internal */
+export interface TestHooks {
+  readonly clock?: Clock;
+  readonly random?: RandomSource;
+}
+
+/** Defaults of the library and the Pulumi provider. `backoff` is in seconds. */
+export const DEFAULTS = Object.freeze({ timeout: 60, maxRetries: 3, backoff: 0.3 });
+
+const TEST_HOOKS: ReadonlySet<string> = new Set(["clock", "random"]);
+
+/** What an option must be: a schema, and the words for the error message. */
+export type OptionSchema = readonly [schema: z.ZodMiniType, expected: string];
+
+const seconds = (min: number, max: number): OptionSchema => [
+  z.number().check(z.gte(min), z.lte(max)),
+  `a number of seconds from ${min} to ${max}`,
+];
+
+/** The schemas of common options. Functions, so that they are made when first used. */
+export const optionSchemas = {
+  minTtl: () => seconds(0, 86_400),
+  retryBackoff: () => seconds(0, 60),
+  tokenExpiryBuffer: () => seconds(0, 86_400),
+  timeout: (): OptionSchema => [z.number().check(z.gt(0), z.lte(3600)), "a number of seconds above 0, up to 3600"],
+  maxRetries: (): OptionSchema => [z.int().check(z.gte(0), z.lte(20)), "an integer from 0 to 20"],
+  verify: (): OptionSchema => [z.boolean(), "true or false"],
+  signal: (): OptionSchema => [z.instanceof(AbortSignal), "an AbortSignal"],
+  onEvent: (): OptionSchema => [z.custom((value) => typeof value === "function"), "a function"],
+  path: (): OptionSchema => [z.string().check(z.trim(), z.minLength(1)), "a file path"],
+} as const;
+
+/** A schema for each option of a call. */
+export type OptionSchemas = Readonly<Record<string, () => OptionSchema>>;
+
+/**
+ * Checks the options of a call. Options that are undefined are skipped unless they are in `required`.
+ *
+ * @returns all issues, in the order of the schemas; unknown names come last
+ */
+export function findOptionIssues(
+  options: object,
+  schemas: OptionSchemas,
+  required: readonly string[] = [],
+): readonly ConfigIssue[] {
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  const invalid = Object.entries(schemas).flatMap(([field, getSchema]): readonly ConfigIssue[] => {
+    const value = given[field];
+    if (value === undefined && !required.includes(field)) return [];
+    const [schema, expected] = getSchema();
+    return schema.safeParse(value).success
+      ? []
+      : [{ field, message: `must be ${expected}`, hint: `Set it to ${expected}.` }];
+  });
+  const names = Object.keys(schemas);
+  const unknown = Object.keys(given)
+    .filter((name) => given[name] !== undefined && !names.includes(name) && !TEST_HOOKS.has(name))
+    .map((name) => unknownNameIssue(name, names, "option"));
+  return [...invalid, ...unknown];
+}
+
+/** @throws AuthError of kind `config` with all issues of {@link findOptionIssues} */
+export function validateOptions(options: object, schemas: OptionSchemas, required: readonly string[] = []): void {
+  const issues = findOptionIssues(options, schemas, required);
+  if (issues.length > 0) throw configError(issues);
+}
+
+/**
+ * The issue of an unknown option, field or argument. Names in snake_case, as the Python SDK and the Terraform provider
+ * have them, get the name to use instead.
+ *
+ * @param what - "option", "field" or "argument"
+ */
+export function unknownNameIssue(name: string, names: readonly string[], what: string): ConfigIssue {
+  const field = sanitize(name, 60);
+  const camelCase = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return names.includes(camelCase) && camelCase !== name
+    ? { field, message: `is not a valid ${what}; did you mean ${camelCase}?`, hint: `Use ${camelCase}.` }
+    : { field, message: `is not a valid ${what}`, hint: `Valid names: ${names.join(", ")}.` };
+}

@@ -1,0 +1,185 @@
+/** How much of a foreign text one message shows, in characters. */
+const MAX_QUOTED = 300;
+/** A longer text is truncated before anything else looks at it: a server may send any amount. */
+const MAX_INPUT = 16_384;
+/** Shorter encoded fragments would hide unrelated output. */
+const MIN_FRAGMENT = 8;
+/** Shorter lines of a secret with several lines are not hidden: a lone brace would hide every brace of a log. */
+const MIN_LINE = 4;
+/** A run of this many characters of a secret is recognized in foreign text. */
+const MIN_RUN = 8;
+
+const MASK = "***";
+const REMOVED = "(removed: it contains part of a secret)";
+
+/**
+ * Makes foreign text fit for one line of a log: control characters, line separators and characters that reorder text
+ * become spaces, and nothing is left that the Actions runner takes for a workflow command (`::command::` at the start of
+ * a line, `##[command]` anywhere).
+ *
+ * @param maxLength - in characters; a longer text ends with `...`. Default: 300
+ */
+export function sanitize(text: string, maxLength: number = MAX_QUOTED): string {
+  const line = text
+    .slice(0, maxLength * 4)
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]+/gu, " ")
+    .replace(/\s+/gu, " ")
+    .replace(/:(?=:)/g, ": ")
+    .replace(/#(?=#|\[)/g, "# ")
+    .trim();
+  const fits = line.length <= maxLength && text.length <= maxLength * 4;
+  return fits ? line : `${line.slice(0, maxLength).toWellFormed()}...`;
+}
+
+/**
+ * What base64 makes of `bytes` inside a longer text: for each of the three alignments (RFC 4648 section 4) the characters
+ * that do not depend on neighboring bytes.
+ */
+function base64Fragments(bytes: Buffer, encoding: "base64" | "base64url"): readonly string[] {
+  return [0, 1, 2]
+    .map((lead) => {
+      const encoded = Buffer.concat([Buffer.alloc(lead), bytes]).toString(encoding);
+      return encoded.slice(Math.ceil((lead * 8) / 6), Math.floor(((lead + bytes.length) * 8) / 6));
+    })
+    .filter((fragment) => fragment.length >= MIN_FRAGMENT);
+}
+
+/** The parts of a JWT that are secret without the rest: the signature, alone and with the payload. */
+const getJwtFragments = (text: string): readonly string[] =>
+  /^[\w-]+\.([\w-]+\.([\w-]{8,}))$/.exec(text)?.slice(1) ?? [];
+
+/** The value without surrounding whitespace; for several lines, each line that is long enough. */
+function getLines(secret: string): readonly string[] {
+  const lines = secret
+    .toWellFormed()
+    .split(/[\r\n]+/)
+    .map((line) => line.trim());
+  return lines.length === 1 ? lines.filter((line) => line !== "") : lines.filter((line) => line.length >= MIN_LINE);
+}
+
+const percentEncode = (text: string): string => encodeURIComponent(text);
+const formEncode = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1);
+const toHex = (text: string): string => Buffer.from(text).toString("hex");
+
+/**
+ * What to mask besides the forms that GitHub's runner derives from each mask by itself (base64, JSON, URI, XML, quotes;
+ * `HostContext.cs` in actions/runner): the trimmed value, hex, base64url and form encoding, and for a JWT its signature.
+ * Longest first.
+ *
+ * @param withBase64 - adds base64 at its three alignments, which the runners act, Forgejo and Gitea do not derive
+ */
+export function getMasks(secret: string, { withBase64 = false } = {}): readonly string[] {
+  const masks = getLines(secret).flatMap((text) => {
+    const bytes = Buffer.from(text);
+    return [
+      text,
+      ...getJwtFragments(text),
+      formEncode(text),
+      toHex(text),
+      toHex(text).toUpperCase(),
+      ...base64Fragments(bytes, "base64url"),
+      ...(withBase64 ? base64Fragments(bytes, "base64") : []),
+    ];
+  });
+  return [...new Set(masks)].sort((a, b) => b.length - a.length);
+}
+
+/** Unlike `toLowerCase`, does not change the length of a text. */
+const toAsciiLowerCase = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+
+/** All forms of a secret that are replaced in our own messages. */
+const getVariants = (secret: string): readonly string[] =>
+  [
+    ...getMasks(secret, { withBase64: true }),
+    ...getLines(secret).flatMap((text) => [percentEncode(text), JSON.stringify(text).slice(1, -1)]),
+  ].map(toAsciiLowerCase);
+
+/** Text reduced to what a person could read a secret from: percent-decoded, lower case, letters and digits only. */
+const normalize = (text: string): string =>
+  text
+    .replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll("%", ""), "hex").toString())
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, "");
+
+/** Hides secrets in messages. Matches ignore the case of ASCII letters. */
+export class Redactor {
+  readonly #secrets = new Set<string>();
+  readonly #variants = new Set<string>();
+  /** Runs of normalized secrets. Made when foreign text is quoted for the first time. */
+  #runs: Set<string> | undefined;
+
+  constructor(secrets: readonly string[] = []) {
+    for (const secret of secrets) this.add(secret);
+  }
+
+  /** Hides `secret` from now on. */
+  add(secret: string): void {
+    if (this.#secrets.has(secret)) return;
+    this.#secrets.add(secret);
+    for (const variant of getVariants(secret)) this.#variants.add(variant);
+    this.#runs = undefined;
+  }
+
+  /** Replaces every form of a secret with `***`. */
+  redact(text: string): string {
+    let result = "";
+    let position = 0;
+    for (const [start, end] of this.#findMatches(text)) {
+      result += text.slice(position, start) + MASK;
+      position = end;
+    }
+    return result + text.slice(position);
+  }
+
+  /**
+   * Foreign text, from a server for example, as part of one line. It is left out as a whole if it contains a
+   * recognizable part of a secret: in plain, percent, base64 or hex encoding, whatever separates the characters.
+   */
+  readonly quote = (text: string, maxLength?: number): string => {
+    const input = text.slice(0, MAX_INPUT);
+    return this.#containsRun(input) ? REMOVED : this.redact(sanitize(input, maxLength));
+  };
+
+  #containsRun(text: string): boolean {
+    this.#runs ??= new Set([...this.#secrets].flatMap(getRuns));
+    const runs = this.#runs;
+    const normalized = normalize(text);
+    for (const length of new Set([...runs].map((run) => run.length))) {
+      for (let at = 0; at + length <= normalized.length; at++)
+        if (runs.has(normalized.slice(at, at + length))) return true;
+    }
+    return false;
+  }
+
+  /** Where variants occur in `text`, in order, with overlaps merged. */
+  #findMatches(text: string): readonly (readonly [start: number, end: number])[] {
+    const haystack = toAsciiLowerCase(text);
+    const matches: [number, number][] = [];
+    for (const variant of this.#variants) {
+      for (let at = haystack.indexOf(variant); at !== -1; at = haystack.indexOf(variant, at + 1))
+        matches.push([at, at + variant.length]);
+    }
+    matches.sort((a, b) => a[0] - b[0]);
+    const merged: [number, number][] = [];
+    for (const match of matches) {
+      const last = merged.at(-1);
+      if (last && match[0] <= last[1]) last[1] = Math.max(last[1], match[1]);
+      else merged.push(match);
+    }
+    return merged;
+  }
+}
+
+/** The runs by which a secret is recognized: of its plain, hex and base64 forms. A short secret is one run. */
+function getRuns(secret: string): readonly string[] {
+  const forms = getLines(secret).flatMap((text) => [
+    text,
+    toHex(text),
+    ...base64Fragments(Buffer.from(text), "base64"),
+  ]);
+  return forms.map(normalize).flatMap((form) => {
+    if (form.length <= MIN_RUN) return form === "" ? [] : [form];
+    return Array.from({ length: form.length - MIN_RUN + 1 }, (_, at) => form.slice(at, at + MIN_RUN));
+  });
+}

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import {
+  abortedError,
+  AuthError,
+  configError,
+  getErrorCode,
+  TokenExpiredError,
+  type AuthErrorCode,
+  type AuthErrorKind,
+  type AuthErrorOptions,
+} from "../../shared/errors.ts";
+import { HINTS } from "../../shared/hints.ts";
+import { fc } from "../support/fuzzing.ts";
+
+const KINDS: readonly (readonly [AuthErrorKind, prefix: string, retryable: boolean, requestSent: boolean])[] = [
+  ["network", "Network error", true, true],
+  ["timeout", "Network error", true, true],
+  ["rate_limited", "HTTP error", true, true],
+  ["server", "HTTP error", true, true],
+  ["rejected", "HTTP error", false, true],
+  ["config", "Configuration error", false, false],
+  ["file", "File error", false, false],
+  ["aborted", "Authentication error", false, true],
+  ["protocol", "Authentication error", false, true],
+  ["verification", "Authentication error", false, true],
+];
+for (const [kind, prefix, retryable, requestSent] of KINDS) {
+  test(`an error of kind ${kind} starts with "${prefix}" and ${retryable ? "is" : "is not"} retryable`, () => {
+    const error = new AuthError("it broke.", { kind, code: "internal_error" });
+    assert.equal(error.message, `${prefix}: it broke.`);
+    assert.deepEqual([error.retryable, error.requestSent, error.attempts], [retryable, requestSent, 0]);
+    assert.deepEqual([error.name, error.issues, "cause" in error], ["AuthError", [], false]);
+  });
+}
+
+for (const [code, kind, retryable] of [
+  ["host_not_found", "network", false],
+  ["untrusted_certificate", "network", false],
+  ["proxy_auth_required", "network", false],
+  ["invalid_json", "protocol", true],
+] as const) {
+  test(`${code} ${retryable ? "is" : "is not"} retryable, unlike other errors of kind ${kind}`, () => {
+    assert.equal(new AuthError("it broke.", { kind, code }).retryable, retryable);
+  });
+}
+
+test("an OAuth error response is about the identity", () => {
+  const error = new AuthError("no.", { kind: "rejected", code: "invalid_client", oauthError: "invalid_client" });
+  assert.equal(error.message, "Authentication error: no.");
+  const server = new AuthError("no.", { kind: "server", code: "server_error", oauthError: "server_error" });
+  assert.equal(server.message, "HTTP error: no.");
+});
+
+const options: AuthErrorOptions = {
+  ...{ kind: "rate_limited", code: "rate_limited", status: 429, retryAfterMs: 5000, hint: "Do this.", attempts: 2 },
+  ...{ oauthError: "x", requestSent: false, cause: Object.assign(new Error("s3cret"), { code: "EPIPE" }) },
+  issues: [{ field: "a", message: "b", hint: "c" }],
+};
+
+test("an error with another description keeps its other properties", () => {
+  const error = new AuthError("it broke.", options);
+  const copy = error.with("token request: it broke.", { attempts: 4 });
+  assert.deepEqual({ ...copy }, { ...error, attempts: 4 });
+  assert.deepEqual([copy.message, copy.cause], ["HTTP error: token request: it broke.", error.cause]);
+  assert.equal(copy.description, "token request: it broke.");
+});
+
+test("every code has a hint, which an error may replace", () => {
+  for (const [code, hint] of Object.entries(HINTS) as [AuthErrorCode, string][]) {
+    assert.equal(new AuthError("", { kind: "server", code }).hint, hint);
+    assert.match(hint, /^[A-Z].*[.?)]$/);
+  }
+  assert.equal(new AuthError("", options).hint, "Do this.");
+});
+
+test("an error of another copy of the package is recognized, and nothing else is", async () => {
+  const url = new URL("../../shared/errors.ts?copy", import.meta.url);
+  const copy = (await import(url.href)) as { readonly AuthError: typeof AuthError };
+  const error = new copy.AuthError("it broke.", options);
+  assert.ok(!(error instanceof AuthError));
+  assert.ok(AuthError.isAuthError(error) && copy.AuthError.isAuthError(new AuthError("", options)));
+  fc.assert(
+    fc.property(fc.anything({ withNullPrototype: true }), (value) => {
+      assert.ok(!AuthError.isAuthError(value));
+    }),
+  );
+  assert.ok(!AuthError.isAuthError(new Error("AuthError")));
+});
+
+const CAUSES: readonly (readonly [cause: unknown, name: string, code: string | undefined])[] = [
+  [Object.assign(new Error("s3cret"), { code: "EPIPE" }), "Error", "EPIPE"],
+  [new TypeError("s3cret", { cause: new Error("s3cret") }), "TypeError", undefined],
+  [new AggregateError([Object.assign(new Error("s3cret"), { code: "EPERM" })], "s3cret"), "AggregateError", "EPERM"],
+  [new AggregateError([]), "AggregateError", undefined],
+  [Object.assign(new Error("s3cret"), { code: 7, stack: "s3cret", body: "s3cret" }), "Error", undefined],
+  [{ name: 7, message: "s3cret", toString: () => "s3cret" }, "object", undefined],
+  ["s3cret", "string", undefined],
+  [null, "object", undefined],
+];
+test("of a cause only its name and code are shown", () => {
+  for (const [cause, name, code] of CAUSES) {
+    const error = new AuthError("it broke.", { ...options, cause }).with("it broke again.");
+    assert.deepEqual([error.cause, getErrorCode(cause)], [{ name, code }, code]);
+    const shown = [inspect(error, { showHidden: true, depth: 9 }), JSON.stringify([error, error.cause]), error.stack];
+    assert.doesNotMatch(shown.join(), /s3cret/);
+    assert.match(shown[0] ?? "", /hint: 'Do this\.'/);
+  }
+});
+
+test("an abort keeps the caller's reason", () => {
+  const reason = new RangeError("enough");
+  const error = abortedError(reason);
+  assert.equal(error.message, "Authentication error: the request was aborted.");
+  assert.deepEqual([error.kind, error.code, error.cause], ["aborted", "aborted", reason]);
+});
+
+test("a configuration error lists all issues and their hints, each hint once", () => {
+  const error = configError([
+    { field: "clientId", message: "is required", hint: "Set it." },
+    { field: "clientSecret", message: "is required", hint: "Set it." },
+    { field: "scope", message: "has no tenant", hint: "Omit scope." },
+  ]);
+  assert.equal(
+    error.message,
+    "Configuration error: clientId is required; clientSecret is required; scope has no tenant.",
+  );
+  assert.deepEqual([error.kind, error.code, error.issues.length], ["config", "invalid_config", 3]);
+  assert.deepEqual([error.hint, error.requestSent], ["Set it. Omit scope.", false]);
+});
+
+test("an expired token is an error of its own class", () => {
+  const error = new TokenExpiredError();
+  assert.ok(error instanceof AuthError && AuthError.isAuthError(error));
+  assert.deepEqual([error.name, error.kind, error.code], ["TokenExpiredError", "verification", "token_expired"]);
+  assert.equal(error.message, "Authentication error: the access token has expired.");
+});

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { safeListener, type AuthEvent } from "../../shared/events.ts";
+
+const event: AuthEvent = { type: "token", scope: "tsg_id:1", expiresAt: undefined };
+
+test("a listener receives each event, and its exceptions and rejections are ignored", async () => {
+  const received: AuthEvent[] = [];
+  safeListener((one) => received.push(one))(event);
+  assert.deepEqual(received, [event]);
+  safeListener(undefined)(event);
+  safeListener(() => {
+    throw new Error("thrown");
+  })(event);
+  const rejects = (): unknown => Promise.reject(new Error("rejected"));
+  safeListener(rejects)(event);
+  // An unhandled rejection would fail the test.
+  await new Promise((resolve) => setImmediate(resolve));
+});

@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { test, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { AuthErrorCode, AuthErrorKind } from "../../../shared/errors.ts";
+import type { ConnectionStep } from "../../../shared/http/connection.ts";
+import { createSecureContext } from "../../../shared/http/tls.ts";
+import { createCertificates, type Certificates } from "../../support/certificates.ts";
+import { startChaosProxy } from "../../support/chaos-proxy.ts";
+import { startConnectProxy, type ConnectProxyOptions } from "../../support/connect-proxy.ts";
+import { startSilentPort } from "../../support/silent-port.ts";
+import { setVariables } from "../../support/variables.ts";
+import { getError, listen, mockDns, send, serve, setProxyVariables } from "./attempts.ts";
+
+const HOST = "auth.scm.test";
+const tls = createCertificates();
+const other = createCertificates();
+const secureContext = createSecureContext(tls.ca);
+
+/** Others queue connections and use loopback addresses differently. */
+const isLinux = process.platform === "linux";
+
+/** A time limit that a test waits for. */
+const SHORT = 300;
+
+type Failure = readonly [code: AuthErrorCode, kind: AuthErrorKind, retryable: boolean];
+
+async function getClosedPort(t: TestContext): Promise<number> {
+  const server = createServer();
+  const port = await listen(t, server);
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+// DNS and TCP
+
+for (const delayMs of [0, 30, 300]) {
+  test(`the second address is used if the first one refuses, with a DNS delay of ${delayMs} ms`, async (t) => {
+    const server = await serve(t, { body: "{}" }, tls);
+    // The server listens on 127.0.0.1 only.
+    mockDns(t, ["::1", "127.0.0.2", "127.0.0.1"], delayMs);
+    const steps: ConnectionStep[] = [];
+    const url = server.tokenUrl.replace("127.0.0.1", HOST);
+    setProxyVariables(t);
+    const { status } = await send(url, { secureContext, onConnection: (step) => void steps.push(step) });
+    assert.equal(status, 200);
+    assert.deepEqual(
+      steps.map(({ step, detail }) => [step, detail.replace(/[0-9a-f]{12}$/, "...")]),
+      [
+        ["dns", "::1, 127.0.0.2, 127.0.0.1"],
+        ["tcp", `127.0.0.1:${server.port}`],
+        ["tls", "TLSv1.3, issued by scm-auth test authority ..."],
+      ],
+    );
+    assert.ok(steps.every(({ durationMs }) => durationMs >= 0) && (steps[0]?.durationMs ?? 0) >= delayMs - 5);
+  });
+}
+
+test("the second address is used if the first one drops packets", { skip: !isLinux }, async (t) => {
+  const port = await startSilentPort(t);
+  const respond = (socket: Socket) => socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\n{}"));
+  await listen(t, createServer(respond), "127.0.0.2", port);
+  mockDns(t, ["127.0.0.1", "127.0.0.2"]);
+  assert.equal((await send(`http://localhost:${port}/`, { timeoutMs: 20_000 })).body, "{}");
+});
+
+/** Blocks for 700 ms before it accepts connections. By then a client has sent its first SYN packet, but not the second. */
+const SLOW_LISTENER = `
+  const { parentPort } = require("node:worker_threads");
+  const respond = (socket) => socket.on("error", () => {}).once("data", () => socket.end("HTTP/1.1 200 OK\\r\\n\\r\\n{}"));
+  const server = require("node:net").createServer(respond).listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+    parentPort.postMessage(server.address().port);
+    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700));
+  });`;
+
+test("a slow first address has more than 250 ms if the second one refuses", { skip: !isLinux }, async (t) => {
+  const worker = new Worker(SLOW_LISTENER, { eval: true });
+  const [port] = (await once(worker, "message")) as [number];
+  const crowd = Array.from({ length: 8 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
+  t.after(async () => {
+    for (const socket of crowd) socket.destroy();
+    await worker.terminate();
+  });
+  await delay(100);
+  mockDns(t, ["127.0.0.1", "127.0.0.2"]);
+  assert.equal((await send(`http://localhost:${port}/`, { timeoutMs: 20_000 })).body, "{}");
+});
+
+interface NetworkRow {
+  readonly what: string;
+  readonly dns?: readonly string[] | string;
+  readonly port?: (t: TestContext) => Promise<number>;
+  readonly failure: Failure;
+  readonly message: RegExp;
+}
+
+const NETWORK: readonly NetworkRow[] = [
+  { what: "an unknown host", dns: "ENOTFOUND", failure: ["host_not_found", "network", false], message: /host not found: auth\.scm\.test \(ENOTFOUND\)/ },
+  { what: "a failing name server", dns: "EAI_AGAIN", failure: ["dns_lookup_failed", "network", true], message: /\(EAI_AGAIN\)/ },
+  { what: "a silent name server", failure: ["dns_lookup_failed", "timeout", true], message: /DNS lookup for auth\.scm\.test did not complete within 0\.3 s/ },
+  { what: "a closed port", dns: ["127.0.0.1"], port: getClosedPort, failure: ["connection_refused", "network", true], message: /refused the connection/ },
+  { what: "dropped packets", dns: ["127.0.0.1"], port: startSilentPort, failure: ["connect_timeout", "timeout", true], message: /could not connect to auth\.scm\.test:\d+ within 0\.3 s/ },
+  { what: "no route", dns: ["255.255.255.255"], failure: ["connection_refused", "network", true], message: /could not connect to auth\.scm\.test:443 \(E[A-Z]+\)/ },
+]; // prettier-ignore
+for (const { what, dns, port, failure, message } of NETWORK) {
+  test(`${what} fails as ${failure[0]}, and nothing was sent`, async (t) => {
+    setProxyVariables(t);
+    mockDns(t, dns);
+    const url = `https://${HOST}:${(await port?.(t)) ?? 443}/`;
+    const error = await getError(send(url, { timeoutMs: failure[1] === "timeout" ? SHORT : 5000 }));
+    assert.deepEqual([error.code, error.kind, error.retryable, error.requestSent], [...failure, false]);
+    assert.match(error.message, message);
+  });
+}
+
+test("a failure to connect names a proxy variable that https does not use", async (t) => {
+  mockDns(t, "ENOTFOUND");
+  for (const variable of ["HTTP_PROXY", "ALL_PROXY", "all_proxy"]) {
+    setProxyVariables(t, { [variable]: "http://proxy.test:3128" });
+    const { hint, code } = await getError(send(`https://${HOST}/`));
+    assert.equal(code, "host_not_found");
+    assert.match(hint, new RegExp(`^${variable} is set, .* set https_proxy\\. Otherwise: Check the spelling`));
+  }
+});
+
+// TLS
+
+for (const [what, start] of [
+  ["silent", (t: TestContext) => listen(t, createServer())],
+  [
+    "reset",
+    (t: TestContext) =>
+      listen(
+        t,
+        createServer((socket) => socket.once("data", () => socket.resetAndDestroy())),
+      ),
+  ],
+  [
+    "closed",
+    (t: TestContext) =>
+      listen(
+        t,
+        createServer((socket) => socket.once("data", () => socket.end())),
+      ),
+  ],
+  ["plain HTTP", async (t: TestContext) => (await serve(t, {})).port],
+] as const) {
+  test(`a port where TLS is ${what} is not reported as a problem of TCP`, async (t) => {
+    const port = await start(t);
+    const timeoutMs = what === "silent" ? SHORT : 5000;
+    const error = await getError(send(`https://127.0.0.1:${port}/`, { timeoutMs }));
+    assert.deepEqual([error.code, error.retryable, error.requestSent], ["tls_handshake_failed", true, false]);
+    assert.equal(error.kind, what === "silent" ? "timeout" : "network");
+    assert.match(error.message, new RegExp(`the TCP connection to 127.0.0.1:${port} works, but the TLS handshake`));
+    assert.match(error.hint, /NODE_OPTIONS=--tls-max-v1\.2/);
+  });
+}
+
+test("an unknown authority is not trusted, whatever NODE_TLS_REJECT_UNAUTHORIZED is", async (t) => {
+  t.mock.method(process, "emitWarning", () => undefined);
+  const server = await serve(t, {}, tls);
+  for (const [n, value] of [undefined, "0"].entries()) {
+    setVariables(t, { NODE_TLS_REJECT_UNAUTHORIZED: value });
+    for (const context of [createSecureContext(other.ca), undefined]) {
+      const error = await getError(send(server.tokenUrl, { method: "POST", body: "x", secureContext: context }));
+      assert.deepEqual([error.code, error.retryable, error.requestSent], ["untrusted_certificate", false, false]);
+      assert.match(error.message, /127\.0\.0\.1:\d+ is not trusted \([A-Z_]+, issued by scm-auth test authority \w+\)/);
+      assert.match(error.hint, /^No secret was sent/);
+    }
+    assert.equal(server.requests.length, n);
+    assert.equal((await send(server.tokenUrl, { secureContext })).status, 200);
+  }
+});
+
+for (const [what, certificates, hint] of [
+  ["for another name", createCertificates(["other.test"]), /CA certificate/],
+  ["that has expired", createCertificates(undefined, -60_000), /Check this machine's clock first/],
+] as const) {
+  test(`a certificate ${what} is not trusted`, async (t) => {
+    const server = await serve(t, {}, certificates);
+    const error = await getError(send(server.tokenUrl, { secureContext: createSecureContext(certificates.ca) }));
+    assert.deepEqual([error.code, error.kind, server.requests.length], ["untrusted_certificate", "network", 0]);
+    assert.match(error.hint, hint);
+  });
+}
+
+// Proxies
+
+interface ProxyOptions extends Partial<ConnectProxyOptions> {
+  /** Added to the proxy URL. */
+  readonly login?: string;
+  readonly server?: Certificates;
+}
+
+/** A TLS server behind a proxy that maps a host to it, and the variable that names the proxy. */
+async function startProxy(t: TestContext, { login = "", server: certificates = tls, ...options }: ProxyOptions = {}) {
+  const server = await serve(t, { body: "{}" }, certificates);
+  const proxy = await startConnectProxy({ to: (host) => (host === HOST ? server.port : undefined), ...options });
+  t.after(proxy.close);
+  setProxyVariables(t, { https_proxy: proxy.url.replace("://", `://${login}`) });
+  return { server, proxy, url: server.tokenUrl.replace("127.0.0.1", HOST) };
+}
+
+test("the server is verified through a proxy, and each step is reported", async (t) => {
+  const { server, proxy, url } = await startProxy(t);
+  const steps: ConnectionStep[] = [];
+  const onConnection = (step: ConnectionStep): void => void steps.push(step);
+  assert.equal((await send(url, { secureContext, onConnection })).body, "{}");
+  assert.deepEqual([proxy.connects.length, proxy.connects[0]?.host, server.requests.length], [1, HOST, 1]);
+  assert.deepEqual(
+    steps.map(({ step, detail }) => (step === "tls" ? step : `${step} ${detail}`)),
+    [`tcp 127.0.0.1:${proxy.port}`, `proxy 127.0.0.1:${proxy.port}`, "tls"],
+  );
+  const error = await getError(send(url, { secureContext: createSecureContext(other.ca) }));
+  assert.equal(error.code, "untrusted_certificate");
+  assert.match(error.message, /the certificate of auth\.scm\.test:\d+ is not trusted/);
+  assert.deepEqual([proxy.connects.length, server.requests.length], [2, 1]);
+});
+
+for (const [login, credentials] of [
+  ["us%40er:p%3Aw@", "us@er:p:w"],
+  ["user:p@ss@", "user:p@ss"],
+  ["user@", "user:"],
+] as const) {
+  test(`a proxy receives user and password of "${login}" decoded`, async (t) => {
+    const { proxy, url } = await startProxy(t, { credentials, login });
+    assert.equal((await send(url, { secureContext })).status, 200);
+    assert.equal(proxy.connects.length, 1);
+  });
+}
+
+test("an https proxy is verified by its own name, not by the server's", async (t) => {
+  const ca = (...all: readonly Certificates[]) =>
+    createSecureContext(all.map((certificates) => certificates.ca).join(""));
+  const own = createCertificates(["127.0.0.1"]);
+  const good = await startProxy(t, { tls: own });
+  assert.equal((await send(good.url, { secureContext: ca(tls, own) })).status, 200);
+  // Who has a certificate for the server must not receive the proxy's password.
+  const forServer = createCertificates([HOST]);
+  for (const [certificates, context] of [
+    [forServer, ca(tls, forServer)],
+    [other, ca(tls)],
+  ] as const) {
+    const bad = await startProxy(t, { tls: certificates, login: "user:password@" });
+    const error = await getError(send(bad.url, { secureContext: context }));
+    assert.deepEqual([error.code, error.requestSent, bad.proxy.connects.length], ["untrusted_certificate", false, 0]);
+    assert.ok(error.message.includes(`the certificate of the proxy 127.0.0.1:${bad.proxy.port} (from https_proxy)`));
+  }
+});
+
+const PROXY_FAILURES: readonly (readonly [what: string, ProxyOptions, Failure, message: RegExp])[] = [
+  ["requires a password", { credentials: "user:password" }, ["proxy_auth_required", "network", false], /rejected the user and password \(407\)/],
+  ["forbids the host", { response: 403 }, ["proxy_refused", "rejected", false], /refused the tunnel to auth\.scm\.test:\d+ \(status 403\)/],
+  ["does not know the host", { to: () => undefined }, ["proxy_refused", "network", true], /status 502/],
+  ["is overloaded", { response: 503 }, ["proxy_refused", "network", true], /status 503/],
+  ["limits requests", { response: 429 }, ["proxy_refused", "network", true], /status 429/],
+  ["does not respond", { response: "hang" }, ["proxy_unreachable", "timeout", true], /opened no tunnel to auth\.scm\.test:\d+ within 0\.3 s/],
+]; // prettier-ignore
+for (const [what, options, failure, message] of PROXY_FAILURES) {
+  test(`a proxy that ${what} fails as ${failure[0]}`, async (t) => {
+    const { proxy, server, url } = await startProxy(t, options);
+    const error = await getError(send(url, { timeoutMs: failure[1] === "timeout" ? SHORT : 5000, secureContext }));
+    assert.deepEqual([error.code, error.kind, error.retryable, error.requestSent], [...failure, false]);
+    assert.match(error.message, message);
+    assert.deepEqual([proxy.connects.length, server.requests.length], [1, 0]);
+    assert.ok(error.message.includes(proxy.url.replace("http://", "")), error.message);
+  });
+}
+
+const RAW_PROXIES: readonly (readonly [what: string, reply: string, code: AuthErrorCode, text: RegExp])[] = [
+  ["supports Negotiate and NTLM only", "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n", "proxy_auth_required", /by Negotiate or NTLM \(407\).*Only Basic authentication is supported.*Cntlm/],
+  ["supports Basic as well", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /rejected the user and password.*Add the user/],
+  ["sends a page with its 200", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "proxy_refused", /status 200 with content/],
+  ["does not speak HTTP", "SSH-2.0-test\r\n", "proxy_unreachable", /could not connect to the proxy .*HPE_/],
+  ["closes the connection", "", "proxy_unreachable", /could not connect to the proxy .*ECONNRESET/],
+]; // prettier-ignore
+for (const [what, reply, code, text] of RAW_PROXIES) {
+  test(`a proxy that ${what} fails as ${code}`, async (t) => {
+    const proxy = await startChaosProxy(0, { reply });
+    t.after(proxy.close);
+    setProxyVariables(t, { HTTPS_PROXY: `127.0.0.1:${proxy.port}` });
+    const error = await getError(send(`https://${HOST}/`));
+    assert.deepEqual([error.code, error.requestSent], [code, false]);
+    assert.match(`${error.message} ${error.hint}`, text);
+  });
+}
+
+test("TLS that fails in a tunnel is not reported as a problem of the proxy", async (t) => {
+  const port = await listen(
+    t,
+    createServer((socket) => socket.once("data", () => socket.end())),
+  );
+  const { url } = await startProxy(t, { to: port });
+  const error = await getError(send(url));
+  assert.equal(error.code, "tls_handshake_failed");
+  assert.match(
+    error.message,
+    /the proxy 127\.0\.0\.1:\d+ opened a tunnel to auth\.scm\.test:\d+, but the TLS handshake/,
+  );
+});
+
+test("a proxy that cannot be reached is named with its variable", async (t) => {
+  const port = await getClosedPort(t);
+  setProxyVariables(t, { HTTPS_PROXY: `http://user:s3cret@127.0.0.1:${port}` });
+  const refused = await getError(send(`https://${HOST}/`));
+  assert.deepEqual([refused.code, refused.kind, refused.retryable], ["proxy_unreachable", "network", true]);
+  assert.ok(refused.message.endsWith(`the proxy 127.0.0.1:${port} (from HTTPS_PROXY): ECONNREFUSED.`), refused.message);
+
+  mockDns(t, "ENOTFOUND");
+  setProxyVariables(t, { https_proxy: "http://proxy.test:3128" });
+  const unknown = await getError(send(`https://${HOST}/`));
+  assert.deepEqual([unknown.code, unknown.retryable, unknown.requestSent], ["host_not_found", false, false]);
+  assert.match(unknown.message, /the proxy proxy\.test:3128 \(from https_proxy\): ENOTFOUND/);
+
+  mockDns(t, undefined);
+  const silent = await getError(send(`https://${HOST}/`, { timeoutMs: SHORT }));
+  assert.deepEqual([silent.code, silent.kind, silent.retryable], ["proxy_unreachable", "timeout", true]);
+});

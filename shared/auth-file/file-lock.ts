@@ -1,0 +1,75 @@
+import { lstat, mkdir, rmdir } from "node:fs/promises";
+import { sleep, type Clock, type Milliseconds, type RandomSource } from "../clock.ts";
+import { abortedError, getErrorCode } from "../errors.ts";
+import { getLockPath } from "./safe-files.ts";
+
+/** How long a caller waits for a lock. */
+export interface LockOptions {
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  /** When to continue without the lock, on `clock.monotonic()`. */
+  readonly deadline: Milliseconds;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A lock that did not change for this long, by the clock of the process that waits, is removed. */
+const STALE_AFTER: Milliseconds = 10_000;
+const MIN_DELAY: Milliseconds = 40;
+const MAX_DELAY: Milliseconds = 160;
+
+/**
+ * Runs `work` while no other process does so for the same file. The lock saves requests but is not a guarantee: where it
+ * cannot be created, for example on a full disk, and after a long wait, `work` runs without it.
+ *
+ * @param work - first checks whether another process has done the work
+ * @throws AuthError when aborted while it waits; whatever `work` throws
+ */
+export async function withFileLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const lock = getLockPath(path);
+  const acquired = await acquire(lock, options);
+  try {
+    return await work();
+  } finally {
+    // It may have been taken over meanwhile.
+    if (acquired !== undefined && (await identify(lock)) === acquired) await rmdir(lock).catch(() => undefined);
+  }
+}
+
+/** The identity of the lock; undefined when continuing without one. */
+async function acquire(lock: string, { clock, random, deadline, signal }: LockOptions): Promise<string | undefined> {
+  let seen: string | undefined;
+  let seenAt = clock.monotonic();
+  for (;;) {
+    try {
+      await mkdir(lock, 0o700);
+      return await identify(lock);
+    } catch (error) {
+      if (getErrorCode(error) !== "EEXIST") return undefined;
+    }
+    const current = await identify(lock);
+    const now = clock.monotonic();
+    if (now >= deadline) return undefined;
+    if (current !== seen) {
+      seen = current;
+      seenAt = now;
+    } else if (now - seenAt >= STALE_AFTER) {
+      // Not a directory of ours.
+      if (
+        !(await rmdir(lock).then(
+          () => true,
+          (error: unknown) => getErrorCode(error) === "ENOENT",
+        ))
+      )
+        return undefined;
+      continue;
+    }
+    await sleep(clock, Math.min(MIN_DELAY + random() * (MAX_DELAY - MIN_DELAY), deadline - now), signal);
+    if (signal?.aborted) throw abortedError(signal.reason);
+  }
+}
+
+const identify = (lock: string): Promise<string | undefined> =>
+  lstat(lock, { bigint: true }).then(
+    ({ ino, birthtimeNs }) => `${ino}:${birthtimeNs}`,
+    () => undefined,
+  );

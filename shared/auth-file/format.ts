@@ -1,0 +1,184 @@
+import * as z from "zod/mini";
+import type { AccessToken } from "../access-token.ts";
+import type { AuthRequest } from "../auth-request.ts";
+import type { Clock, Milliseconds } from "../clock.ts";
+import { AuthError } from "../errors.ts";
+import { normalizeScope } from "../scope.ts";
+
+/** The parsed content of an auth file. Fields that scm-auth does not write are ignored. */
+export interface AuthFileContent {
+  readonly clientId: string;
+  /** {@link PLACEHOLDER_SECRET}, or the secret of the token server. Never the secret of the service account. */
+  readonly clientSecret: string;
+  /** The requested scope. */
+  readonly scope: string;
+  /** The token URL, or the URL of the token server. */
+  readonly authUrl: string;
+  readonly jwt: string;
+  /** When the providers stop using the token, by this machine's wall clock. */
+  readonly jwtExpiresAt: Milliseconds;
+  /** The whole lifetime of the token, a multiple of 1000. */
+  readonly jwtLifetime: Milliseconds;
+}
+
+/** Where a token server listens, and the secret that it accepts. */
+export interface TokenServerAddress {
+  readonly authUrl: string;
+  readonly clientSecret: string;
+}
+
+/** The providers reject a file without a secret, but do not use the secret while the token is valid. */
+export const PLACEHOLDER_SECRET = "not-stored-by-scm-auth";
+
+/** The only address on which a token server listens. */
+export const TOKEN_SERVER_HOST = "127.0.0.1";
+/** The path for token requests: that of SCM's own auth server. */
+export const TOKEN_SERVER_PATH = "/am/oauth2/access_token";
+/** The path for `POST` requests that stop the refresher, with the secret of the auth file as Bearer token. */
+export const SHUTDOWN_PATH = "/shutdown";
+
+const TOKEN_SERVER_URL = /^http:\/\/127\.0\.0\.1:([1-9]\d{0,4})\/am\/oauth2\/access_token$/;
+/** 32 random bytes in base64url (RFC 4648 section 5). */
+const SERVER_SECRET = /^[\w-]{43}$/;
+/** RFC 3339 section 5.6, as Go parses it. */
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+/** A longer token does not fit into an HTTP header. */
+const MAX_TOKEN_LENGTH = 65_536;
+/** The providers stop using a token this long before it expires, or this share of its lifetime. */
+const EXPIRY_MARGIN: Milliseconds = 60_000;
+const EXPIRY_MARGIN_RATIO = 1 / 10;
+
+/** The `auth_url` of the token server on `port`. */
+export const toTokenServerUrl = (port: number): string => `http://${TOKEN_SERVER_HOST}:${port}${TOKEN_SERVER_PATH}`;
+
+/** The port of a URL of exactly the form of {@link toTokenServerUrl}; undefined for any other URL. */
+export function parseTokenServerPort(authUrl: string): number | undefined {
+  const port = Number(TOKEN_SERVER_URL.exec(authUrl)?.[1]);
+  return port <= 65_535 ? port : undefined;
+}
+
+/**
+ * The text of an auth file: a subset of the fields that the `scm` providers read (scm-go 1.0.9, struct `Client`).
+ * `host` and `protocol` are left out because the `prismasdwan` provider, which reads the same file, has another host.
+ */
+export const serializeAuthFile = (content: AuthFileContent): string =>
+  `${JSON.stringify(
+    {
+      client_id: content.clientId,
+      client_secret: content.clientSecret,
+      scope: content.scope,
+      auth_url: content.authUrl,
+      jwt: content.jwt,
+      jwt_expires_at: new Date(content.jwtExpiresAt).toISOString(),
+      jwt_lifetime: Math.floor(content.jwtLifetime / 1000),
+    },
+    undefined,
+    2,
+  )}\n`;
+
+const nonEmptyString = z.string().check(
+  z.minLength(1),
+  // A lone surrogate cannot be encoded as UTF-8; scm-auth never writes one.
+  z.refine((value) => value.isWellFormed()),
+);
+const schema = z.object({
+  client_id: nonEmptyString,
+  client_secret: nonEmptyString,
+  scope: nonEmptyString,
+  auth_url: nonEmptyString,
+  jwt: nonEmptyString.check(z.maxLength(MAX_TOKEN_LENGTH)),
+  jwt_expires_at: z.string().check(
+    z.regex(DATE_TIME),
+    z.refine((value) => !Number.isNaN(Date.parse(value))),
+  ),
+  jwt_lifetime: z.int().check(z.gte(0)),
+});
+
+/** Parses an auth file that contains a token. Undefined for any other text. */
+export function parseAuthFile(text: string): AuthFileContent | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { success, data } = schema.safeParse(json);
+  if (!success) return undefined;
+  return {
+    clientId: data.client_id,
+    clientSecret: data.client_secret,
+    scope: data.scope,
+    authUrl: data.auth_url,
+    jwt: data.jwt,
+    jwtExpiresAt: Date.parse(data.jwt_expires_at),
+    jwtLifetime: data.jwt_lifetime * 1000,
+  };
+}
+
+/**
+ * Whether a text is exactly what {@link serializeAuthFile} writes. The providers also honor `host`, `headers`, `logging`
+ * and `skip_verify_certificate` in the file, so a file with additional fields must not be used as it is.
+ */
+export function isCanonical(text: string): boolean {
+  const content = parseAuthFile(text);
+  return content !== undefined && serializeAuthFile(content) === text;
+}
+
+/**
+ * The content of the auth file for a token. It is the same for a token that was read from the file, so that a valid file
+ * is not written again.
+ *
+ * @param server - a running token server; without one, the file contains the token URL and a placeholder
+ * @throws AuthError of kind `protocol` when the lifetime of the token is unknown
+ */
+export function createAuthFileContent(
+  request: Pick<AuthRequest, "clientId" | "scope" | "tokenUrl">,
+  token: AccessToken,
+  clock: Clock,
+  server?: TokenServerAddress,
+): AuthFileContent {
+  const { lifetime, expiresAt } = token;
+  const remaining = token.remaining(clock);
+  if (lifetime === undefined || remaining === undefined || expiresAt === undefined)
+    throw new AuthError("the lifetime of the token is unknown, so it cannot be stored in an auth file.", {
+      kind: "protocol",
+      code: "token_lifetime_unknown",
+    });
+  return {
+    clientId: request.clientId,
+    clientSecret: server?.clientSecret ?? PLACEHOLDER_SECRET,
+    scope: request.scope,
+    authUrl: server?.authUrl ?? request.tokenUrl.href,
+    jwt: token.value,
+    jwtExpiresAt: Math.floor(getProviderExpiry(expiresAt.getTime(), clock.now() + remaining, remaining, lifetime)),
+    jwtLifetime: Math.max(1, Math.floor(lifetime / 1000)) * 1000,
+  };
+}
+
+/**
+ * @param expiresAt - as the token says
+ * @param measured - when the token expires by this machine's wall clock
+ */
+function getProviderExpiry(
+  expiresAt: Milliseconds,
+  measured: Milliseconds,
+  remaining: Milliseconds,
+  lifetime: Milliseconds,
+): Milliseconds {
+  // Never a date in the past for a valid token: the providers would sign in with the placeholder.
+  const margin = Math.min(EXPIRY_MARGIN, lifetime * EXPIRY_MARGIN_RATIO, remaining / 2);
+  // The token's own date is the same for all readers. If this machine's clock is off by more, its date is used.
+  return (Math.abs(expiresAt - measured) <= margin / 2 ? expiresAt : measured) - margin;
+}
+
+/** Whether scm-auth wrote this content: the secret is the placeholder or belongs to a token server. */
+export const isManaged = ({ authUrl, clientSecret }: Pick<AuthFileContent, "authUrl" | "clientSecret">): boolean =>
+  clientSecret === PLACEHOLDER_SECRET ||
+  (parseTokenServerPort(authUrl) !== undefined && SERVER_SECRET.test(clientSecret));
+
+/** Whether the content is for this client ID and this scope, in any order. */
+export const matchesIdentity = (
+  content: Pick<AuthFileContent, "clientId" | "scope">,
+  identity: { readonly clientId: string; readonly scope: string },
+): boolean =>
+  content.clientId === identity.clientId && normalizeScope(content.scope) === normalizeScope(identity.scope);

@@ -1,0 +1,289 @@
+import type { AccessToken } from "../access-token.ts";
+import { sleep, type Clock, type Milliseconds, type RandomSource } from "../clock.ts";
+import { AuthError } from "../errors.ts";
+import { isPermanentRejection, type TokenSource } from "../token-source.ts";
+
+/** What happened while a token was kept valid. Serializable as JSON. */
+export interface RefreshStats {
+  /** New tokens since the start. */
+  readonly renewals: number;
+  /** Series of failed token requests; each series counts once. */
+  readonly outages: number;
+  /** The last period in which the written token had expired; undefined if it was valid all the time. */
+  readonly gap: RefreshGap | undefined;
+  /** Why there are no further renewals: the auth server rejected one. */
+  readonly rejection: FailureSummary | undefined;
+}
+
+/** A period without a valid token. Times are wall-clock times in milliseconds since 1970 UTC. */
+export interface RefreshGap {
+  readonly since: Milliseconds;
+  /** Undefined if it lasts. */
+  readonly until: Milliseconds | undefined;
+  /** Failed token requests and failed writes since the token before was written. */
+  readonly failedAttempts: number;
+  /** The last failure. */
+  readonly error: FailureSummary | undefined;
+}
+
+/** The text of an AuthError. */
+export interface FailureSummary {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** How a token is refreshed. */
+export interface RefresherOptions {
+  /** Writes a new token where others read it. It must end; if it throws it is called again, with the newest token. */
+  readonly write: (token: AccessToken) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+/** No timer is longer: after a suspend of the machine, `clock.elapsed()` is read within this time. */
+const TICK: Milliseconds = 1000;
+/** Between the end of an attempt and the next one, however often a renewal is requested. */
+const MIN_ATTEMPT_INTERVAL: Milliseconds = 1000;
+/** A token is renewed in this part of its lifetime: late enough to be rare, early enough to outlast an outage. */
+const RENEW_AFTER_RATIO = 1 / 3;
+const RENEW_BEFORE_RATIO = 2 / 3;
+/** A delay after a failed attempt is at most this share of the remaining lifetime, within these bounds. */
+const MAX_RETRY_RATIO = 1 / 8;
+const MIN_RETRY_DELAY: Milliseconds = 250;
+const MAX_RETRY_DELAY: Milliseconds = 30_000;
+/** An attempt takes at most this share of the remaining lifetime, within these bounds. */
+const ATTEMPT_RATIO = 1 / 2;
+const MIN_ATTEMPT_TIMEOUT: Milliseconds = 2000;
+const MAX_ATTEMPT_TIMEOUT: Milliseconds = 30_000;
+/** A `Retry-After` counts up to this share of the remaining lifetime, and up to this time once the token has expired. */
+const MAX_RETRY_AFTER_RATIO = 3 / 4;
+const MAX_RETRY_AFTER: Milliseconds = 300_000;
+
+/**
+ * Keeps the token of a TokenSource valid, and written where others read it, until it is stopped. It never throws. Only a
+ * permanent rejection ends the renewals; every other failure is retried, before the token expires and afterwards.
+ */
+export class TokenRefresher {
+  readonly #tokens: TokenSource;
+  readonly #options: RefresherOptions;
+  readonly #stopped = new AbortController();
+  /** Ends the delay before the next attempt. */
+  #wake = new AbortController();
+  #attempt: AbortController | undefined;
+  /** The token that the next renewal is scheduled for. */
+  #scheduled: AccessToken | undefined;
+  /** The token that others can read. */
+  #written: AccessToken | undefined;
+  #isWriting = false;
+  /** Both on `clock.elapsed()`. */
+  #nextAttemptAt: Milliseconds = -Infinity;
+  #notBefore: Milliseconds = -Infinity;
+  #rejection: AuthError | undefined;
+  #renewals = 0;
+  #outages = 0;
+  #isFailing = false;
+  #failedAttempts = 0;
+  #lastError: FailureSummary | undefined;
+  #lastGap: RefreshGap | undefined;
+
+  constructor(tokens: TokenSource, options: RefresherOptions) {
+    this.#tokens = tokens;
+    this.#options = options;
+  }
+
+  /** Starts to renew. The current token of the source counts as written. */
+  start(): void {
+    this.#written = this.#tokens.current;
+    this.#schedule(this.#written);
+    void this.#run();
+  }
+
+  /** Ends all timers and the attempt under way. A write under way is not interrupted. */
+  stop(): void {
+    this.#stopped.abort();
+    this.#wake.abort();
+    this.#attempt?.abort();
+  }
+
+  /** The newest token, expired or not. */
+  get current(): AccessToken | undefined {
+    return this.#tokens.current;
+  }
+
+  /** Why no renewal is attempted any more. */
+  get rejection(): AuthError | undefined {
+    return this.#rejection;
+  }
+
+  /** Makes the next attempt start now, or as soon as it may. */
+  requestRenewal(): void {
+    this.#nextAttemptAt = Math.min(this.#nextAttemptAt, this.#notBefore);
+    this.#wake.abort();
+  }
+
+  /** What happened so far. */
+  get stats(): RefreshStats {
+    const rejection = this.#rejection && summarize(this.#rejection);
+    return { renewals: this.#renewals, outages: this.#outages, gap: this.#getGap() ?? this.#lastGap, rejection };
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#stopped.signal.aborted) {
+      // Others may refresh the same source.
+      if (this.#tokens.current !== this.#scheduled) this.#onNewToken();
+      const delay = this.#rejection ? TICK : this.#nextAttemptAt - clock.elapsed();
+      if (delay > 0) {
+        this.#wake = new AbortController();
+        await sleep(clock, Math.min(TICK, delay), this.#wake.signal);
+      } else {
+        await this.#renew();
+      }
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { clock } = this.#options;
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const timeout = getAttemptTimeout(this.#getRemaining(this.#tokens.current));
+    const cancel = this.#abortAfter(attempt, timeout);
+    try {
+      await this.#tokens.refresh({ signal: attempt.signal });
+      this.#notBefore = clock.elapsed() + MIN_ATTEMPT_INTERVAL;
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.#onFailure(attempt.signal.aborted ? timeoutError(timeout) : error);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Aborts `attempt` after `timeout`, also if the machine was suspended meanwhile. */
+  #abortAfter(attempt: AbortController, timeout: Milliseconds): () => void {
+    const { clock } = this.#options;
+    const end = clock.elapsed() + timeout;
+    let cancel = (): void => undefined;
+    const check = (): void => {
+      const remaining = end - clock.elapsed();
+      if (remaining <= 0) attempt.abort();
+      else cancel = clock.setTimeout(check, Math.min(TICK, remaining));
+    };
+    check();
+    return () => {
+      cancel();
+    };
+  }
+
+  #onNewToken(): void {
+    this.#renewals++;
+    this.#schedule(this.#tokens.current);
+    void this.#write();
+  }
+
+  #schedule(token: AccessToken | undefined): void {
+    const { clock, random } = this.#options;
+    this.#scheduled = token;
+    const remaining = this.#getRemaining(token);
+    this.#nextAttemptAt = clock.elapsed() + getRenewalDelay(token?.lifetime ?? remaining, remaining, random);
+  }
+
+  #onFailure(error: unknown): void {
+    const { clock, random } = this.#options;
+    const now = clock.elapsed();
+    this.#noteFailure(error);
+    if (AuthError.isAuthError(error) && isPermanentRejection(error)) {
+      this.#rejection = error;
+      return;
+    }
+    if (!this.#isFailing) this.#outages++;
+    this.#isFailing = true;
+    const remaining = this.#getRemaining(this.#tokens.current);
+    const retryAfter = clampRetryAfter(AuthError.isAuthError(error) ? (error.retryAfterMs ?? 0) : 0, remaining);
+    this.#notBefore = now + Math.max(MIN_ATTEMPT_INTERVAL, retryAfter);
+    this.#nextAttemptAt = now + retryAfter + getRetryDelay(remaining - retryAfter, random);
+  }
+
+  /** Writes the newest token until that succeeds: a disk may be full for a minute. */
+  async #write(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    const { write, clock, random } = this.#options;
+    for (;;) {
+      const token = this.#tokens.current;
+      if (token === undefined || token === this.#written || this.#stopped.signal.aborted) break;
+      try {
+        await write(token);
+        this.#lastGap = this.#endGap() ?? this.#lastGap;
+        this.#written = token;
+        this.#failedAttempts = 0;
+      } catch (error) {
+        this.#noteFailure(error);
+        await sleep(clock, getRetryDelay(this.#getRemaining(this.#written), random), this.#stopped.signal);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  #noteFailure(error: unknown): void {
+    this.#failedAttempts++;
+    this.#lastError = AuthError.isAuthError(error) ? summarize(error) : { message: String(error), hint: "" };
+  }
+
+  /** The period without a valid token, if it lasts. */
+  #getGap(): RefreshGap | undefined {
+    const remaining = this.#getRemaining(this.#written);
+    if (remaining > 0) return undefined;
+    const since = this.#options.clock.now() + remaining;
+    return { since, until: undefined, failedAttempts: this.#failedAttempts, error: this.#lastError };
+  }
+
+  #endGap(): RefreshGap | undefined {
+    const gap = this.#getGap();
+    return gap && { ...gap, until: this.#options.clock.now() };
+  }
+
+  #getRemaining(token: AccessToken | undefined): Milliseconds {
+    return token?.remaining(this.#options.clock) ?? 0;
+  }
+}
+
+const summarize = ({ message, hint }: AuthError): FailureSummary => ({ message, hint });
+
+const timeoutError = (timeout: Milliseconds): AuthError =>
+  new AuthError(`the token request did not complete within ${Math.round(timeout / 1000)} s.`, {
+    kind: "timeout",
+    code: "response_timeout",
+  });
+
+const randomBetween = (from: Milliseconds, to: Milliseconds, random: RandomSource): Milliseconds =>
+  from + random() * Math.max(0, to - from);
+
+const clamp = (value: Milliseconds, min: Milliseconds, max: Milliseconds): Milliseconds =>
+  Math.max(min, Math.min(max, value));
+
+/** The longest delay before a retry, so that several fit into the remaining lifetime. */
+const getMaxRetryDelay = (remaining: Milliseconds): Milliseconds =>
+  remaining <= 0 ? MAX_RETRY_DELAY : clamp(remaining * MAX_RETRY_RATIO, MIN_RETRY_DELAY, MAX_RETRY_DELAY);
+
+/**
+ * The delay before a token is renewed: uniform in the middle third of its lifetime, so that jobs that share one token do
+ * not renew in the same second. For a token that is past it, as before a retry.
+ */
+export function getRenewalDelay(lifetime: Milliseconds, remaining: Milliseconds, random: RandomSource): Milliseconds {
+  const age = Math.max(0, lifetime - remaining);
+  const from = Math.max(MIN_RETRY_DELAY, lifetime * RENEW_AFTER_RATIO - age);
+  return randomBetween(from, Math.max(lifetime * RENEW_BEFORE_RATIO - age, getMaxRetryDelay(remaining)), random);
+}
+
+/** The delay after a failed attempt. Attempts come closer together as the token nears its expiration. */
+export const getRetryDelay = (remaining: Milliseconds, random: RandomSource): Milliseconds =>
+  randomBetween(MIN_RETRY_DELAY, getMaxRetryDelay(remaining), random);
+
+/** How much of a `Retry-After` is respected: the server may require more than there is time. */
+export const clampRetryAfter = (retryAfter: Milliseconds, remaining: Milliseconds): Milliseconds =>
+  Math.min(retryAfter, remaining <= 0 ? MAX_RETRY_AFTER : remaining * MAX_RETRY_AFTER_RATIO);
+
+/** An attempt that hangs must leave time for others before the token expires. */
+export const getAttemptTimeout = (remaining: Milliseconds): Milliseconds =>
+  remaining <= 0 ? MAX_ATTEMPT_TIMEOUT : clamp(remaining * ATTEMPT_RATIO, MIN_ATTEMPT_TIMEOUT, MAX_ATTEMPT_TIMEOUT);

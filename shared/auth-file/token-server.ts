@@ -1,0 +1,283 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { AccessToken } from "../access-token.ts";
+import { sleep, type Clock, type Milliseconds } from "../clock.ts";
+import type { AuthError } from "../errors.ts";
+import { sanitize } from "../redact.ts";
+import { normalizeScope } from "../scope.ts";
+import {
+  SHUTDOWN_PATH,
+  TOKEN_SERVER_HOST,
+  TOKEN_SERVER_PATH,
+  toTokenServerUrl,
+  type TokenServerAddress,
+} from "./format.ts";
+import type { TokenRefresher } from "./refresher.ts";
+
+/** What a token server serves, and to whom. */
+export interface TokenServerOptions {
+  readonly clientId: string;
+  /** The secret in the auth file. */
+  readonly jobSecret: string;
+  /** The client's own secret: the providers prefer SCM_CLIENT_SECRET to the secret in the file. */
+  readonly clientSecret: string;
+  /** The requested scope, as in the auth file. */
+  readonly scope: string;
+  /** Identifies the job, so that another job that finds the file does not take it. */
+  readonly jobId: string;
+  readonly refresher: Pick<TokenRefresher, "current" | "rejection" | "requestRenewal">;
+  /** Called for each `POST /shutdown`; its result is the response. Afterwards the server closes. */
+  readonly onShutdown: () => Promise<object>;
+  readonly clock: Clock;
+}
+
+/** scm-go 1.0.9 waits 30 s for a response. */
+const RENEWAL_WAIT: Milliseconds = 25_000;
+const RENEWAL_POLL: Milliseconds = 50;
+/** scm-go subtracts 60 s from the lifetime and then refreshes before every request, until its spin lock livelocks. */
+const MIN_REMAINING: Milliseconds = 90_000;
+const MIN_REMAINING_RATIO = 1 / 2;
+const REQUEST_TIMEOUT: Milliseconds = 5000;
+const MAX_BODY_BYTES = 16 * 1024;
+/** Enough for any parallelism of a provider, and fewer than the file descriptors of a process. */
+const MAX_CONNECTIONS = 500;
+
+/** Headers that only browsers and proxies send. No provider is one. */
+const FORBIDDEN_HEADERS = ["origin", "referer", "sec-fetch-site", "via", "forwarded", "x-forwarded-for"] as const;
+/** Parameters must not be repeated (RFC 6749 section 3.2). */
+const PARAMETERS = ["grant_type", "scope", "client_id", "client_secret"] as const;
+
+const BASE_HEADERS = {
+  "content-type": "application/json",
+  "cache-control": "no-store",
+  pragma: "no-cache",
+  connection: "close",
+} as const;
+/** RFC 6749 section 5.2, RFC 7617 section 2. */
+const BASIC_CHALLENGE = { "www-authenticate": 'Basic realm="scm-auth", charset="UTF-8"' } as const;
+
+const INVALID_CLIENT =
+  "the client ID or secret is neither that of the auth file nor that of the service account. hint: check SCM_CLIENT_ID and SCM_CLIENT_SECRET in the environment, which take precedence over the file.";
+const UNAVAILABLE = "the auth server has not issued a new token yet; the request is being retried.";
+
+interface Response {
+  readonly status: number;
+  readonly content: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Serves the token of the auth file on loopback, as a token endpoint for the client credentials grant (RFC 6749 section
+ * 4.4). The providers sign in here when the token in the file has expired.
+ */
+export class TokenServer {
+  readonly address: TokenServerAddress;
+  readonly port: number;
+  /** Resolves once the server has closed. */
+  readonly closed: Promise<void>;
+  readonly #server: Server;
+  readonly #options: TokenServerOptions;
+  readonly #clientDigests: readonly Buffer[];
+  readonly #jobDigest: Buffer;
+
+  private constructor(server: Server, options: TokenServerOptions) {
+    const { clientId, jobSecret, clientSecret } = options;
+    this.#server = server;
+    this.#options = options;
+    this.#clientDigests = [jobSecret, clientSecret].map((secret) => digest(joinCredentials(clientId, secret)));
+    this.#jobDigest = digest(jobSecret);
+    this.port = (server.address() as AddressInfo).port;
+    this.address = { authUrl: toTokenServerUrl(this.port), clientSecret: jobSecret };
+    this.closed = new Promise((resolve) => server.once("close", resolve));
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => void this.#respond(request, response));
+    server.on("clientError", rejectMalformed);
+    // Out of file descriptors, for example: the next connection may succeed.
+    server.on("error", () => undefined);
+  }
+
+  /** Listens on a free port of 127.0.0.1. @throws Error of Node if there is none */
+  static async listen(options: TokenServerOptions, port = 0): Promise<TokenServer> {
+    const server = createServer({
+      headersTimeout: REQUEST_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: MAX_BODY_BYTES,
+    });
+    server.maxConnections = MAX_CONNECTIONS;
+    server.maxRequestsPerSocket = 1;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, TOKEN_SERVER_HOST, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    return new TokenServer(server, options);
+  }
+
+  /** Closes all connections and frees the port. */
+  close(): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    return this.closed;
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const { status, content, headers } = await this.#handle(request, response);
+      const body = JSON.stringify(content);
+      response.writeHead(status, { ...BASE_HEADERS, ...headers, "content-length": Buffer.byteLength(body) });
+      response.end(body);
+    } catch {
+      response.destroy();
+    }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<Response> {
+    const { method, url, headers } = request;
+    // Other names for loopback may come from a web page by DNS rebinding.
+    if (headers.host !== `${TOKEN_SERVER_HOST}:${this.port}`) return invalidRequest(421, "unexpected Host header");
+    if (FORBIDDEN_HEADERS.some((name) => headers[name] !== undefined))
+      return invalidRequest(403, "requests from web pages and through proxies are not allowed");
+    if (url !== TOKEN_SERVER_PATH && url !== SHUTDOWN_PATH) return invalidRequest(404, "not found");
+    if (method !== "POST") return { ...invalidRequest(405, "only POST is allowed"), headers: { allow: "POST" } };
+    const body = await readBody(request);
+    if (body === undefined) return invalidRequest(413, "the body is too large");
+    const authorization = headers.authorization ?? "";
+    if (url === SHUTDOWN_PATH) return this.#shutDown(authorization, response);
+    return this.#findRequestError(authorization, new URLSearchParams(body)) ?? this.#serveToken(response);
+  }
+
+  async #shutDown(authorization: string, response: ServerResponse): Promise<Response> {
+    const secret = /^bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1] ?? "";
+    if (!timingSafeEqual(digest(secret), this.#jobDigest))
+      return errorResponse(401, "invalid_token", "the secret is not that of the auth file", {
+        "www-authenticate": "Bearer",
+      });
+    // Also if the client leaves before it has the response.
+    response.once("close", () => void this.close());
+    return { status: 200, content: await this.#options.onShutdown() };
+  }
+
+  /** Checks the client first, so that others learn nothing. Without a scope, that of the file is meant. */
+  #findRequestError(authorization: string, form: URLSearchParams): Response | undefined {
+    const repeated = PARAMETERS.find((name) => form.getAll(name).length > 1);
+    if (repeated !== undefined) return invalidRequest(400, `duplicate parameter: ${repeated}`);
+    const secret = form.get("client_secret") ?? "";
+    if (authorization !== "" && secret !== "") return invalidRequest(400, "multiple client authentication methods");
+    const credentials =
+      authorization === ""
+        ? [joinCredentials(form.get("client_id") ?? "", secret)]
+        : parseBasicCredentials(authorization);
+    if (!this.#isClient(credentials)) return errorResponse(401, "invalid_client", INVALID_CLIENT, BASIC_CHALLENGE);
+    if (form.get("grant_type") !== "client_credentials")
+      return errorResponse(400, "unsupported_grant_type", "only client_credentials is supported");
+    const scope = normalizeScope(form.get("scope") ?? "");
+    if (scope !== "" && scope !== normalizeScope(this.#options.scope))
+      return errorResponse(400, "invalid_scope", `the available token has a different scope: ${this.#options.scope}`);
+    return undefined;
+  }
+
+  #isClient(credentials: readonly string[]): boolean {
+    // No short circuit: each comparison is made.
+    const matches = credentials.flatMap((given) =>
+      this.#clientDigests.map((expected) => timingSafeEqual(digest(given), expected)),
+    );
+    return matches.includes(true);
+  }
+
+  async #serveToken(response: ServerResponse): Promise<Response> {
+    const { refresher, clock, jobId } = this.#options;
+    const needsToken = (): boolean => !this.#hasUsableToken() && refresher.rejection === undefined;
+    if (needsToken()) refresher.requestRenewal();
+    const end = clock.elapsed() + RENEWAL_WAIT;
+    while (needsToken() && clock.elapsed() < end && !response.destroyed) await sleep(clock, RENEWAL_POLL);
+    const { current, rejection } = refresher;
+    if (current !== undefined && this.#hasUsableToken()) {
+      // A whole number: Go rejects any other.
+      const expiresIn = Math.floor((current.remaining(clock) ?? 0) / 1000);
+      const { value, scope } = current;
+      const content = { access_token: value, token_type: "Bearer", expires_in: expiresIn, scope, job_id: jobId };
+      return { status: 200, content };
+    }
+    if (rejection !== undefined) return rejectionResponse(rejection);
+    return errorResponse(503, "temporarily_unavailable", UNAVAILABLE, { "retry-after": "1" });
+  }
+
+  #hasUsableToken(): boolean {
+    const { refresher, clock } = this.#options;
+    return refresher.current !== undefined && isUsable(refresher.current, clock);
+  }
+}
+
+const isUsable = (token: AccessToken, clock: Clock): boolean =>
+  (token.remaining(clock) ?? 0) >= Math.min(MIN_REMAINING, (token.lifetime ?? Infinity) * MIN_REMAINING_RATIO);
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** Client ID and secret as HTTP Basic joins them (RFC 7617 section 2). */
+const joinCredentials = (id: string, secret: string): string => `${id}:${secret}`;
+
+/** The meanings of a Basic header: as it is (RFC 7617; Go and curl), and form-decoded (RFC 6749 section 2.3.1). */
+function parseBasicCredentials(authorization: string): readonly string[] {
+  const encoded = /^basic +([\w+/=-]+)$/i.exec(authorization)?.[1] ?? "";
+  const plain = Buffer.from(encoded, "base64").toString("utf8");
+  const colon = plain.indexOf(":");
+  if (colon === -1) return [];
+  return [plain, joinCredentials(formDecode(plain.slice(0, colon)), formDecode(plain.slice(colon + 1)))];
+}
+
+const formDecode = (text: string): string => new URLSearchParams(`v=${text.replaceAll("&", "%26")}`).get("v") ?? "";
+
+/** An error response (RFC 6749 section 5.2). */
+const errorResponse = (
+  status: number,
+  error: string,
+  description: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response => ({
+  status,
+  headers,
+  content: { error: toOAuthChars(error, 60), error_description: toOAuthChars(description, 1200) },
+});
+
+const invalidRequest = (status: number, description: string): Response =>
+  errorResponse(status, "invalid_request", description);
+
+/** Passes on why the auth server rejected the renewal: scm-go prints the description. */
+const rejectionResponse = ({ oauthError, message, hint }: AuthError): Response =>
+  errorResponse(401, oauthError ?? "invalid_client", `${message} hint: ${hint}`, BASIC_CHALLENGE);
+
+/** Replaces what RFC 6749 section 5.2 does not allow: printable ASCII without `"` and `\`. */
+const toOAuthChars = (text: string, maxLength: number): string =>
+  sanitize(text, maxLength)
+    .replaceAll('"', "'")
+    .replaceAll("\\", "/")
+    .replace(/[^\x20-\x7e]/g, "?");
+
+/** The body; undefined if it is too large. The connection stays open for the response. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+const PARSE_ERROR_STATUS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+/** A malformed or incomplete request. If a response has started, the connection is only closed. */
+function rejectMalformed({ code = "" }: NodeJS.ErrnoException, socket: Socket): void {
+  if (socket.writable && socket.bytesWritten === 0) {
+    const status = PARSE_ERROR_STATUS[code] ?? "400 Bad Request";
+    socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n`);
+  }
+  socket.destroySoon();
+}

@@ -1,0 +1,81 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { ConfigIssue } from "./errors.ts";
+
+const BEGIN = "-----BEGIN CERTIFICATE-----";
+const END = "-----END CERTIFICATE-----";
+const BASE64 = /^[A-Za-z0-9+/=\s]+$/;
+
+const PEM_HINT = `Use one or more certificates in PEM format, each from ${BEGIN} to ${END}.`;
+
+/** Certificates in PEM format (RFC 7468), or the reason why a text has none that can be used. */
+export type ParsedCertificates =
+  | { readonly pem: string; readonly reason?: undefined }
+  | { readonly pem?: undefined; readonly reason: Pick<ConfigIssue, "message" | "hint"> };
+
+/**
+ * Parses the certificates of a text and ignores everything else in it. Line ends may be missing or written as `\n`, and
+ * the whole text may be base64, as secret stores and CI variables often have it.
+ */
+export function parseCertificates(text: string): ParsedCertificates {
+  const unescaped = decodeBase64Pem(text).replace(/\\r\\n|\\n/g, "\n");
+  const blocks = unescaped.split(BEGIN).slice(1);
+  const fail = (message: string): ParsedCertificates => ({ reason: { message, hint: PEM_HINT } });
+  if (blocks.length === 0) return fail("contains no certificate");
+  if (unescaped.split(END).length - 1 > blocks.length) return fail(`contains ${END} without ${BEGIN}`);
+  const certificates: string[] = [];
+  for (const [index, block] of blocks.entries()) {
+    const name = `certificate ${index + 1} of ${blocks.length}`;
+    const end = block.indexOf(END);
+    if (end === -1) return fail(`is truncated: ${name} has no ${END}`);
+    const pem = readCertificate(block.slice(0, end));
+    if (pem === undefined) return fail(`contains an invalid certificate: ${name} cannot be read`);
+    certificates.push(pem);
+  }
+  return { pem: certificates.join("\n") };
+}
+
+/**
+ * Reads a value that is either certificates, as for {@link parseCertificates}, or the path of a file with certificates.
+ *
+ * @param baseDescription - the directory of relative paths, for the hint: "the workspace"
+ */
+export function readCaCertificates(
+  value: string,
+  baseDescription: string,
+): { readonly pem: string; readonly issue?: undefined } | { readonly pem?: undefined; readonly issue: ConfigIssue } {
+  const text = value.trim();
+  const { pem, reason } = decodeBase64Pem(text).includes("-----BEGIN")
+    ? parseCertificates(text)
+    : readCertificateFile(text, baseDescription);
+  return reason === undefined ? { pem } : { issue: { field: "ca", ...reason } };
+}
+
+function readCertificateFile(path: string, baseDescription: string): ParsedCertificates {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    const hint = `Use certificates in PEM format (${BEGIN} ...) or a path relative to ${baseDescription}.`;
+    return { reason: { message: "is neither PEM data nor a readable file", hint } };
+  }
+  if (text.trim() === "") return { reason: { message: "is the path of an empty file", hint: PEM_HINT } };
+  return parseCertificates(text);
+}
+
+/** The PEM text that `text` is the base64 of, otherwise `text`. */
+function decodeBase64Pem(text: string): string {
+  if (!BASE64.test(text)) return text;
+  const decoded = Buffer.from(text, "base64").toString();
+  return decoded.includes("-----BEGIN") ? decoded : text;
+}
+
+/** A certificate in canonical PEM: OpenSSL silently skips a certificate that does not start on its own line. */
+function readCertificate(base64: string): string | undefined {
+  if (!BASE64.test(base64)) return undefined;
+  try {
+    return new X509Certificate(Buffer.from(base64, "base64")).toString().trim();
+  } catch {
+    return undefined;
+  }
+}

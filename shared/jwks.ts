@@ -1,0 +1,169 @@
+import * as z from "zod/mini";
+import { sleep, type Clock, type Milliseconds } from "./clock.ts";
+import { abortedError, AuthError } from "./errors.ts";
+import { classifyJsonResponse, parseJson } from "./http/json-response.ts";
+import type { RequestLimits } from "./http/request-context.ts";
+import type { HttpRequest, HttpResponse } from "./http/request.ts";
+import type { Outcome } from "./http/retry.ts";
+import type { Redactor } from "./redact.ts";
+
+/** An RSA public key that verifies signatures (RFC 7517 section 4, RFC 7518 section 6.3.1). */
+export interface SigningKey {
+  readonly kty: "RSA";
+  /** The modulus, base64url. */
+  readonly n: string;
+  /** The exponent, base64url; usually `AQAB`. */
+  readonly e: string;
+  readonly kid?: string | undefined;
+}
+
+/** The request for a JWK Set. */
+export const createJwksRequest = (jwksUrl: URL): HttpRequest => ({
+  method: "GET",
+  url: jwksUrl,
+  // A cache on the way must not hide a new key (RFC 9111 section 5.2.1.4).
+  headers: { accept: "application/json", "cache-control": "no-cache" },
+});
+
+const jwksSchema = () => z.object({ keys: z.array(z.unknown()) });
+/** All other members of a key are dropped. */
+const signingKeySchema = () =>
+  z.object({
+    kty: z.literal("RSA"),
+    n: z.string(),
+    e: z.string(),
+    kid: z.optional(z.string()),
+    use: z.optional(z.literal("sig")),
+    key_ops: z.optional(z.array(z.string()).check(z.refine((operations) => operations.includes("verify")))),
+    alg: z.optional(z.literal("RS256")),
+  });
+
+/** In bytes. RFC 7518 section 3.3 requires 2048 bits; above 8192 bits a signature takes long to verify. */
+const MODULUS_LENGTH = { min: 256, max: 1024 };
+const MAX_EXPONENT_LENGTH = 8;
+
+/** Parses the response of the JWKS URL. Keys of other types and for other purposes are ignored. */
+export function parseJwksResponse(response: HttpResponse, quote: Redactor["quote"]): Outcome<readonly SigningKey[]> {
+  const failure = classifyJsonResponse("jwks", response, quote);
+  if (failure) return failure;
+  const parsed = jwksSchema().safeParse(parseJson(response.body));
+  if (!parsed.success) return invalidJwks('invalid JWKS: expected a JSON object with a "keys" array.');
+  const schema = signingKeySchema();
+  const keys = parsed.data.keys.flatMap((key) => {
+    const { success, data } = schema.safeParse(key);
+    if (!success || !isUsable(data)) return [];
+    return [Object.freeze({ kty: data.kty, n: data.n, e: data.e, kid: data.kid })];
+  });
+  return keys.length > 0
+    ? { type: "success", value: keys }
+    : invalidJwks("the JWKS contains no RSA key that can verify signatures.");
+}
+
+const invalidJwks = (description: string): Outcome<never> => ({
+  type: "permanent",
+  error: new AuthError(description, { kind: "protocol", code: "invalid_jwks" }),
+});
+
+/** Whether modulus and exponent have an acceptable size. With an exponent of 1 anyone can sign. */
+function isUsable({ n, e }: { readonly n: string; readonly e: string }): boolean {
+  const modulus = Buffer.from(n, "base64url");
+  const exponent = Buffer.from(e, "base64url");
+  if (modulus.length < MODULUS_LENGTH.min || modulus.length > MODULUS_LENGTH.max) return false;
+  return exponent.length <= MAX_EXPONENT_LENGTH && BigInt(`0x0${exponent.toString("hex")}`) >= 3n;
+}
+
+/** Requests the JWK Set. */
+export type RequestJwks = () => Promise<readonly SigningKey[]>;
+
+/** A key set that is being requested, or is cached. */
+export interface JwksLookup {
+  /** Settles when there are keys, or the request for them failed. */
+  readonly ready: Promise<unknown>;
+  /** The keys that may have signed a token with this `kid`: all keys if it is undefined. */
+  readonly find: (kid: string | undefined) => Promise<readonly SigningKey[]>;
+}
+
+/** How long keys are used without a request. */
+const MAX_AGE: Milliseconds = 600_000;
+/** How long keys are used if the server cannot be reached. */
+const STALE_IF_ERROR: Milliseconds = 3_600_000;
+/** The pause after a reload for an unknown `kid`, so that tokens from elsewhere cannot cause many requests. */
+const RELOAD_COOLDOWN: Milliseconds = 30_000;
+/** Delays before reloads for the `kid` of a new token: after a key rotation the JWKS can be seconds behind the signer. */
+const NEW_TOKEN_RELOADS: readonly Milliseconds[] = [0, 1000, 2000, 4000];
+
+/** The key set of one JWKS URL. An unknown `kid` causes a reload, because servers rotate their keys. */
+export class JwksCache {
+  readonly #clock: Clock;
+  #cached: { readonly keys: readonly SigningKey[]; readonly loadedAt: Milliseconds } | undefined;
+  #cooldownUntil: Milliseconds = -Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Starts to load the keys unless fresh ones are cached.
+   *
+   * @param newTokenLimits - the limits of a sign-in, if the token is new: the auth server has just issued it, so its
+   * `kid` is looked up several times
+   */
+  lookup(load: RequestJwks, newTokenLimits?: RequestLimits): JwksLookup {
+    const fresh = this.#getCached(MAX_AGE);
+    const ready = fresh ? Promise.resolve(fresh) : this.#loadOrStale(load);
+    // The caller gets the rejection from `find`, or never searches.
+    ready.catch(() => undefined);
+    return {
+      ready,
+      find: async (kid) => {
+        const found = selectKeys(await ready, kid);
+        if (found.length > 0) return found;
+        return newTokenLimits ? this.#reloadFor(kid, load, newTokenLimits) : this.#reloadOnce(kid, load);
+      },
+    };
+  }
+
+  async #reloadFor(
+    kid: string | undefined,
+    load: RequestJwks,
+    { deadline, signal }: RequestLimits,
+  ): Promise<readonly SigningKey[]> {
+    for (const delay of NEW_TOKEN_RELOADS) {
+      if (this.#clock.monotonic() + delay >= deadline) break;
+      if (delay > 0) await sleep(this.#clock, delay, signal);
+      if (signal?.aborted) throw abortedError(signal.reason);
+      const found = selectKeys(await this.#load(load), kid);
+      if (found.length > 0) return found;
+    }
+    return [];
+  }
+
+  async #reloadOnce(kid: string | undefined, load: RequestJwks): Promise<readonly SigningKey[]> {
+    if (this.#clock.elapsed() < this.#cooldownUntil) return [];
+    this.#cooldownUntil = this.#clock.elapsed() + RELOAD_COOLDOWN;
+    return selectKeys(await this.#load(load), kid);
+  }
+
+  async #load(load: RequestJwks): Promise<readonly SigningKey[]> {
+    const keys = await load();
+    this.#cached = { keys, loadedAt: this.#clock.elapsed() };
+    return keys;
+  }
+
+  async #loadOrStale(load: RequestJwks): Promise<readonly SigningKey[]> {
+    try {
+      return await this.#load(load);
+    } catch (error) {
+      const stale = this.#getCached(STALE_IF_ERROR);
+      if (stale && AuthError.isAuthError(error) && error.retryable) return stale;
+      throw error;
+    }
+  }
+
+  #getCached(maxAge: Milliseconds): readonly SigningKey[] | undefined {
+    return this.#cached && this.#clock.elapsed() < this.#cached.loadedAt + maxAge ? this.#cached.keys : undefined;
+  }
+}
+
+const selectKeys = (keys: readonly SigningKey[], kid: string | undefined): readonly SigningKey[] =>
+  kid === undefined ? keys : keys.filter((key) => key.kid === kid);

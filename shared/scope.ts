@@ -1,0 +1,23 @@
+/** One scope-token (RFC 6749 section 3.3). */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+const TSG_SCOPE = /^tsg_id:(\d+)$/;
+
+/** The scope-tokens of a scope in order, without duplicates. */
+export const parseScope = (scope: string): readonly string[] => [
+  ...new Set(scope.split(" ").filter((token) => token !== "")),
+];
+
+/** A canonical form, for comparing scopes: scope-tokens sorted by code unit, without duplicates. */
+export const normalizeScope = (scope: string): string => [...parseScope(scope)].sort().join(" ");
+
+/** The scope-tokens that are not valid: characters outside RFC 6749, or a `tsg_id` without digits. */
+export const invalidScopeTokens = (tokens: readonly string[]): readonly string[] =>
+  tokens.filter((token) => !SCOPE_TOKEN.test(token) || (/^tsg_id(:|$)/.test(token) && !TSG_SCOPE.test(token)));
+
+/** The IDs of the tenants (tenant service groups, TSGs) in a scope, without duplicates. */
+export const getTsgIds = (tokens: readonly string[]): readonly string[] => [
+  ...new Set(tokens.flatMap((token) => TSG_SCOPE.exec(token)?.[1] ?? [])),
+];
+
+/** The scope-token for a tenant. */
+export const tsgScope = (tsgId: string): string => `tsg_id:${tsgId}`;

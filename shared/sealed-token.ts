@@ -1,0 +1,188 @@
+import { hasMinRemaining, type AccessToken } from "./access-token.ts";
+import { toAuthRequest, type AuthRequest, type AuthRequestInput } from "./auth-request.ts";
+import { validateClaims } from "./claims.ts";
+import { systemClock, type Clock, type Seconds } from "./clock.ts";
+import { formatDuration } from "./duration.ts";
+import { AuthError, configError, type AuthErrorCode, type ConfigIssue } from "./errors.ts";
+import type { RequestLimits } from "./http/request-context.ts";
+import { decodeJwt, looksLikeJwt } from "./jwt.ts";
+import { DEFAULTS, findOptionIssues, optionSchemas, type CallOptions } from "./options.ts";
+import { createSignInContext, verifyToken, type SignInContext } from "./sign-in.ts";
+
+/** A JWT, or an object with one such as {@link unsealToken} returns. */
+export type SealableToken = string | { readonly accessToken: string };
+
+/** Options of {@link sealToken}. */
+export interface SealTokenOptions {
+  /** Must not be false: the recipient of a sealed token always verifies its signature. */
+  readonly verify?: boolean | undefined;
+}
+
+/** Options of {@link unsealToken}. */
+export interface UnsealTokenOptions extends SealTokenOptions, CallOptions {
+  /** The minimum remaining lifetime in seconds, 0 to 86400. Default: 300, at most a third of the token's lifetime. */
+  readonly minTtl?: Seconds | undefined;
+}
+
+/** A verified token from a sealed token. */
+export interface UnsealedToken {
+  /** The string to send as `Authorization: Bearer <accessToken>`. */
+  readonly accessToken: string;
+  readonly expiresAt: Date;
+  /** The granted scope, separated by spaces. */
+  readonly scope: string;
+  /** The tenant; undefined if there are several or none. */
+  readonly tsgId: string | undefined;
+}
+
+const SEAL_OPTIONS = { verify: optionSchemas.verify };
+const { minTtl, timeout, maxRetries, verify, signal, onEvent } = optionSchemas;
+const UNSEAL_OPTIONS = { minTtl, timeout, maxRetries, verify, signal, onEvent };
+
+/**
+ * Encrypts a token with the client secret, for recipients that have the same secret and do not have to sign in. A
+ * sealed token may be stored where a secret may not, for example in the output of a job. It is a JWE
+ * (`PBES2-HS512+A256KW`, `A256GCM`) of the token.
+ *
+ * @throws AuthError of kind `config`; or of kind `verification` if the token has expired, is for another client or
+ * tenant, or is not a JWT
+ * @example
+ * ```ts
+ * const client = await OAuth2Client.connect(AuthRequest.fromEnv());
+ * const sealed = await sealToken(client.authRequest, await client.accessToken());
+ * ```
+ */
+export async function sealToken(
+  request: AuthRequest | AuthRequestInput,
+  token: SealableToken,
+  options: SealTokenOptions = {},
+): Promise<string> {
+  const authRequest = toAuthRequest(request);
+  const accessToken: unknown = typeof token === "object" ? (token as typeof token | null)?.accessToken : token;
+  const tokenIssue = { field: "token", message: "must be a string", hint: "Pass an access token." };
+  throwIssues([
+    ...findOptionIssues(options, SEAL_OPTIONS),
+    ...findVerifyIssue(options),
+    ...(typeof accessToken === "string" ? [] : [tokenIssue]),
+  ]);
+  return seal(authRequest, String(accessToken), systemClock);
+}
+
+/** Seals a verified token. @throws AuthError as {@link sealToken} @internal */
+export const sealAccessToken = (authRequest: AuthRequest, token: AccessToken, clock: Clock): Promise<string> =>
+  seal(authRequest, token.value, clock);
+
+async function seal(authRequest: AuthRequest, token: string, clock: Clock): Promise<string> {
+  if (!looksLikeJwt(token)) throw sealedTokenError("sealed_token_not_jwt", "only JWTs can be sealed.");
+  validateClaims(decodeJwt(token).payload, authRequest, { now: clock.now(), skew: undefined });
+  const { encryptWithPassword } = await import("./jwe.ts");
+  const sealed = await encryptWithPassword(token, authRequest.clientSecret);
+  validateLength(sealed);
+  return sealed;
+}
+
+/**
+ * Decrypts a sealed token and verifies it like a token of unknown origin. The signing keys are requested, but no token.
+ *
+ * @throws AuthError with code `sealed_token_expired`, `sealed_token_malformed`, `sealed_token_decryption_failed` or
+ * `sealed_token_too_large`; of kind `config`; otherwise as for a sign-in
+ * @example
+ * ```ts
+ * const { accessToken } = await unsealToken(AuthRequest.fromEnv(), sealed);
+ * ```
+ */
+export async function unsealToken(
+  request: AuthRequest | AuthRequestInput,
+  sealed: string,
+  options: UnsealTokenOptions = {},
+): Promise<UnsealedToken> {
+  const authRequest = toAuthRequest(request);
+  const sealedIssue = { field: "sealed", message: "must be a string", hint: "Pass the result of sealToken()." };
+  throwIssues([
+    ...findOptionIssues(options, UNSEAL_OPTIONS),
+    ...findVerifyIssue(options),
+    ...(typeof sealed === "string" ? [] : [sealedIssue]),
+  ]);
+  const policy = { maxRetries: options.maxRetries };
+  // With the test hooks, which are not part of the public type.
+  const context = createSignInContext(authRequest, { ...options, policy });
+  const { clock } = context;
+  const deadline = clock.monotonic() + (options.timeout ?? DEFAULTS.timeout) * 1000;
+  const limits = { deadline, signal: options.signal };
+  const token = await unsealAndVerify(context, sealed, { minTtl: options.minTtl, limits });
+  const { value: accessToken, scope, tsgId, expiresAt = new Date(clock.now()) } = token;
+  return { accessToken, expiresAt, scope, tsgId };
+}
+
+/**
+ * Decrypts a sealed token and verifies it.
+ *
+ * @param options.minTtl - the minimum remaining lifetime, as in {@link UnsealTokenOptions}
+ * @throws AuthError as {@link unsealToken}
+ * @internal
+ */
+export async function unsealAndVerify(
+  context: SignInContext,
+  sealed: string,
+  { minTtl, limits }: { readonly minTtl?: Seconds | undefined; readonly limits: RequestLimits },
+): Promise<AccessToken> {
+  const { clock, authRequest } = context;
+  const token = await verifyUnexpired(context, await unseal(sealed, authRequest.clientSecret), limits);
+  if (hasMinRemaining(token, minTtl, clock)) return token;
+  const remaining = formatDuration(token.remaining(clock) ?? 0);
+  throw expiredError(`the sealed token is valid for only ${remaining}, less than the required minimum.`);
+}
+
+async function verifyUnexpired(context: SignInContext, token: string, limits: RequestLimits): Promise<AccessToken> {
+  try {
+    return await verifyToken(context, token, limits);
+  } catch (error) {
+    if (!AuthError.isAuthError(error) || error.code !== "token_expired") throw error;
+    throw expiredError(error.description.replace(/^the token/, "the sealed token"));
+  }
+}
+
+/** The token of a sealed token, not verified. */
+async function unseal(sealed: string, secret: string): Promise<string> {
+  validateLength(sealed);
+  const { decryptWithPassword, isSupportedJwe } = await import("./jwe.ts");
+  // First: any number of iterations would keep the process busy.
+  if (!isSupportedJwe(sealed)) throw malformedError("is not a JWE that sealToken() returns");
+  const token = await decryptWithPassword(sealed, secret).catch(() => {
+    throw sealedTokenError(
+      "sealed_token_decryption_failed",
+      "the sealed token cannot be decrypted: it was sealed with a different client secret, or was modified.",
+    );
+  });
+  if (!looksLikeJwt(token)) throw malformedError("does not contain a JWT");
+  return token;
+}
+
+/** In characters. */
+const MAX_LENGTH = 16_384;
+
+function validateLength(sealed: string): void {
+  if (sealed.length > MAX_LENGTH)
+    throw sealedTokenError("sealed_token_too_large", `the sealed token is longer than ${MAX_LENGTH / 1024} KiB.`);
+}
+
+const sealedTokenError = (code: AuthErrorCode, description: string): AuthError =>
+  new AuthError(description, { kind: "verification", code });
+const malformedError = (description: string): AuthError =>
+  sealedTokenError("sealed_token_malformed", `the sealed token ${description}.`);
+const expiredError = (description: string): AuthError => sealedTokenError("sealed_token_expired", description);
+
+const findVerifyIssue = ({ verify }: SealTokenOptions): readonly ConfigIssue[] =>
+  verify === false
+    ? [
+        {
+          field: "verify",
+          message: "must be true to seal or unseal a token",
+          hint: "Set verify to true, or sign in where the token is needed.",
+        },
+      ]
+    : [];
+
+function throwIssues(issues: readonly ConfigIssue[]): void {
+  if (issues.length > 0) throw configError(issues);
+}

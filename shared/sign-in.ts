@@ -1,0 +1,257 @@
+import { AccessToken } from "./access-token.ts";
+import type { AuthRequest } from "./auth-request.ts";
+import { getScope, validateClaims, validateTenants, type ClockInfo, type JWTClaims } from "./claims.ts";
+import { sleep, systemClock, type Clock, type Milliseconds, type RandomSource } from "./clock.ts";
+import { AuthError } from "./errors.ts";
+import { safeListener, type AuthEventListener } from "./events.ts";
+import { getProxyPasswords } from "./http/proxy.ts";
+import type { RequestContext, RequestLimits, RetryPolicy } from "./http/request-context.ts";
+import { requestWithRetries, type RequestCall } from "./http/retry.ts";
+import { createSecureContext } from "./http/tls.ts";
+import { createJwksRequest, JwksCache, parseJwksResponse, type RequestJwks, type SigningKey } from "./jwks.ts";
+import { decodeJwt, looksLikeJwt } from "./jwt.ts";
+import { DEFAULTS } from "./options.ts";
+import { Redactor } from "./redact.ts";
+import { parseScope } from "./scope.ts";
+import { createTokenRequest, parseTokenResponse, type TokenResponse } from "./token-endpoint.ts";
+import { verifyJwt } from "./verify-jwt.ts";
+import { USER_AGENT } from "./version.ts";
+
+/** What all sign-ins of one account in a process have in common. */
+export interface SignInContext extends RequestContext {
+  readonly authRequest: AuthRequest;
+  /** Whether the signature of a new token is verified. The claims of a JWT are validated in any case. */
+  readonly verify: boolean;
+  readonly jwks: JwksCache;
+  /** Receives each token before it is verified or reported. Masks it in the action. */
+  readonly onToken: (token: string) => void;
+}
+
+/** Options of {@link createSignInContext}. */
+export interface SignInOptions {
+  /** Default: true. */
+  readonly verify?: boolean | undefined;
+  /** Replaces the library's defaults one by one. */
+  readonly policy?: { readonly [Name in keyof RetryPolicy]?: RetryPolicy[Name] | undefined };
+  readonly userAgent?: string;
+  /** Default: a new one. The secret, proxy passwords and tokens are added. */
+  readonly redactor?: Redactor;
+  /** Its exceptions are ignored. */
+  readonly onEvent?: AuthEventListener | undefined;
+  readonly onToken?: (token: string) => void;
+  readonly clock?: Clock | undefined;
+  readonly random?: RandomSource | undefined;
+}
+
+/**
+ * Creates the context of sign-ins.
+ *
+ * @throws AuthError of kind `config` if the CA certificates cannot be used
+ */
+export function createSignInContext(authRequest: AuthRequest, options: SignInOptions = {}): SignInContext {
+  const { verify = true, policy = {}, userAgent = USER_AGENT, clock = systemClock, random = Math.random } = options;
+  const { redactor = new Redactor(), onToken = () => undefined } = options;
+  redactor.add(authRequest.clientSecret);
+  for (const password of getProxyPasswords(process.env)) redactor.add(password);
+  return {
+    authRequest,
+    verify,
+    policy: {
+      maxRetries: policy.maxRetries ?? DEFAULTS.maxRetries,
+      backoff: policy.backoff ?? DEFAULTS.backoff,
+      spreadOnOverload: policy.spreadOnOverload ?? false,
+    },
+    userAgent,
+    secureContext: createSecureContext(authRequest.ca),
+    redactor,
+    onEvent: safeListener(options.onEvent),
+    onToken: (token) => {
+      redactor.add(token);
+      onToken(token);
+    },
+    clock,
+    random,
+    jwks: new JwksCache(clock),
+  };
+}
+
+/** A token response and when it was requested. */
+interface IssuedToken {
+  readonly value: TokenResponse;
+  /** On `clock.elapsed()`. */
+  readonly sentAt: Milliseconds;
+  readonly clockOffset: Milliseconds | undefined;
+}
+
+/**
+ * Requests a token and verifies it. The JWKS is requested at the same time, because its URL does not depend on the token.
+ *
+ * @throws AuthError; if both requests fail, that of the token request
+ */
+export async function requestToken(context: SignInContext, limits: RequestLimits): Promise<AccessToken> {
+  const { authRequest, clock } = context;
+  const stop = new AbortController();
+  const onAbort = (): void => {
+    stop.abort(limits.signal?.reason);
+  };
+  limits.signal?.addEventListener("abort", onAbort, { once: true });
+  if (limits.signal?.aborted) onAbort();
+  const ownLimits: RequestLimits = { deadline: limits.deadline, signal: stop.signal };
+
+  const issued = requestWithRetries(
+    context,
+    {
+      name: "token",
+      request: createTokenRequest(authRequest),
+      parse: (response) =>
+        parseTokenResponse(response, {
+          quote: context.redactor.quote,
+          onToken: context.onToken,
+          requestedScope: authRequest.scope,
+        }),
+    },
+    ownLimits,
+  );
+  const lookup = context.verify ? context.jwks.lookup(createLoader(context, ownLimits), ownLimits) : undefined;
+  try {
+    if (lookup === undefined) return acceptUnverified(context, await issued);
+    preloadVerifier();
+    const token = await waitForBoth(issued, lookup.ready, clock, ownLimits);
+    return await verifySignature(context, token, lookup.find, ownLimits);
+  } finally {
+    limits.signal?.removeEventListener("abort", onAbort);
+    stop.abort();
+    await Promise.allSettled([issued, lookup?.ready]);
+  }
+}
+
+/**
+ * Verifies a token that another process requested, regardless of the `verify` option. An expired one causes no request.
+ *
+ * @throws AuthError
+ */
+export async function verifyToken(context: SignInContext, token: string, limits: RequestLimits): Promise<AccessToken> {
+  if (!looksLikeJwt(token)) throw opaqueTokenError();
+  const { payload } = decodeJwt(token);
+  // Not before: masking an arbitrary string could hide unrelated output.
+  context.onToken(token);
+  const value = { accessToken: token, expiresIn: undefined, scope: undefined };
+  const existing = { value, sentAt: context.clock.elapsed(), clockOffset: undefined };
+  validateClaims(payload, context.authRequest, getClockInfo(context, existing));
+  const load = createLoader(context, limits);
+  return verifySignature(context, existing, (kid) => context.jwks.lookup(load).find(kid), limits);
+}
+
+const createLoader =
+  (context: SignInContext, limits: RequestLimits): RequestJwks =>
+  async () => {
+    const call: RequestCall<readonly SigningKey[]> = {
+      name: "jwks",
+      request: createJwksRequest(context.authRequest.jwksUrl),
+      parse: (response) => parseJwksResponse(response, context.redactor.quote),
+    };
+    return (await requestWithRetries(context, call, limits)).value;
+  };
+
+/** Loads jose while the responses are awaited: in the next turn of the event loop, so that the requests are sent first. */
+function preloadVerifier(): void {
+  // If it cannot be loaded, the verification fails with the reason.
+  setImmediate(() => void import("./jws.ts").catch(() => undefined));
+}
+
+/** How long the token request may take to fail as well once the JWKS request was rejected. */
+const MIN_GRACE: Milliseconds = 2000;
+
+/**
+ * Waits for the token and the keys. If the keys cannot be loaded, the token request gets the time to fail for the same
+ * reason, because its error is the one to report.
+ */
+async function waitForBoth(
+  issued: Promise<IssuedToken>,
+  keysReady: Promise<unknown>,
+  clock: Clock,
+  { deadline, signal }: RequestLimits,
+): Promise<IssuedToken> {
+  try {
+    const [token] = await Promise.all([issued, keysReady]);
+    return token;
+  } catch (error) {
+    const isRejected = AuthError.isAuthError(error) && ["rejected", "protocol"].includes(error.kind);
+    const grace = isRejected ? MIN_GRACE : Math.max(MIN_GRACE, deadline - clock.monotonic());
+    await Promise.race([issued, sleep(clock, grace, signal)]);
+    throw error;
+  }
+}
+
+async function verifySignature(
+  context: SignInContext,
+  issued: IssuedToken,
+  findKeys: (kid: string | undefined) => Promise<readonly SigningKey[]>,
+  { deadline }: RequestLimits,
+): Promise<AccessToken> {
+  const { authRequest, clock } = context;
+  const { accessToken } = issued.value;
+  if (!looksLikeJwt(accessToken)) throw opaqueTokenError();
+  const checkDeadline = (): void => {
+    if (clock.monotonic() >= deadline)
+      throw new AuthError("timed out while the signature of the token was verified.", {
+        kind: "timeout",
+        code: "response_timeout",
+        hint: "Raise the timeout.",
+      });
+  };
+  const clockInfo = (): ClockInfo => getClockInfo(context, issued);
+  const { claims, key } = await verifyJwt(accessToken, findKeys, authRequest, clockInfo, checkDeadline);
+  return createAccessToken(context, issued, claims, key);
+}
+
+function acceptUnverified(context: SignInContext, issued: IssuedToken): AccessToken {
+  const { authRequest } = context;
+  const { accessToken, scope = authRequest.scope } = issued.value;
+  if (looksLikeJwt(accessToken)) {
+    const claims = validateClaims(decodeJwt(accessToken).payload, authRequest, getClockInfo(context, issued));
+    return createAccessToken(context, issued, claims);
+  }
+  // RFC 6749 section 5.1: without a scope in the response, the requested scope is granted.
+  validateTenants(parseScope(scope), authRequest.tsgIds);
+  return createAccessToken(context, issued);
+}
+
+/** Creates the token of a response; without `claims` it is opaque. */
+function createAccessToken(
+  { authRequest, clock }: SignInContext,
+  { value, sentAt }: IssuedToken,
+  claims?: JWTClaims,
+  signingKey?: SigningKey,
+): AccessToken {
+  const { accessToken, expiresIn, scope = authRequest.scope } = value;
+  const deadlines: Milliseconds[] = [];
+  const lifetimes: Milliseconds[] = [];
+  if (expiresIn !== undefined) {
+    // From the request on: the server may have issued the token at any time since then.
+    deadlines.push(sentAt + expiresIn * 1000);
+    lifetimes.push(expiresIn * 1000);
+  }
+  if (claims !== undefined) {
+    deadlines.push(clock.elapsed() + claims.exp * 1000 - clock.now());
+    lifetimes.push((claims.exp - claims.iat) * 1000);
+  }
+  const deadline = deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  const end = claims === undefined ? deadline && clock.now() + deadline - clock.elapsed() : claims.exp * 1000;
+  return new AccessToken(accessToken, {
+    deadline,
+    lifetime: lifetimes.length === 0 ? undefined : Math.min(...lifetimes),
+    expiresAt: end === undefined ? undefined : new Date(end),
+    scope: claims === undefined ? parseScope(scope) : getScope(claims),
+    tsgIds: authRequest.tsgIds,
+    signingKey,
+  });
+}
+
+const getClockInfo = ({ clock }: SignInContext, { clockOffset }: IssuedToken): ClockInfo => ({
+  now: clock.now(),
+  skew: clockOffset,
+});
+
+const opaqueTokenError = (): AuthError =>
+  new AuthError("the access token is opaque (not a JWT).", { kind: "verification", code: "opaque_token" });

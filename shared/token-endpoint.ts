@@ -1,0 +1,165 @@
+import * as z from "zod/mini";
+import type { AuthRequest } from "./auth-request.ts";
+import type { Seconds } from "./clock.ts";
+import { AuthError, type AuthErrorCode } from "./errors.ts";
+import { classifyJsonResponse, parseJson } from "./http/json-response.ts";
+import type { HttpRequest, HttpResponse } from "./http/request.ts";
+import { RETRYABLE_STATUS, type Outcome } from "./http/retry.ts";
+import type { Redactor } from "./redact.ts";
+
+/** A successful token response (RFC 6749 section 5.1). The token is not verified. */
+export interface TokenResponse {
+  readonly accessToken: string;
+  /** The lifetime of the token; undefined if the response has none. */
+  readonly expiresIn: Seconds | undefined;
+  /** The granted scope; undefined if it is the requested one. */
+  readonly scope: string | undefined;
+}
+
+/** Creates the request with client credentials (RFC 6749 section 4.4.2), which are in the body (section 2.3.1). */
+export function createTokenRequest(request: AuthRequest): HttpRequest {
+  const form = new URLSearchParams({
+    grant_type: "client_credentials",
+    client_id: request.clientId,
+    client_secret: request.clientSecret,
+    scope: request.scope,
+  });
+  return {
+    method: "POST",
+    url: request.tokenUrl,
+    headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
+    body: form.toString(),
+  };
+}
+
+/** In characters. Longer tokens fit into no environment variable; shorter ones could not be masked in a log. */
+const TOKEN_LENGTH = { min: 8, max: 65_536 };
+/** `b64token` of RFC 6750 section 2.1. */
+const B64TOKEN = /^[A-Za-z0-9._~+/-]{8,65536}={0,2}$/;
+const DAY: Seconds = 86_400;
+
+const seconds = () => z.pipe(z.union([z.number(), z.string().check(z.regex(/^\d{1,9}$/))]), z.transform(Number));
+const responseSchema = () =>
+  z.object({
+    access_token: z.string().check(z.regex(B64TOKEN)),
+    token_type: z.string().check(z.regex(/^bearer$/i)),
+    expires_in: z.optional(z.pipe(seconds(), z.number().check(z.gt(0), z.lte(DAY)))),
+    scope: z.optional(z.string()),
+  });
+
+const FIELD_ERRORS: Readonly<Record<keyof z.infer<ReturnType<typeof responseSchema>>, string>> = {
+  access_token: "access_token is missing or malformed (RFC 6750 section 2.1)",
+  token_type: "token_type is not Bearer",
+  expires_in: "expires_in is not a number of seconds, at most a day",
+  scope: "scope is not a string",
+};
+
+const errorSchema = () =>
+  z.object({ error: z.string().check(z.minLength(1)), error_description: z.optional(z.unknown()) });
+type OAuthErrorResponse = z.infer<ReturnType<typeof errorSchema>>;
+
+/** Error codes that are shown as they are: RFC 6749 sections 4.1.2.1 and 5.2. */
+const OAUTH_ERRORS: ReadonlySet<string> = new Set([
+  "invalid_request",
+  "invalid_client",
+  "invalid_grant",
+  "unauthorized_client",
+  "unsupported_grant_type",
+  "unsupported_response_type",
+  "invalid_scope",
+  "access_denied",
+  "server_error",
+  "temporarily_unavailable",
+]);
+/** Those with a separate hint. */
+const ERROR_CODES = [
+  "invalid_client",
+  "invalid_scope",
+  "unauthorized_client",
+  "access_denied",
+] as const satisfies AuthErrorCode[];
+/** Errors of section 4.1.2.1 that servers send here, too. */
+const RETRYABLE_ERRORS: Readonly<Partial<Record<string, "transient" | "overloaded">>> = Object.freeze({
+  server_error: "transient",
+  temporarily_unavailable: "overloaded",
+});
+
+/** What {@link parseTokenResponse} needs besides the response. */
+export interface TokenResponseOptions {
+  readonly quote: Redactor["quote"];
+  /** Receives all tokens of the body before anything is quoted, so that they are redacted. */
+  readonly onToken: (token: string) => void;
+  readonly requestedScope: string;
+}
+
+/** Parses the response of the token endpoint. */
+export function parseTokenResponse(response: HttpResponse, options: TokenResponseOptions): Outcome<TokenResponse> {
+  const { status } = response;
+  const body = parseJson(response.body);
+  for (const token of findTokens(body)) options.onToken(token);
+  const { data: oauthError } = errorSchema().safeParse(body);
+  const statusDecides = status in RETRYABLE_STATUS || (status >= 300 && status < 400) || status >= 500;
+  if (oauthError && !statusDecides) return parseOAuthError(oauthError, status, options);
+  const detail = oauthError && describeError(oauthError, options.quote);
+  const failure = classifyJsonResponse("token", response, options.quote, detail);
+  if (failure && status === 401 && isJsonOrEmpty(response.body)) return invalidClient(failure.error);
+  if (failure) return failure;
+  const parsed = responseSchema().safeParse(body);
+  if (parsed.success) {
+    const { access_token: accessToken, expires_in: expiresIn, scope } = parsed.data;
+    return { type: "success", value: { accessToken, expiresIn, scope } };
+  }
+  const field = parsed.error.issues[0]?.path[0] as keyof typeof FIELD_ERRORS | undefined;
+  const reason = field === undefined ? "not a JSON object" : FIELD_ERRORS[field];
+  return {
+    type: "permanent",
+    error: new AuthError(`invalid token response: ${reason}.`, { kind: "protocol", code: "invalid_token_response" }),
+  };
+}
+
+function parseOAuthError(
+  response: OAuthErrorResponse,
+  status: number,
+  { quote, requestedScope }: TokenResponseOptions,
+): Outcome<never> {
+  const { error } = response;
+  const scope = error === "invalid_scope" ? ` (requested ${quote(requestedScope)})` : "";
+  const description = `token request rejected (status ${status}): ${describeError(response, quote)}${scope}.`;
+  const oauthError = quoteErrorCode(error, quote);
+  const retryable = Object.hasOwn(RETRYABLE_ERRORS, error) ? RETRYABLE_ERRORS[error] : undefined;
+  if (retryable)
+    return {
+      type: retryable,
+      error: new AuthError(description, { kind: "server", code: "server_error", status, oauthError }),
+    };
+  const code = ERROR_CODES.find((known) => known === error) ?? "oauth_error";
+  return { type: "permanent", error: new AuthError(description, { kind: "rejected", code, status, oauthError }) };
+}
+
+function describeError({ error, error_description: text }: OAuthErrorResponse, quote: Redactor["quote"]): string {
+  return [quoteErrorCode(error, quote), ...(typeof text === "string" && text !== "" ? [quote(text)] : [])].join(": ");
+}
+
+/** In characters; all registered codes are shorter. */
+const MAX_ERROR_CODE_LENGTH = 60;
+const quoteErrorCode = (error: string, quote: Redactor["quote"]): string =>
+  OAUTH_ERRORS.has(error) ? error : quote(error, MAX_ERROR_CODE_LENGTH);
+
+/** A 401 without an OAuth error is about the client as well (RFC 6749 section 5.2), unless a proxy sent a page. */
+const invalidClient = (error: AuthError): Outcome<never> => ({
+  type: "permanent",
+  error: new AuthError(error.description, { kind: "rejected", code: "invalid_client", status: 401 }),
+});
+const isJsonOrEmpty = (body: string): boolean => body.trim() === "" || parseJson(body) !== undefined;
+
+const tokenFieldsSchema = () => z.object({ access_token: z.string() });
+const MAX_TOKENS = 4;
+
+/** What may be a token in a response of any shape: the words of `access_token`. */
+function findTokens(body: unknown): readonly string[] {
+  const { data } = tokenFieldsSchema().safeParse(body);
+  return (data?.access_token ?? "")
+    .split(/\s/)
+    .filter(({ length }) => length >= TOKEN_LENGTH.min && length <= TOKEN_LENGTH.max)
+    .slice(0, MAX_TOKENS);
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { chmod, chown, lchown, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+  checkDirectory,
+  checkPrivateDirectory,
+  ensurePrivateDirectory,
+} from "../../../shared/auth-file/private-directory.ts";
+import { createTempDir } from "../../support/temp-dir.ts";
+
+const USER = 1000;
+const OTHER = 1001;
+const skip = process.platform === "win32" && "needs POSIX permissions";
+const asRoot = skip || (process.getuid?.() !== 0 && "needs root");
+
+for (const [name, [uid, gid, mode], user, expected] of [
+  ["of this user", [USER, USER, 0o755], USER, "accepts"],
+  ["of root", [0, 0, 0o755], USER, "accepts"],
+  ["of root with the sticky bit", [0, 0, 0o1777], USER, "accepts"],
+  ["of this user that its group can write to", [USER, USER, 0o775], USER, "warns about"],
+  ["of root that the root group can write to", [0, 0, 0o775], USER, "warns about"],
+  ["of root that another group can write to", [0, 50, 0o775], USER, "rejects"],
+  ["of this user that all can write to", [USER, USER, 0o777], USER, "rejects"],
+  ["of root that all can write to", [0, 0, 0o777], 0, "rejects"],
+  ["of another user", [OTHER, OTHER, 0o755], USER, "rejects"],
+  ["of another user with the sticky bit", [OTHER, OTHER, 0o1777], USER, "rejects"],
+  ["of another user, as root,", [OTHER, OTHER, 0o755], 0, "warns about"],
+  ["of another user that all can write to, as root,", [OTHER, OTHER, 0o777], 0, "rejects"],
+  ["of anyone on Windows", [0, 0, 0o777], undefined, "accepts"],
+] as const)
+  test(`${expected} a directory ${name}`, () => {
+    const { error, warning } = checkDirectory({ uid, gid, mode }, user);
+    const actual = error !== undefined ? "rejects" : warning !== undefined ? "warns about" : "accepts";
+    assert.equal(actual, expected);
+  });
+
+test("trusts the owner of the root directory, which is not 0 in a user namespace", () => {
+  assert.deepEqual(checkDirectory({ uid: 65_534, gid: 65_534, mode: 0o755 }, USER, 65_534), {});
+});
+
+test("creates missing directories for this user only, and has git ignore the last", async (t) => {
+  const root = await createTempDir(t);
+  const path = join(root, "a", "b", "auth.json");
+  assert.deepEqual(await ensurePrivateDirectory(path), []);
+  assert.equal(await readFile(join(root, "a", "b", ".gitignore"), "utf8"), "*\n");
+  assert.deepEqual(await readdir(join(root, "a")), ["b"]);
+  if (!skip) for (const name of ["a", "a/b"]) assert.equal((await stat(join(root, name))).mode & 0o777, 0o700);
+});
+
+test("creates nothing in a directory that exists", async (t) => {
+  const root = await createTempDir(t);
+  await ensurePrivateDirectory(join(root, "auth.json"));
+  assert.deepEqual(await readdir(root), []);
+});
+
+test("creates a directory once for twenty concurrent callers", async (t) => {
+  const path = join(await createTempDir(t), "a", "b", "auth.json");
+  await Promise.all(Array.from({ length: 20 }, () => ensurePrivateDirectory(path)));
+});
+
+test("rejects a directory of /proc in time", { skip: process.platform !== "linux", timeout: 5000 }, async () => {
+  await assert.rejects(ensurePrivateDirectory("/proc/nope/auth.json"), {
+    kind: "file",
+    code: "auth_file_invalid_path",
+  });
+});
+
+test("rejects a path through a file", async (t) => {
+  const root = await createTempDir(t);
+  await writeFile(join(root, "file"), "");
+  await assert.rejects(ensurePrivateDirectory(join(root, "file", "auth.json")), { code: "auth_file_invalid_path" });
+});
+
+test("rejects a directory that all can write to, at any level, and creates nothing in it", { skip }, async (t) => {
+  const root = await createTempDir(t);
+  await mkdir(join(root, "open"));
+  await chmod(join(root, "open"), 0o777);
+  const error = { code: "auth_file_dir_insecure", message: /open can be written to by every user/ };
+  for (const path of ["open/auth.json", "open/a/b/auth.json"]) {
+    await assert.rejects(ensurePrivateDirectory(join(root, path)), error);
+    assert.deepEqual(await readdir(join(root, "open")), []);
+  }
+  await mkdir(join(root, "open", "private"), 0o700);
+  await assert.rejects(checkPrivateDirectory(join(root, "open", "private", "auth.json")), error);
+});
+
+test("warns once about directories that their group can write to", { skip }, async (t) => {
+  const root = await createTempDir(t);
+  await mkdir(join(root, "a", "b"), { recursive: true });
+  for (const name of ["a", "a/b"]) await chmod(join(root, name), 0o775);
+  const warnings = await ensurePrivateDirectory(join(root, "a", "b", "auth.json"));
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /a\/b can be written to by its group/);
+});
+
+test("checks the directory that a link leads to, and the link's own directory", { skip }, async (t) => {
+  const root = await createTempDir(t);
+  for (const name of ["private", "open", "open/inner"]) await mkdir(join(root, name), 0o700);
+  await symlink(join(root, "open", "inner"), join(root, "private", "link"));
+  await symlink(join(root, "private"), join(root, "open", "link"));
+  await chmod(join(root, "open"), 0o777);
+  for (const path of ["private/link/auth.json", "open/link/auth.json"])
+    await assert.rejects(ensurePrivateDirectory(join(root, path)), { code: "auth_file_dir_insecure" }, path);
+});
+
+test("warns root about a link of another user", { skip: asRoot }, async (t) => {
+  const root = await createTempDir(t);
+  await mkdir(join(root, "a"));
+  await symlink(join(root, "a"), join(root, "link"));
+  await lchown(join(root, "link"), OTHER, OTHER);
+  const warnings = await ensurePrivateDirectory(join(root, "link", "auth.json"));
+  assert.match(warnings.join(), /link belongs to another user/);
+});
+
+test("accepts the trusted directory and those above it with any owner and mode", { skip: asRoot }, async (t) => {
+  const root = await createTempDir(t);
+  const temp = join(root, "_work", "_temp");
+  await mkdir(temp, { recursive: true });
+  for (const name of [join(root, "_work"), temp]) {
+    await chmod(name, 0o777);
+    await chown(name, OTHER, OTHER);
+  }
+  assert.deepEqual(await ensurePrivateDirectory(join(temp, "auth.json"), { trustedDir: temp }), []);
+  await assert.rejects(ensurePrivateDirectory(join(temp, "auth.json")), { code: "auth_file_dir_insecure" });
+});

@@ -1,0 +1,428 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { inspect } from "node:util";
+
+import { ApiError, AuthError, AuthRequest, OAuth2Client, TokenExpiredError } from "../../shared/index.ts";
+import type { AuthRequestInput } from "../../shared/index.ts";
+import {
+  CLIENT_ID,
+  clientClaims,
+  createClient,
+  createMovableClock,
+  forbidUnhandledRejections,
+  getAuthError,
+  getError,
+  getThrown,
+  SECRET,
+  signer,
+  startScm,
+  startScripted,
+  tokenResponse,
+  TSG_ID,
+} from "../support/client-fixtures.ts";
+import { waitUntil } from "../support/poll.ts";
+import { runProcess } from "../support/processes.ts";
+import type { Script, ScriptedRequest } from "../support/scripted-server.ts";
+import { assertNoSecret } from "../support/secrets.ts";
+import { createSigner } from "../support/tokens.ts";
+import { setVariables } from "../support/variables.ts";
+
+// The promises of the Python page are in parity.test.ts.
+
+forbidUnhandledRejections();
+const HOUR = 3_600_000;
+const FIELDS: AuthRequestInput = { clientId: CLIENT_ID, clientSecret: SECRET };
+
+test("connect accepts a request, its fields, or nothing: then it reads the environment", async (t) => {
+  const { server, request } = await startScripted(t, { other: { body: { id: 1 } } });
+  const { tokenUrl, origin: apiUrl } = server;
+  assert.equal((await OAuth2Client.connect(request)).isExpired, false);
+  assert.equal((await OAuth2Client.connect({ ...FIELDS, tokenUrl: new URL(tokenUrl) })).isExpired, false);
+  setVariables(t, {
+    ...{ SCM_CLIENT_ID: CLIENT_ID, SCM_CLIENT_SECRET: SECRET, SCM_TOKEN_URL: tokenUrl, SCM_API_URL: apiUrl },
+    ...{ SCM_TSG_ID: undefined, SCM_SCOPE: undefined, SCM_AUTH_URL: undefined },
+  });
+  const client = await OAuth2Client.connect();
+  assert.equal(client.authRequest.clientId, CLIENT_ID);
+  assert.deepEqual(await client.session.request("GET", "/x"), { id: 1 });
+  setVariables(t, { SCM_API_URL: undefined, SCM_HOST: "api.scm.test/path" });
+  const { issues } = getThrown(() => new OAuth2Client(undefined, { timeout: 0 }));
+  assert.deepEqual(
+    issues.map(({ field }) => field),
+    ["timeout", "SCM_HOST"],
+  );
+  setVariables(t, { SCM_HOST: "api.scm.test" });
+  assert.equal(new OAuth2Client().isExpired, true);
+});
+
+const INVALID_OPTIONS: readonly object[] = [
+  { maxRetries: -1 },
+  { maxRetries: 21 },
+  { retryBackoff: Number.NaN },
+  { tokenExpiryBuffer: Infinity },
+  { timeout: 0 },
+  { timeout: "5" },
+  { verify: "false" },
+  { apiUrl: "http://api.scm.test" },
+  { apiUrl: "https://api.scm.test/path" },
+  { apiUrl: "https://user@api.scm.test" },
+  { maxResponseBytes: 0 },
+  { onEvent: {} },
+  { max_retries: 3 },
+  { signal: AbortSignal.abort() },
+];
+test("invalid options are config errors that name all of them", async () => {
+  for (const options of INVALID_OPTIONS) {
+    const error = getThrown(() => new OAuth2Client(FIELDS, options));
+    assert.deepEqual([error.kind, error.issues.map(({ field }) => field)], ["config", Object.keys(options)]);
+  }
+  const several = { maxRetries: -1, timeout: 0, apiUrl: "x" };
+  assert.equal(getThrown(() => new OAuth2Client(FIELDS, several)).issues.length, 3);
+  const client = new OAuth2Client(FIELDS);
+  for (const options of [{ minTtl: Number.NaN }, { minTTL: 5 }, { signal: {} }] as object[])
+    assert.equal((await getAuthError(client.accessToken(options))).kind, "config");
+  assert.equal((await getAuthError(client.refreshToken({ minTtl: 5 } as object))).kind, "config");
+});
+
+test("dates, keys and claims that a client returns cannot change the client", async (t) => {
+  const { request } = await startScripted(t);
+  const client = await OAuth2Client.connect(request);
+  const time = client.expiresAt?.getTime();
+  client.expiresAt?.setFullYear(1970);
+  assert.equal(client.expiresAt?.getTime(), time);
+  assert.throws(() => Object.assign(client.signingKey ?? {}, { n: "AQAB" }), TypeError);
+  Object.assign(await client.decodeToken(), { aud: "other" });
+  assert.equal((await client.decodeToken()).aud, CLIENT_ID);
+});
+
+test("the event of a new token comes when the token is current", async (t) => {
+  const { request } = await startScripted(t);
+  const seen: unknown[] = [];
+  const client = createClient(request, {
+    onEvent: (event) => {
+      if (event.type === "token") seen.push(client.isExpired, client.tsgId, event.scope === client.scope);
+    },
+  });
+  await client.refreshToken();
+  assert.deepEqual(seen, [false, TSG_ID, true]);
+});
+
+test("accessToken, refreshToken, connect and decodeToken accept a signal, keep its reason, and leave no request", async (t) => {
+  const reason = new RangeError("enough");
+  const abort = new AbortController();
+  const hang: Script = ({ n }) => {
+    if (n === 3) abort.abort(reason);
+    return { hang: true };
+  };
+  const { server, request } = await startScripted(t, { token: [tokenResponse(), hang] });
+  const client = await OAuth2Client.connect(request);
+  const { signal } = abort;
+  const aborted = { signal: AbortSignal.abort(reason) };
+  for (const work of [
+    client.accessToken(aborted),
+    client.decodeToken(aborted),
+    client.refreshToken({ signal }),
+    OAuth2Client.connect(request, { signal }),
+    createClient(request).accessToken({ signal }),
+  ]) {
+    const error = await getAuthError(work);
+    assert.deepEqual([error.kind, error.cause], ["aborted", reason]);
+  }
+  const requests = server.requestsTo("token").slice(1);
+  assert.equal(requests.length, 3);
+  await waitUntil("the requests are aborted", () => requests.every(({ closed }) => closed.aborted));
+});
+
+test("a rejection is one error for all callers for a second, and is then requested again", async (t) => {
+  const rejection = { status: 401, body: { error: "invalid_client" } };
+  const { server, request } = await startScripted(t, { token: [rejection, rejection, tokenResponse()] });
+  const { clock, age } = createMovableClock();
+  const errors: unknown[] = [];
+  const client = createClient(request, {
+    clock,
+    onEvent: (event) => {
+      if (event.type === "error") errors.push(event.error);
+    },
+  });
+  const first = await getAuthError(client.accessToken());
+  for (let call = 0; call < 100; call++) assert.equal(await getError(client.accessToken()), first);
+  assert.deepEqual([first.code, server.requestsTo("token").length, errors], ["invalid_client", 1, [first]]);
+  age(1000);
+  await getAuthError(client.refreshToken());
+  age(2000);
+  await client.refreshToken();
+  assert.equal(server.requestsTo("token").length, 3);
+});
+
+test("a rejection in the background does not affect callers, who keep the current token", async (t) => {
+  const rejection = { status: 401, body: { error: "invalid_client" } };
+  const { server, request } = await startScripted(t, { token: [tokenResponse(), rejection] });
+  const { clock, age } = createMovableClock();
+  const failed = new Promise<void>((resolve) => {
+    const client = createClient(request, {
+      ...{ clock, random: () => 0 },
+      onEvent: ({ type }) => {
+        if (type === "error") resolve();
+      },
+    });
+    void (async () => {
+      const first = await client.accessToken();
+      age(620_000);
+      for (let call = 0; call < 5; call++) assert.equal(await client.accessToken(), first);
+    })();
+  });
+  await failed;
+  assert.equal(server.requestsTo("token").length, 2);
+});
+
+test("the lifetime counts from when the request was sent", async (t) => {
+  const { clock, age } = createMovableClock();
+  const token: Script = () => {
+    age(10_000);
+    return tokenResponse({ access_token: "opaque-token-0123456789", expires_in: 20 });
+  };
+  const { request } = await startScripted(t, { token });
+  const client = createClient(request, { clock, verify: false });
+  await client.refreshToken();
+  age(9000);
+  assert.equal(client.isExpired, false);
+  age(1000);
+  assert.equal(client.isExpired, true);
+});
+
+test("with verify: false no keys are requested, claims are still validated, and decodeToken reads the claims", async (t) => {
+  const claims = clientClaims();
+  const other = await createSigner({ kid: signer.kid });
+  const { clock, pass } = createMovableClock();
+  const { server, request } = await startScripted(t, { token: tokenResponse({ access_token: other.sign(claims) }) });
+  const client = createClient(request, { verify: false, clock });
+  await client.refreshToken();
+  assert.deepEqual([client.signingKey, (await client.decodeToken())["jti"]], [undefined, claims.jti]);
+  assert.equal(server.requestsTo("jwks").length, 0);
+  pass(901_000);
+  assert.ok((await getError(client.decodeToken())) instanceof TokenExpiredError);
+  const forged = tokenResponse({ access_token: signer.sign({ ...claims, aud: "other" }) });
+  const bad = await startScripted(t, { token: forged });
+  assert.equal((await getAuthError(OAuth2Client.connect(bad.request, { verify: false }))).code, "audience_mismatch");
+});
+
+test("with verify: false an opaque token is accepted, and cannot be decoded", async (t) => {
+  const { request } = await startScripted(t, { token: tokenResponse({ access_token: "opaque-token-0123456789" }) });
+  const client = await OAuth2Client.connect(request, { verify: false });
+  assert.equal(await client.accessToken(), "opaque-token-0123456789");
+  assert.deepEqual([client.isExpired, client.scope, client.tsgId], [false, `tsg_id:${TSG_ID}`, TSG_ID]);
+  const error = await getAuthError(client.decodeToken());
+  assert.deepEqual([error.kind, error.code], ["protocol", "opaque_token"]);
+});
+
+for (const offset of [-5 * HOUR, 5 * HOUR])
+  test(`a wall clock that is off by ${offset / HOUR} h is named at the sign-in, and does not matter afterwards`, async (t) => {
+    const { server, request } = await startScripted(t);
+    const { clock, setWallClock } = createMovableClock();
+    const client = createClient(request, { clock });
+    setWallClock(offset);
+    const error = await getAuthError(client.accessToken());
+    assert.equal(error.code, "clock_skew");
+    assert.match(error.message, /(5 h|4 h 59 min).* (behind|ahead of) the server's/);
+    setWallClock(0);
+    const token = await client.accessToken();
+    setWallClock(offset);
+    assert.deepEqual([client.isExpired, client.tokenExpiresSoon], [false, false]);
+    assert.equal(await client.accessToken(), token);
+    assert.equal((await client.decodeToken()).aud, CLIENT_ID);
+    assert.equal(server.requestsTo("token").length, 2);
+  });
+
+test("a request of another copy of the package is accepted", async () => {
+  const url = new URL("../../shared/auth-request.ts?copy", import.meta.url);
+  const copy = (await import(url.href)) as { readonly AuthRequest: typeof AuthRequest };
+  const request = copy.AuthRequest.parse(FIELDS);
+  assert.ok(!(request instanceof AuthRequest));
+  assert.equal(new OAuth2Client(request).authRequest, request);
+});
+
+/** Runs a program with the library's exports in scope. */
+async function runProgram(program: string, env: Readonly<Record<string, string>>) {
+  const index = new URL("../../shared/index.ts", import.meta.url).href;
+  const source = `import { AuthRequest, OAuth2Client } from ${JSON.stringify(index)};\n${program}`;
+  return runProcess(process.execPath, ["--input-type=module", "--eval", source], { env: { ...process.env, ...env } });
+}
+
+const ENDS: readonly (readonly [what: string, program: string, token: Script])[] = [
+  [
+    "requests, decodeToken and accessToken are done",
+    'await client.session.request("GET", "/x"); await client.decodeToken();',
+    () => tokenResponse(),
+  ],
+  [
+    "a token is being refreshed in the background by a silent server",
+    "await client.accessToken();",
+    [() => tokenResponse({ access_token: signer.sign(clientClaims(Date.now() / 1000 - 700)) }), { hang: true }],
+  ],
+  [
+    "all callers have aborted while the server is silent",
+    "await client.refreshToken({ signal: AbortSignal.timeout(50) }).catch(() => undefined);",
+    [() => tokenResponse(), { hang: true }],
+  ],
+];
+for (const [what, program, token] of ENDS)
+  test(`a program ends by itself when ${what}`, async (t) => {
+    const { server, request } = await startScripted(t, { token, other: { body: {} }, secure: true });
+    const start =
+      "const client = await OAuth2Client.connect(JSON.parse(process.env.FIELDS), { apiUrl: process.env.API_URL, tokenExpiryBuffer: 86400 });";
+    const wait = "await new Promise((resolve) => setTimeout(resolve, 100));";
+    const report =
+      'const done = performance.now(); process.on("exit", () => console.log(Math.round(performance.now() - done)));';
+    const { stdout, stderr, exitCode } = await runProgram(`${start} ${program} ${wait} ${report}`, {
+      FIELDS: JSON.stringify({ ...FIELDS, tokenUrl: server.tokenUrl, ca: request.ca }),
+      API_URL: server.origin,
+    });
+    assert.deepEqual([stderr, exitCode], ["", 0]);
+    assert.match(stdout, /^\d+\n$/);
+    assert.ok(Number(stdout) < 5000, `it ended after ${stdout} ms`);
+  });
+
+test("a program that waits for a token is kept alive", async (t) => {
+  const { server } = await startScripted(t, { token: { ...tokenResponse(), delayMs: 300 } });
+  const { stdout } = await runProgram("console.log((await OAuth2Client.connect()).isExpired);", {
+    ...{ SCM_CLIENT_ID: CLIENT_ID, SCM_CLIENT_SECRET: SECRET, SCM_TOKEN_URL: server.tokenUrl, SCM_TSG_ID: TSG_ID },
+  });
+  assert.equal(stdout, "false\n");
+});
+
+/** All the ways in which programs print a value. */
+function print(value: object): Readonly<Record<string, string>> {
+  const everything = { depth: Infinity, showHidden: true } as const;
+  const clone = (): string => {
+    try {
+      return inspect(structuredClone(value), everything);
+    } catch (error) {
+      return inspect(error, everything);
+    }
+  };
+  return {
+    inspect: inspect(value, everything),
+    "inspect of a container": inspect([new Map([["key", { value }]])], everything),
+    "inspect without custom functions": inspect(value, { ...everything, customInspect: false, getters: false }),
+    "JSON.stringify": JSON.stringify([value]),
+    String: Reflect.apply(String, undefined, [value]),
+    descriptors: inspect(Object.getOwnPropertyDescriptors(value), everything),
+    copy: inspect({ ...value }, everything),
+    structuredClone: clone(),
+    ...(value instanceof Error && {
+      stack: value.stack ?? "",
+      cause: `${inspect(value.cause, everything)} ${inspect(new Error("mine", { cause: value }), everything)}`,
+    }),
+    ...(AuthError.isAuthError(value) && { hint: value.hint, issues: JSON.stringify(value.issues) }),
+  };
+}
+
+test("a client and its parts print without secret and token", async (t) => {
+  const { server, request } = await startScripted(t, { other: { body: { id: 1 } } });
+  const client = createClient(request, { apiUrl: server.origin });
+  for (const part of [client, client.session, client.authRequest]) assertNoSecret(print(part), [SECRET]);
+  await client.session.request("GET", "/x");
+  const secrets = [SECRET, await client.accessToken()];
+  for (const part of [client, client.session, client.authRequest, client.signingKey ?? {}])
+    assertNoSecret(print(part), secrets);
+  assert.match(inspect(client), new RegExp(`^OAuth2Client \\{ ${CLIENT_ID} `));
+});
+
+const FORMS = [
+  SECRET,
+  encodeURIComponent(SECRET),
+  JSON.stringify({ SECRET }),
+  ...["base64", "base64url", "hex"].map((encoding) => Buffer.from(SECRET).toString(encoding as BufferEncoding)),
+].join(" ");
+const claims = clientClaims();
+const ECHOES: Readonly<Record<string, Script>> = {
+  "an OAuth error": ({ body }) => ({ status: 401, body: { error: "invalid_client", error_description: body } }),
+  "an OAuth error in every encoding": { status: 400, body: { error: "x", error_description: FORMS } },
+  "an HTML page": ({ body }) => ({ status: 400, body: `<html>${body} ${FORMS}</html>` }),
+  "a server error": ({ body }) => ({ status: 500, body: `${body} ${FORMS}` }),
+  "an error code": { status: 400, body: { error: SECRET } },
+  "a truncated response": { ...tokenResponse({ secret: SECRET }), destroyAfterBytes: 40 },
+  "a redirect": { status: 302, headers: { location: `https://evil.test/${SECRET}` } },
+  "forged claims": tokenResponse({ access_token: signer.sign({ ...claims, aud: SECRET, iss: SECRET }) }),
+  "a key ID": tokenResponse({ access_token: signer.sign(claims, { kid: SECRET }) }),
+  "a token type": tokenResponse({ token_type: SECRET }),
+};
+for (const [what, token] of Object.entries(ECHOES))
+  test(`a server that echoes the secret in ${what} does not bring it into errors and events`, async (t) => {
+    const { request } = await startScripted(t, { token });
+    const events: object[] = [];
+    const options = { maxRetries: 1, retryBackoff: 0, onEvent: (event: object) => events.push(event) };
+    const error = await getAuthError(OAuth2Client.connect(request, options));
+    for (const value of [error, ...events]) assertNoSecret(print(value), [SECRET]);
+  });
+
+test("an API that echoes the secret and all tokens does not bring them into the error", async (t) => {
+  const tokens: string[] = [];
+  const token: Script = () => {
+    tokens.push(signer.sign(clientClaims()));
+    return tokenResponse({ access_token: tokens.at(-1) });
+  };
+  const echo = ({ headers, body }: ScriptedRequest) => {
+    const all = [headers.authorization ?? "", body, SECRET, ...tokens];
+    const text = all.join(" ");
+    const details = {
+      why: "all",
+      nested: [{ [text]: text }],
+      base64: all.map((part) => Buffer.from(part).toString("base64")),
+    };
+    return { status: 400, body: { _errors: [{ code: text, message: text, details }], _request_id: text } };
+  };
+  const { server, request } = await startScripted(t, { token, other: [{ status: 401 }, echo] });
+  const { clock, age } = createMovableClock();
+  const client = createClient(request, { apiUrl: server.origin, clock });
+  await client.accessToken();
+  age(60_000);
+  const error = await getError(client.session.request("PUT", "/x", { body: { secret: SECRET } }));
+  assert.ok(error instanceof ApiError && error.status === 400);
+  assert.equal(tokens.length, 2);
+  assert.match(JSON.stringify(error.details), /all.*\*\*\*/);
+  assertNoSecret(print(error), [SECRET, ...tokens]);
+});
+
+const UNCAUGHT: Readonly<Record<string, string>> = {
+  "an unhandled rejection": "OAuth2Client.connect(AuthRequest.fromEnv(), { maxRetries: 0 });",
+  "an uncaught error": "await OAuth2Client.connect(AuthRequest.fromEnv(), { maxRetries: 0 });",
+  "an uncaught config error":
+    "AuthRequest.fromEnv({ ...process.env, SCM_CLIENT_SECRET: `${process.env.SCM_CLIENT_SECRET}\\n1` });",
+};
+for (const [what, program] of Object.entries(UNCAUGHT))
+  test(`what Node prints of ${what} has the message and the hint, and no secret`, async (t) => {
+    const token: Script = ({ body }) => ({ status: 401, body: { error: "invalid_client", error_description: body } });
+    const { server } = await startScripted(t, { token });
+    const { exitCode, stderr } = await runProgram(program, {
+      ...{ SCM_CLIENT_ID: CLIENT_ID, SCM_CLIENT_SECRET: SECRET, SCM_TSG_ID: TSG_ID, SCM_TOKEN_URL: server.tokenUrl },
+    });
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /AuthError: (Authentication|Configuration) error: .*(invalid_client|SCM_CLIENT_SECRET)/);
+    assert.match(stderr, /hint: /);
+    assertNoSecret({ stderr }, [SECRET]);
+  });
+
+test("a listener that throws, rejects or returns a thenable that throws does not affect the client", async (t) => {
+  const { request } = await startScripted(t);
+  const fail = (): never => assert.fail("by the listener");
+  const listeners: readonly (() => unknown)[] = [
+    fail,
+    () => Promise.reject(new Error("by it")),
+    () => ({ then: fail }),
+  ];
+  for (const onEvent of listeners) {
+    assert.equal((await OAuth2Client.connect(request, { onEvent })).isExpired, false);
+    await delay(1);
+  }
+});
+
+test("a private CA is trusted for sign-in and API, and only by its client", async (t) => {
+  const { server, request } = await startScm(t);
+  const client = await OAuth2Client.connect(request, { apiUrl: server.apiUrl });
+  await client.session.request("GET", "/config/objects/v1/tags", { query: { folder: "All" } });
+  const { clientId, clientSecret, tokenUrl } = server;
+  const other = await getAuthError(OAuth2Client.connect({ clientId, clientSecret, tokenUrl }));
+  assert.equal(other.code, "untrusted_certificate");
+});

@@ -1,0 +1,515 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { test, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { ApiError, AuthError, OAuth2Client, type HttpMethod } from "../../shared/index.ts";
+import {
+  createClient,
+  createMovableClock,
+  forbidUnhandledRejections,
+  getAuthError,
+  getError,
+  startScripted,
+  tls,
+  tokenResponse,
+  type TestClientOptions,
+} from "../support/client-fixtures.ts";
+import { startChaosProxy } from "../support/chaos-proxy.ts";
+import { waitUntil } from "../support/poll.ts";
+import {
+  startScriptedServer,
+  type Script,
+  type ScriptedResponse,
+  type ScriptedServer,
+} from "../support/scripted-server.ts";
+
+forbidUnhandledRejections();
+
+const PATH = "/config/objects/v1/tags";
+const ok: ScriptedResponse = { body: { id: 1 } };
+const METHODS: readonly HttpMethod[] = ["GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"];
+const failure = (status: number, headers = {}): ScriptedResponse => ({
+  status,
+  headers,
+  body: { _errors: [{ code: "E003", message: "It is so.", details: { why: ["a"] } }], _request_id: "r-1" },
+});
+
+async function setUp(t: TestContext, other: Script, options: TestClientOptions = {}) {
+  const { server, request } = await startScripted(t, { other });
+  const client = createClient(request, { apiUrl: server.origin, retryBackoff: 0.001, timeout: 5, ...options });
+  return { server, client, session: client.session };
+}
+const calls = (server: ScriptedServer) => server.requestsTo("other");
+const countTokens = (server: ScriptedServer): number => server.requestsTo("token").length;
+const getApiError = async (work: Promise<unknown>): Promise<ApiError> => {
+  const error = await getError(work);
+  assert.ok(error instanceof ApiError && ApiError.isApiError(error) && !AuthError.isAuthError(error), String(error));
+  return error;
+};
+
+test("a request goes to the API with the token of the client, and its JSON is returned", async (t) => {
+  const { server, client, session } = await setUp(t, ok);
+  assert.deepEqual(await session.request("GET", PATH), { id: 1 });
+  const { method, path, body, headers } = calls(server)[0] ?? assert.fail();
+  assert.deepEqual([method, path, body], ["GET", PATH, ""]);
+  assert.equal(headers.authorization, `Bearer ${await client.accessToken()}`);
+  assert.deepEqual([headers.accept, headers["content-type"]], ["application/json", undefined]);
+  assert.match(headers["user-agent"] ?? "", /^scm-auth\/\d/);
+  assert.equal(countTokens(server), 1);
+});
+
+test("a body is sent as JSON, with the caller's headers", async (t) => {
+  const { server, session } = await setUp(t, ok);
+  const bodies = [{ name: "é" }, [], null, false, ""];
+  for (const body of bodies) await session.request("POST", PATH, { body });
+  await session.request("PATCH", PATH, {
+    body: {},
+    headers: { "X-Own": "1", "Content-Type": "application/merge-patch+json" },
+  });
+  const sent = calls(server).map(({ headers, body }) => [headers["content-type"], JSON.parse(body)] as const);
+  assert.deepEqual(sent, [...bodies.map((body) => ["application/json", body]), ["application/merge-patch+json", {}]]);
+  assert.equal(calls(server).at(-1)?.headers["x-own"], "1");
+});
+
+test("query parameters are encoded: lists are repeated, undefined is left out, those of the path are kept", async (t) => {
+  const { server, session } = await setUp(t, ok);
+  const query = { folder: "All & more", name: ["a", "b"], limit: 5, exact: false, none: undefined, empty: [] };
+  await session.request("GET", `${PATH}?own=1`, { query });
+  await session.request("GET", PATH, { query: new URLSearchParams("a=1&a=2") });
+  assert.deepEqual(
+    calls(server).map(({ path }) => path),
+    [`${PATH}?own=1&folder=All+%26+more&name=a&name=b&limit=5&exact=false`, `${PATH}?a=1&a=2`],
+  );
+});
+
+const INVALID_OPTIONS: readonly (readonly [options: object, field: string, hint: RegExp])[] = [
+  [{ params: { a: 1 } }, "params", /Use query/],
+  [{ json: { a: 1 } }, "json", /Use body/],
+  [{ timeout: 5 }, "timeout", /Valid names: body, query, headers, signal/],
+  [{ query: "a=1" }, "query", /object/],
+  [{ query: { a: { b: 1 } } }, "query", /object/],
+  [{ body: new FormData() }, "body", /JSON/],
+  [{ body: new URLSearchParams() }, "body", /JSON/],
+  [{ body: Buffer.from("a") }, "body", /JSON/],
+  [{ body: () => 1 }, "body", /JSON/],
+  [{ headers: new Headers({ a: "1" }) }, "headers", /object/],
+  [{ headers: { a: 1 } }, "headers", /object/],
+  [{ headers: { "a b": "1" } }, "headers", /HTTP/],
+  [{ headers: { a: "1\n2" } }, "headers", /HTTP/],
+  [{ headers: { Host: "evil.test" } }, "headers", /Remove Host/],
+  [{ headers: { "transfer-encoding": "chunked" } }, "headers", /Remove transfer-encoding/],
+  [{ headers: { "Content-Length": "1" } }, "headers", /Remove Content-Length/],
+  [{ headers: { connection: "close" } }, "headers", /Remove connection/],
+  [{ headers: { Authorization: "Bearer other" } }, "headers", /Remove Authorization/],
+  [{ signal: {} }, "signal", /AbortSignal/],
+];
+test("invalid options are config errors that name the option to use, and nothing is sent", async (t) => {
+  const { server, session } = await setUp(t, ok);
+  for (const [options, field, hint] of INVALID_OPTIONS)
+    for (const work of [session.request("POST", PATH, options), session.list(PATH, options).next()]) {
+      const error = await getAuthError(work);
+      assert.deepEqual([error.kind, error.issues.map((issue) => issue.field)], ["config", [field]]);
+      assert.match(error.hint, hint);
+    }
+  assert.equal(server.requests.length, 0);
+});
+
+const OTHER_ORIGINS: readonly ((port: number) => string)[] = [
+  () => "//evil.test/",
+  () => "\\\\evil.test/",
+  () => "/\\evil.test/",
+  () => "/\t/evil.test/",
+  () => "https://evil.test/",
+  (port) => `https://127.0.0.1:${port}/`,
+  (port) => `http://localhost:${port}/`,
+  (port) => `http://127.0.0.1:${port}0/`,
+  (port) => `http://127.0.0.1:${port}@evil.test/`,
+  (port) => `http://user:pass@127.0.0.1:${port}/`,
+  (port) => `//user@127.0.0.1:${port}/`,
+  () => "javascript:alert(1)",
+  () => "file:///etc/passwd",
+  () => "http://[",
+];
+test("the token is only sent to the origin of the API", async (t) => {
+  const { server, session } = await setUp(t, ok);
+  for (const getPath of OTHER_ORIGINS) {
+    const error = await getAuthError(session.request("GET", getPath(server.port)));
+    assert.deepEqual([error.kind, error.issues.map(({ field }) => field)], ["config", ["path"]]);
+  }
+  assert.equal(server.requests.length, 0);
+  for (const path of [`${server.origin}${PATH}?a=1`, PATH.slice(1), "@evil.test"]) await session.request("GET", path);
+  assert.deepEqual(
+    calls(server).map(({ path }) => path),
+    [`${PATH}?a=1`, PATH, "/@evil.test"],
+  );
+});
+
+test("a redirect is not followed", async (t) => {
+  const { server, session } = await setUp(t, { status: 302, headers: { location: "https://evil.test/" } });
+  assert.equal((await getApiError(session.request("GET", PATH))).status, 302);
+  assert.equal(calls(server).length, 1);
+});
+
+for (const method of ["GET", "POST"] as const)
+  test(`after a 401 the token is refreshed and a ${method} is repeated, once`, async (t) => {
+    const { clock, age } = createMovableClock();
+    const { server, client, session } = await setUp(t, [failure(401), ok, failure(401)], { clock });
+    await client.accessToken();
+    age(60_000);
+    assert.deepEqual(await session.request(method, PATH, method === "POST" ? { body: { a: 1 } } : {}), { id: 1 });
+    const [first, second] = calls(server);
+    assert.equal(second?.body, first?.body);
+    assert.notEqual(second?.headers.authorization, first?.headers.authorization);
+    age(60_000);
+    assert.equal((await getApiError(session.request(method, PATH))).status, 401);
+    assert.deepEqual([calls(server).length, countTokens(server)], [4, 3]);
+  });
+
+test("an API that responds with 401 to every token does not cause a token request for each call", async (t) => {
+  const { clock, age } = createMovableClock();
+  const { server, session } = await setUp(t, failure(401), { clock });
+  for (let call = 0; call < 20; call++) {
+    assert.equal((await getApiError(session.request("GET", PATH))).status, 401);
+    age(1000);
+  }
+  assert.equal(countTokens(server), 2);
+});
+
+test("a 401 for a token that was replaced meanwhile is repeated without a refresh", async (t) => {
+  let refresh: () => Promise<void> = () => Promise.resolve();
+  const { server, client, session } = await setUp(t, [
+    async () => {
+      await refresh();
+      return failure(401);
+    },
+    ok,
+  ]);
+  refresh = () => client.refreshToken();
+  assert.deepEqual(await session.request("GET", PATH), { id: 1 });
+  assert.equal(countTokens(server), 2);
+  assert.equal(calls(server)[1]?.headers.authorization, `Bearer ${await client.accessToken()}`);
+});
+
+test("concurrent requests that get a 401 share one refresh", async (t) => {
+  const { clock, age } = createMovableClock();
+  const { server, client, session } = await setUp(
+    t,
+    ({ headers }) => (headers.authorization === `Bearer ${first}` ? failure(401) : ok),
+    { clock },
+  );
+  const first = await client.accessToken();
+  age(60_000);
+  await Promise.all(Array.from({ length: 20 }, () => session.request("GET", PATH)));
+  assert.deepEqual([calls(server).length, countTokens(server)], [40, 2]);
+});
+
+type RetryRow = readonly [status: number, headers: Record<string, string>, idempotent: boolean, others: boolean];
+const RETRIES: readonly RetryRow[] = [
+  [408, {}, true, false],
+  [429, {}, true, true],
+  [500, {}, true, false],
+  [502, {}, true, false],
+  [503, {}, true, false],
+  [503, { "retry-after": "0" }, true, true],
+  [504, {}, true, false],
+  [400, {}, false, false],
+  [404, {}, false, false],
+  [501, {}, false, false],
+];
+for (const [status, headers, idempotent, others] of RETRIES)
+  test(`a ${status} ${Object.keys(headers).join()} is retried ${idempotent ? (others ? "always" : "for idempotent methods") : "never"}`, async (t) => {
+    for (const method of METHODS) {
+      const { server, session } = await setUp(t, [failure(status, headers), ok]);
+      const isRetried = method === "POST" || method === "PATCH" ? others : idempotent;
+      if (isRetried) await session.request(method, PATH);
+      else assert.equal((await getApiError(session.request(method, PATH))).status, status);
+      assert.equal(calls(server).length, isRetried ? 2 : 1, method);
+    }
+  });
+
+test("when all attempts are used up, the last response of the API is the error", async (t) => {
+  const { server, session } = await setUp(t, failure(500), { maxRetries: 2 });
+  const { status, code, requestId } = await getApiError(session.request("GET", PATH));
+  assert.deepEqual([status, code, requestId, calls(server).length], [500, "E003", "r-1", 3]);
+  const limited = await setUp(t, failure(429, { "retry-after": "3600" }));
+  assert.equal((await getApiError(limited.session.request("GET", PATH))).status, 429);
+  assert.equal(calls(limited.server).length, 1);
+});
+
+test("a truncated response is retried for idempotent methods only", async (t) => {
+  for (const method of ["GET", "PUT", "POST"] as const) {
+    const { server, session } = await setUp(t, [{ ...ok, destroyAfterBytes: 3 }, ok]);
+    const work = session.request(method, PATH);
+    if (method !== "POST") assert.deepEqual(await work, { id: 1 });
+    else assert.deepEqual((await getAuthError(work)).requestSent, true);
+    assert.equal(calls(server).length, method === "POST" ? 1 : 2);
+  }
+});
+
+test("a POST is retried if it was not sent, and not if its connection was reset", async (t) => {
+  const closed = await startScriptedServer({ token: ok, jwks: ok });
+  await closed.close();
+  const retried: string[] = [];
+  const { server, session, client } = await setUp(t, ok, {
+    apiUrl: closed.origin,
+    maxRetries: 2,
+    onEvent: (event) => {
+      if (event.type === "retry") retried.push(event.request);
+    },
+  });
+  const { code, attempts, requestSent } = await getAuthError(session.request("POST", PATH));
+  assert.deepEqual([code, attempts, requestSent, retried], ["connection_refused", 3, false, ["api", "api"]]);
+  const proxy = await startChaosProxy(server.port, { resetAfter: 0 });
+  t.after(proxy.close);
+  const reset = createClient(client.authRequest, { apiUrl: `http://127.0.0.1:${proxy.port}`, retryBackoff: 0.001 });
+  const error = await getAuthError(reset.session.request("POST", PATH));
+  assert.deepEqual([error.kind, error.requestSent, proxy.connections.length], ["network", true, 1]);
+});
+
+const one = { code: "A1", message: "One." };
+type ErrorRow = readonly [body: string | object, message: string, facts?: object];
+const ERRORS: readonly ErrorRow[] = [
+  [failure(1).body ?? "", ": E003: It is so", { code: "E003", requestId: "r-1", details: { why: ["a"] } }],
+  [
+    { _errors: [one, { code: "B2" }, {}], _request_id: "r-2" },
+    ": A1: One (and 2 more)",
+    { code: "A1", requestId: "r-2" },
+  ],
+  [{ _errors: [{ message: "Bad a.b." }] }, ": Bad a.b"],
+  [{ _errors: [{ code: "x\ny", message: "a\n::error::b\u001b[31m" }] }, ": x y: a : :error: :b [31m", { code: "x y" }],
+  ["<html>::error::no</html>", ""],
+  ["", ""],
+  [{ error: "x" }, ""],
+  [{ _errors: [] }, ""],
+  [{ _errors: [1] }, ""],
+  ["null", ""],
+];
+for (const [body, message, facts = {}] of ERRORS)
+  test(`an error response ${JSON.stringify(body).slice(0, 50)} becomes an ApiError`, async (t) => {
+    const { session } = await setUp(t, { status: 422, body });
+    const error = await getApiError(session.request("GET", PATH));
+    const { code, requestId, details } = error;
+    assert.equal(error.message, `the API responded with status 422${message}.`);
+    assert.deepEqual(
+      { status: error.status, code, requestId, details },
+      { status: 422, code: undefined, requestId: undefined, details: undefined, ...facts },
+    );
+  });
+
+test("an ApiError of another copy of the package is recognized", async () => {
+  const url = new URL("../../shared/session.ts?copy", import.meta.url);
+  const copy = (await import(url.href)) as { readonly ApiError: typeof ApiError };
+  const error = new copy.ApiError("no.", { status: 400 });
+  assert.ok(!(error instanceof ApiError) && ApiError.isApiError(error) && !ApiError.isApiError(new Error("no.")));
+});
+
+const BODIES: readonly (readonly [response: ScriptedResponse, value: unknown])[] = [
+  [{ status: 204 }, undefined],
+  [{ status: 200, body: "" }, undefined],
+  [{ body: "null" }, null],
+  [{ body: "false" }, false],
+  [{ status: 299, body: "0" }, 0],
+];
+test("a success without a body returns undefined; anything that is not JSON is an ApiError", async (t) => {
+  for (const [response, value] of BODIES) {
+    const { session } = await setUp(t, response);
+    assert.equal(await session.request("DELETE", PATH), value);
+  }
+  const html = await setUp(t, { headers: { "content-type": "text/html" } });
+  assert.equal(await html.session.request("HEAD", PATH), undefined);
+  for (const body of ["<html></html>", '{"a":', "OK"]) {
+    const { session } = await setUp(t, { body });
+    const error = await getApiError(session.request("GET", PATH));
+    assert.equal(error.message, "the API responded with status 200 and a body that is not JSON.");
+  }
+});
+
+test("responses of several MiB are accepted, and maxResponseBytes limits them", async (t) => {
+  const data = Array.from({ length: 2500 }, (_, id) => ({ id, description: "x".repeat(1000) }));
+  const { session, client, server } = await setUp(t, { body: { data, total: 2500 } });
+  let count = 0;
+  for await (const item of session.list<{ id: number }>(PATH)) assert.equal(item.id, count++);
+  assert.equal(count, 2500);
+  const small = createClient(client.authRequest, { apiUrl: server.origin, maxResponseBytes: 1_000_000 });
+  assert.equal((await getAuthError(small.session.request("GET", PATH))).code, "response_too_large");
+});
+
+test("a signal aborts a request that hangs, its waiting for a token, and prevents one that has not started", async (t) => {
+  const abort = new AbortController();
+  const { server, session } = await setUp(t, () => {
+    abort.abort("enough");
+    return { hang: true };
+  });
+  for (let call = 0; call < 2; call++) {
+    const error = await getAuthError(session.request("GET", PATH, { signal: abort.signal }));
+    assert.deepEqual([error.code, error.cause], ["aborted", "enough"]);
+  }
+  assert.equal(calls(server).length, 1);
+
+  const waiting = new AbortController();
+  const hang: Script = () => {
+    waiting.abort();
+    return { hang: true };
+  };
+  const { server: silent, request } = await startScripted(t, { token: hang, other: ok });
+  const client = createClient(request, { apiUrl: silent.origin });
+  assert.equal((await getAuthError(client.session.request("GET", PATH, { signal: waiting.signal }))).code, "aborted");
+  assert.equal(calls(silent).length, 0);
+});
+
+test("a signal that aborts between a 401 and the next token prevents the sign-in", async (t) => {
+  const abort = new AbortController();
+  const { clock, age } = createMovableClock();
+  const { server, client, session } = await setUp(t, failure(401), {
+    clock,
+    onEvent: (event) => {
+      if (event.type === "response" && event.status === 401) abort.abort();
+    },
+  });
+  await client.accessToken();
+  age(60_000);
+  assert.equal((await getAuthError(session.request("GET", PATH, { signal: abort.signal }))).code, "aborted");
+  assert.deepEqual([countTokens(server), calls(server).length], [1, 1]);
+});
+
+/** Serves `all` in pages like the SCM API. */
+const paged =
+  (all: readonly unknown[], { total = true, limit = 3 } = {}): Script =>
+  ({ path }) => {
+    const { searchParams } = new URL(path, "http://x");
+    const offset = Number(searchParams.get("offset") ?? 0);
+    const size = Number(searchParams.get("limit") ?? limit);
+    return {
+      body: { data: all.slice(offset, offset + size), offset, limit: size, ...(total && { total: all.length }) },
+    };
+  };
+const collect = async (items: AsyncIterable<unknown>, into: unknown[] = []): Promise<readonly unknown[]> => {
+  for await (const item of items) if (into.push(item) > 50) assert.fail("an endless list");
+  return into;
+};
+const page = (data: readonly unknown[], total?: number): ScriptedResponse => ({ body: { data, total } });
+
+type ListRow = readonly [
+  what: string,
+  script: Script,
+  query: Record<string, number>,
+  items: readonly unknown[],
+  offsets: readonly (string | null)[],
+];
+const LISTS: readonly ListRow[] = [
+  ["pages up to the total", paged([1, 2, 3, 4, 5, 6, 7]), {}, [1, 2, 3, 4, 5, 6, 7], [null, "3", "6"]],
+  ["pages of which the last is full", paged([1, 2, 3, 4, 5, 6]), {}, [1, 2, 3, 4, 5, 6], [null, "3"]],
+  ["one page", paged([1, 2]), {}, [1, 2], [null]],
+  ["no items", paged([]), {}, [], [null]],
+  ["pages of the caller's size", paged([1, 2, 3]), { limit: 2 }, [1, 2, 3], [null, "2"]],
+  ["items from the caller's offset", paged([1, 2, 3, 4, 5]), { offset: 1, limit: 2 }, [2, 3, 4, 5], ["1", "3"]],
+  ["pages without a total", paged([1, 2, 3, 4], { total: false }), {}, [1, 2, 3, 4], [null, "3", "4"]],
+  ["pages of equal items", paged([1, 1, 1, 1, 1]), {}, [1, 1, 1, 1, 1], [null, "3"]],
+  ["a bare array", { body: [1, 2] }, {}, [1, 2], [null]],
+  ["fewer items than the total", [page([1], 9), page([], 9)], {}, [1], [null, "1"]],
+  ["everything at once", page([1, 2, 3], 3), {}, [1, 2, 3], [null]],
+];
+for (const [what, script, query, items, offsets] of LISTS)
+  test(`a list iterates over ${what}`, async (t) => {
+    const { server, session } = await setUp(t, script);
+    assert.deepEqual(await collect(session.list(PATH, { query: { folder: "All", ...query } })), items);
+    const sent = calls(server).map(({ path }) => new URL(path, "http://x").searchParams);
+    assert.deepEqual(
+      sent.map((params) => params.get("offset")),
+      offsets,
+    );
+    assert.ok(sent.every((params) => params.getAll("folder").join() === "All"));
+  });
+
+test("a list fails where the server ignores the offset, whether it has a total or not", async (t) => {
+  const sameOffset: Script = ({ n }) => ({ body: { data: [n], offset: 0, total: 9 } });
+  for (const [script, items] of [
+    [page([1, 2, 3]), [1, 2, 3]],
+    [page([1, 2, 3], 7), [1, 2, 3]],
+    [sameOffset, [0]],
+  ] as const) {
+    const { server, session } = await setUp(t, script);
+    const received: unknown[] = [];
+    const error = await getApiError(collect(session.list(PATH), received));
+    assert.match(error.message, /same page twice/);
+    assert.deepEqual([received, calls(server).length], [items, 2]);
+  }
+});
+
+test("a list requests a page when its first item is needed", async (t) => {
+  const { server, session } = await setUp(t, paged([1, 2, 3, 4]));
+  const items = session.list<number>(PATH);
+  assert.equal(server.requests.length, 0);
+  for await (const item of items) if (item === 3) break;
+  assert.equal(calls(server).length, 1);
+});
+
+test("a list fails with an ApiError for something else than a list, and for a page that fails", async (t) => {
+  for (const body of [{ id: 1 }, { data: {} }, "null", "7"]) {
+    const { session } = await setUp(t, { body });
+    assert.match((await getApiError(collect(session.list(PATH)))).message, /is not a list/);
+  }
+  const { session } = await setUp(t, [page([1], 2), failure(403)]);
+  assert.equal((await getApiError(collect(session.list(PATH)))).status, 403);
+});
+
+/** A client, and an API over TLS that counts its connections. The n-th request gets a response, or does not. */
+async function countConnections(t: TestContext, act: (n: number) => "respond" | "reset" | "hang" = () => "respond") {
+  const sockets: Socket[] = [];
+  const connections: number[] = [];
+  const server = createServer({ cert: tls.cert, key: tls.key, keepAliveTimeout: 60_000 }, (request, response) => {
+    const { socket } = request;
+    if (!sockets.includes(socket)) sockets.push(socket);
+    const action = act(connections.push(sockets.indexOf(socket)) - 1);
+    request.resume().on("end", () => {
+      if (action === "respond") response.setHeader("content-length", 8).end('{"id":1}');
+      else if (action === "reset") socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { request } = await startScripted(t, { token: tokenResponse(), secure: true });
+  const apiUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { session } = await OAuth2Client.connect(request, { apiUrl, maxRetries: 0 });
+  return { session, sockets, connections };
+}
+
+test("idempotent requests share a connection, others have their own", async (t) => {
+  const { session, connections } = await countConnections(t);
+  for (const method of ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"] as const) await session.request(method, "/x");
+  assert.deepEqual(connections, [0, 0, 1, 0, 2, 0]);
+});
+
+test("a kept connection that was closed meanwhile is replaced without a failure", async (t) => {
+  const { session, connections } = await countConnections(t, (n) => (n === 1 ? "reset" : "respond"));
+  await session.request("GET", "/x");
+  assert.deepEqual(await session.request("GET", "/x"), { id: 1 });
+  assert.deepEqual(connections, [0, 0, 1]);
+});
+
+test("an aborted request closes its connection, and those of others stay", async (t) => {
+  const { session, connections, sockets } = await countConnections(t, (n) => (n === 1 ? "hang" : "respond"));
+  await session.request("GET", "/x");
+  const abort = new AbortController();
+  const hanging = session.request("GET", "/x", { signal: abort.signal });
+  await waitUntil("the second request arrives", () => connections.length === 2);
+  await session.request("GET", "/x");
+  abort.abort();
+  assert.equal((await getAuthError(hanging)).code, "aborted");
+  await waitUntil("the connection is closed", () => sockets[0]?.destroyed === true);
+  await session.request("GET", "/x");
+  assert.deepEqual([connections, sockets[1]?.destroyed], [[0, 0, 1, 1], false]);
+});
+
+test("an idle connection is closed after a few seconds", async (t) => {
+  const { session, sockets } = await countConnections(t);
+  await session.request("GET", "/x");
+  await delay(1000);
+  assert.equal(sockets[0]?.destroyed, false);
+  await waitUntil("the connection is closed", () => sockets[0]?.destroyed === true, 40_000);
+});

@@ -1,79 +1,72 @@
-// First: it is at work while the others are loaded.
-import { earlySockets } from "./early-sockets.ts";
-import { proxyPasswords } from "../shared/http/proxy.ts";
-import type { AccessToken } from "../shared/token/access-token.ts";
-import { isJws } from "../shared/token/jws.ts";
-import { mint, prove, type MintOptions } from "../shared/token/prove-token.ts";
-import { userAgent, version } from "../shared/version.ts";
-import { EarlyAgent } from "./early-agent.ts";
-import { reportFailure } from "./failure.ts";
-import { closingLines, tellEvent, tellNotices, type Source, type StepOutcome } from "./narrate.ts";
-import { outputsOf, type HandedOut } from "./outputs.ts";
-import { guard } from "./process-guard.ts";
-import { readInputs, type Order } from "./read-inputs.ts";
+import { systemClock, type Milliseconds } from "../shared/clock.ts";
+import { getProxyPasswords } from "../shared/http/proxy.ts";
+import type { RequestLimits } from "../shared/http/request-context.ts";
+import { createSignInContext, requestToken } from "../shared/sign-in.ts";
+import { VERSION } from "../shared/version.ts";
+import { runGuarded, type ExitGuard } from "./exit-guard.ts";
+import { readInputs, type Inputs } from "./inputs.ts";
+import { logEvent, logWarnings, reportFailure, summaryLines, type StepSummary } from "./log.ts";
+import { toOutputs, type StepResult } from "./outputs.ts";
 import { Runner } from "./runner.ts";
+
+/** How long after the timeout the process ends if the step itself does not. */
+const EXIT_GRACE_MS: Milliseconds = 5000;
 
 const runner = new Runner();
 
-/** The step: mask, check, sign in and prove, hand out. The order is a contract. */
-async function run(signal: AbortSignal): Promise<void> {
-  // The early connections are begun when the event loop turns; what follows is work for some hundredths of a second.
-  await new Promise(setImmediate);
-  const secret = runner.takeSecret("client-secret", proxyPasswords(process.env));
-  runner.say(`scm-auth ${version}`);
-  runner.requireOutputs();
-  const order = readInputs(runner, secret);
-  const { request, options } = order;
-  tellNotices(runner, request);
-  // What few steps need lies in files of its own, loaded when asked for.
-  if (order.check) {
-    const { runCheck } = await import("./check/run-check.ts");
-    await runCheck({ runner, request, options, signal, env: process.env });
+/** The step. The order matters: mask, validate, sign in and verify, set outputs. */
+async function run(guard: ExitGuard): Promise<void> {
+  const secret = runner.getSecretInput("client-secret", getProxyPasswords(process.env));
+  runner.info(`scm-auth ${VERSION}`);
+  runner.assertOutputsWritable();
+  const inputs = readInputs(runner, secret);
+  logWarnings(runner, inputs.authRequest, process.env);
+
+  const timeoutMs = inputs.timeout * 1000;
+  guard.setTimeLimit(timeoutMs + EXIT_GRACE_MS);
+  const limits = { deadline: systemClock.monotonic() + timeoutMs, signal: guard.signal };
+  if (inputs.check) {
+    const { runCheck } = await import("./check.ts");
+    await runCheck({ runner, inputs, limits, env: process.env });
     return;
   }
-  const handedOut = await obtain(order, signal);
+
+  const result = await getToken(inputs, limits);
   await runner.flush();
-  signal.throwIfAborted();
-  for (const [name, value] of Object.entries(outputsOf(handedOut))) runner.output(name, value);
-  for (const line of closingLines(handedOut.token, options, handedOut)) runner.say(line);
+  guard.signal.throwIfAborted();
+  for (const [name, value] of Object.entries(toOutputs(result))) runner.output(name, value);
+  for (const line of summaryLines({ ...result, verify: inputs.verify })) runner.info(line);
 }
 
-/** The token, by the way that was wished: opened, found or minted, and proved. Each is masked before all else. */
-async function obtain(
-  { request, options, authFile, sealing }: Order,
-  signal: AbortSignal,
-): Promise<HandedOut & StepOutcome> {
-  const mask = (token: string): void => {
-    runner.mask(token);
-  };
-  const mintOptions: MintOptions = {
-    ...options,
-    signal,
+/** Returns a verified token: unsealed, reused from the auth file, or newly requested. Every token is masked first. */
+async function getToken(inputs: Inputs, limits: RequestLimits): Promise<StepResult & Omit<StepSummary, "verify">> {
+  const context = createSignInContext(inputs.authRequest, {
+    verify: inputs.verify,
+    policy: inputs.policy,
     redactor: runner.redactor,
-    userAgent,
-    agent: new EarlyAgent(earlySockets),
-    onToken: mask,
-    onEvent: (event) => {
-      tellEvent(runner, event);
+    onToken: (token) => {
+      runner.mask(token);
     },
+    onEvent: (event) => {
+      logEvent(runner, event);
+    },
+  });
+  const sealing = inputs.seal || inputs.sealedToken !== undefined ? await import("./sealed-token.ts") : undefined;
+  const signIn = async () => {
+    const unsealed = await sealing?.unseal(runner, context, inputs, limits);
+    if (unsealed) return { token: unsealed, source: "sealed" as const };
+    return { token: await requestToken(context, limits), source: "new" as const };
   };
-  const proveFound = (token: string): Promise<AccessToken> => {
-    // What is none can't be proved, and a planted word as a mask would black out the log.
-    if (isJws(token)) mask(token);
-    return prove(request, token, mintOptions);
-  };
-  const part = { runner, request, options, signal, prove: proveFound, env: process.env };
-  const seals = sealing && (await import("./sealing/step.ts")).prepareSealing({ ...part, wish: sealing });
-  const signIn = async (): Promise<{ readonly token: AccessToken; readonly source: Source }> => {
-    const opened = await seals?.open();
-    return opened ? { token: opened, source: "sealed" } : { token: await mint(request, mintOptions), source: "minted" };
-  };
-  const signedIn = authFile
-    ? await (await import("./auth-file/step.ts")).keepAuthFile({ ...part, wish: authFile, signIn })
+  const { authFile } = inputs;
+  const result = authFile
+    ? await (
+        await import("./auth-file.ts")
+      ).writeAuthFile({ runner, context, inputs: { ...inputs, authFile }, env: process.env, limits, signIn })
     : await signIn();
-  return { ...signedIn, sealedToken: await seals?.seal(signedIn.token, signedIn.source) };
+  const sealedToken = inputs.seal ? await sealing?.seal(runner, context, result.token, result.source) : undefined;
+  return { ...result, sealedToken };
 }
 
-guard(run, (error) => {
+runGuarded(run, (error) => {
   reportFailure(runner, error);
 });

@@ -1,26 +1,40 @@
-import { takeAuthFileAway } from "./auth-file/removal.ts";
-import { keepQuiet, keepSecretsOutOfDumps } from "./process-guard.ts";
+import type { Milliseconds } from "../shared/clock.ts";
+import { AuthError } from "../shared/errors.ts";
+import { cleanUpAuthFile } from "./auth-file-cleanup.ts";
+import { disableDumps, exitAfterFlush, silenceWarnings } from "./exit-guard.ts";
 import { Runner } from "./runner.ts";
 
-/**
- * The step's end: whatever happens here, the job's verdict is no longer ours to change.
- */
+/** The post step. It always exits with 0: the result of the job is not its to change. */
+
+/** For everything. A file system that does not respond must not hold the job. */
+const TIMEOUT: Milliseconds = 10_000;
 
 const runner = new Runner();
-// The runner gives it to this step, too, which has no use for it.
-runner.forget("client-secret");
-keepSecretsOutOfDumps();
-keepQuiet();
+// The runner passes it to this step as well.
+runner.clearInput("client-secret");
+disableDumps();
+silenceWarnings();
 
-function tell(error: unknown): void {
-  runner.warning(`The auth file could not be looked after: ${error instanceof Error ? error.message : "unknown"}`);
+function finish(): void {
+  process.exitCode = 0;
+  exitAfterFlush();
 }
-process.on("uncaughtException", tell);
-process.on("unhandledRejection", tell);
-// A runner that no longer listens can't be told so: that would fail again, and without end.
-process.stdout.on("error", () => undefined);
+
+function fail(error: unknown): void {
+  const message = AuthError.isAuthError(error) ? `${error.message} ${error.hint}` : "unexpected error.";
+  runner.warning(`The auth file could not be cleaned up: ${message}`);
+  finish();
+}
+
+process.on("uncaughtException", fail);
+process.on("unhandledRejection", fail);
+// A runner that no longer reads would cause an endless series of errors.
+process.stdout.on("error", () => process.exit(0));
 process.on("exit", () => {
   process.exitCode = 0;
 });
+setTimeout(() => {
+  fail(new AuthError(`cleanup did not end within ${TIMEOUT / 1000} s.`, { kind: "file", code: "auth_file_io_error" }));
+}, TIMEOUT).unref();
 
-takeAuthFileAway(runner).catch(tell);
+cleanUpAuthFile(runner).then(finish, fail);

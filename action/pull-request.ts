@@ -1,34 +1,37 @@
 import { readFileSync } from "node:fs";
 
-/** The variables and the event file by which a run can be told to get no secrets. */
-interface Surroundings {
+/** What the runner says about the event, and the file with the event as JSON. */
+interface EventContext {
   readonly eventName: string;
   readonly actor: string;
-  /** Path of the event's JSON. */
   readonly eventPath: string;
 }
 
-/** Why a run gets no secrets, and what its author can do. */
-interface NoSecrets {
-  readonly because: string;
+/** Why GitHub passes no secrets to this run, and what to do about it. */
+interface MissingSecrets {
+  readonly reason: string;
   readonly hint: string;
 }
 
 /**
- * Why GitHub gives this run no secrets; undefined when it should have them. No variable tells of a fork, so
- * the event is read (GitHub docs, "Events that trigger workflows": pull_request).
+ * Whether GitHub withholds secrets from this run (GitHub docs, "Using secrets in GitHub Actions"). No environment
+ * variable says that a pull request comes from a fork, so the event is read.
+ *
+ * @returns undefined if the run should have secrets
  */
-export function whyNoSecrets({ eventName, actor, eventPath }: Surroundings): NoSecrets | undefined {
+export function getMissingSecretsReason({ eventName, actor, eventPath }: EventContext): MissingSecrets | undefined {
   if (actor === "dependabot[bot]") {
     return {
-      because: "this run is by Dependabot, which gets Dependabot secrets only",
-      hint: "Add the secret under Settings, Secrets and variables, Dependabot too, or skip this job for Dependabot.",
+      reason: "Dependabot started this run, and such runs only get Dependabot secrets",
+      hint: "Add the secret under Settings, Secrets and variables, Dependabot as well, or skip this job for Dependabot.",
     };
   }
+  // Runs of pull_request_target get secrets.
   if (/^pull_request(?!_target)/.test(eventName) && isFromFork(eventPath)) {
     return {
-      because: "this pull request comes from a fork, and GitHub gives such runs no secrets",
-      hint: "Skip this job for forks (if: github.event.pull_request.head.repo.full_name == github.repository), or run it after the merge.",
+      reason: "this pull request comes from a fork, and GitHub passes no secrets to such runs",
+      // Unlike a comparison of repository names, this is also true for events without a pull request.
+      hint: "Skip this job for forks with `if: ${{ !github.event.pull_request.head.repo.fork }}`, or run it after the merge.",
     };
   }
   return undefined;
@@ -42,7 +45,7 @@ interface PullRequestEvent {
 function isFromFork(eventPath: string): boolean {
   try {
     const { pull_request, repository } = JSON.parse(readFileSync(eventPath, "utf8")) as PullRequestEvent;
-    // A deleted fork leaves null.
+    // `repo` is null if the fork was deleted.
     return pull_request?.head !== undefined && pull_request.head.repo?.full_name !== repository?.full_name;
   } catch {
     return false;

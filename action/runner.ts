@@ -1,72 +1,96 @@
 import { appendFileSync, closeSync, constants, openSync } from "node:fs";
 import * as core from "@actions/core";
-import { AuthError } from "../shared/report/errors.ts";
-import { Redactor } from "../shared/report/redactor.ts";
+import { AuthError, getErrorCode } from "../shared/errors.ts";
+import { getMasks, Redactor, sanitize } from "../shared/redact.ts";
 
-/** Constant, since the runner does not mask an annotation's title. */
+/** A constant, because the runner does not mask the title of an annotation. */
 const TITLE = { title: "scm-auth" };
 
-const LONGEST_LINE = 2000;
+const MAX_LINE = 2000;
+/** A shorter mask would hide unrelated output of the whole job. */
+const MIN_MASK = 3;
+
+/** What to do when a file of the runner cannot be written, by error code of the operating system. */
+const WRITE_HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "The file does not exist: an earlier step may have deleted the runner's temporary directory.",
+  ENOTDIR: "The file does not exist: an earlier step may have replaced the runner's temporary directory.",
+  EACCES: "Permission denied: run the job and this step as the user of the runner.",
+  EPERM: "Permission denied: run the job and this step as the user of the runner.",
+  EROFS: "The file system is read-only: check the disk of the runner.",
+  ENOSPC: "The disk of the runner is full: free disk space or inodes.",
+  EDQUOT: "The disk quota of the runner's user is exhausted: free disk space.",
+};
 
 /**
- * The GitHub Actions runner as this action sees it. All that is written passes through here, so no secret
- * that was masked can leave, and no foreign text becomes a workflow command.
+ * The GitHub Actions runner. All output of the action goes through this class: it hides masked secrets, and it leaves
+ * nothing in a line that the runner takes for a workflow command.
  */
 export class Runner {
-  /** Knows what was masked. */
+  /** Contains everything that was masked. */
   readonly redactor = new Redactor();
+  readonly #masks = new Set<string>();
 
-  /** An input as it was written, white space and all. */
+  /** The value of an input, not trimmed; empty if it is not set. */
   input(name: string): string {
     return core.getInput(name, { trimWhitespace: false });
   }
 
+  /** Whether the runner passed the input at all. It also passes blank values and the defaults of action.yml. */
+  hasInput(name: string): boolean {
+    return process.env[toVariable(name)] !== undefined;
+  }
+
   /**
-   * An input that is secret: masked first, then gone from the environment, where child processes would see it.
+   * The value of a secret input. It is masked and removed from the environment, which child processes inherit.
    *
-   * @param others - secrets to be masked with it
+   * @param others - more secrets to mask at the same time
    */
-  takeSecret(name: string, others: readonly string[] = []): string {
+  getSecretInput(name: string, others: readonly string[] = []): string {
     const value = this.input(name);
-    this.mask(value, ...others);
-    this.forget(name);
+    this.#addMasks([value, ...others], { withBase64: true });
+    this.clearInput(name);
     return value;
   }
 
-  /** Takes an input out of the environment. */
-  forget(name: string): void {
-    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- only deleting takes a variable away
-    delete process.env[`INPUT_${name.toUpperCase()}`];
+  /** Removes an input from the environment. */
+  clearInput(name: string): void {
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- assigning undefined sets the string "undefined"
+    delete process.env[toVariable(name)];
   }
 
-  /** Masks secrets in all forms from here on, for the runner's log and for what is written here, longest first. */
+  /** Hides secrets in everything that is written from now on, here and by the runner. */
   mask(...secrets: readonly string[]): void {
-    const forms = new Set(secrets.flatMap((secret) => this.redactor.add(secret)));
-    for (const form of [...forms].sort((a, b) => b.length - a.length)) core.setSecret(form);
+    this.#addMasks(secrets);
   }
 
-  say(text: string): void {
-    core.info(this.#line(text));
+  #addMasks(secrets: readonly string[], options?: { readonly withBase64: boolean }): void {
+    for (const secret of secrets) this.redactor.add(secret);
+    const masks = new Set(secrets.flatMap((secret) => getMasks(secret, options)));
+    const added = [...masks].filter((mask) => mask.length >= MIN_MASK && !this.#masks.has(mask));
+    for (const mask of added.sort((a, b) => b.length - a.length)) {
+      this.#masks.add(mask);
+      core.setSecret(mask);
+    }
+  }
+
+  info(text: string): void {
+    core.info(this.#toLine(text));
   }
 
   debug(text: string): void {
-    core.debug(this.#line(text));
-  }
-
-  notice(text: string): void {
-    core.notice(this.#line(text), TITLE);
+    core.debug(this.#toLine(text));
   }
 
   warning(text: string): void {
-    core.warning(this.#line(text), TITLE);
+    core.warning(this.#toLine(text), TITLE);
   }
 
-  /** An annotation: the cause on its first line, what to do on its second. */
+  /** An annotation with two lines: what happened, and what to do. */
   error(cause: string, hint: string): void {
-    core.error(`${this.#line(cause)}\n${this.#line(`Hint: ${hint}`)}`, TITLE);
+    core.error(`${this.#toLine(cause)}\n${this.#toLine(`Hint: ${hint}`)}`, TITLE);
   }
 
-  /** Waits until the runner has all that was written, the masks above all. @throws when it no longer listens */
+  /** Resolves when everything was written to stdout. Rejects if the runner no longer reads it. */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
       process.stdout.write("", (error) => {
@@ -76,62 +100,72 @@ export class Runner {
     });
   }
 
-  /** @throws AuthError unless outputs can be written; without the file the toolkit would print them to the log */
-  requireOutputs(): void {
-    try {
-      // Opened as outputs will be: a folder, for one, may be written and can't be appended to.
-      closeSync(openSync(process.env["GITHUB_OUTPUT"] ?? "", constants.O_APPEND | constants.O_WRONLY));
-    } catch (cause) {
-      throw unwritable("the runner gave no file for outputs (GITHUB_OUTPUT).", cause);
-    }
+  /** @throws AuthError unless outputs can be written */
+  assertOutputsWritable(): void {
+    this.#write("outputs", "GITHUB_OUTPUT", () => undefined);
   }
 
-  /** @throws AuthError when the runner's file can't be written */
+  /** @throws AuthError with the code `output_write_failed` */
   output(name: string, value: string): void {
-    this.#write(`the output ${name}`, () => {
+    this.#write(`the output ${name}`, "GITHUB_OUTPUT", () => {
       core.setOutput(name, value);
     });
   }
 
-  /** Keeps a value for the post step. Never a secret: it lies in a file of the runner's. @throws AuthError */
-  keepForPost(name: string, value: string): void {
-    this.#write(`the state ${name}`, () => {
+  /** Saves a value for the post step. Never a secret: it is stored in a file. @throws AuthError */
+  saveState(name: string, value: string): void {
+    this.#write(`the state ${name}`, "GITHUB_STATE", () => {
       core.saveState(name, value);
     });
   }
 
-  /** A value that the main step kept; empty when there is none. */
-  kept(name: string): string {
+  /** A value that the main step saved; empty if there is none. */
+  getState(name: string): string {
     return core.getState(name);
   }
 
-  /** Sets a variable for the steps that follow. @throws AuthError */
+  /** Sets an environment variable for the steps that follow. @throws AuthError */
   exportVariable(name: string, value: string): void {
-    this.#write(`the variable ${name}`, () => {
+    this.#write(`the variable ${name}`, "GITHUB_ENV", () => {
       core.exportVariable(name, value);
     });
   }
 
-  /** Adds lines of Markdown to the step's summary. @throws AuthError when there is no place for it */
+  /** Appends lines of Markdown to the summary of the step. @throws AuthError */
   summary(lines: readonly string[]): void {
-    this.#write("the summary", () => {
-      const text = lines.map((line) => `${this.redactor.redact(line)}\n`).join("");
-      appendFileSync(process.env["GITHUB_STEP_SUMMARY"] ?? "", text);
+    this.#write("the job summary", "GITHUB_STEP_SUMMARY", (path) => {
+      appendFileSync(path, lines.map((line) => `${this.redactor.redact(line)}\n`).join(""));
     });
   }
 
-  #write(what: string, write: () => void): void {
+  /**
+   * Opens the file first, as the toolkit will: its own error has no code, and without the variable it would print the
+   * value to the log.
+   */
+  #write(what: string, variable: string, write: (path: string) => void): void {
+    const path = process.env[variable] ?? "";
+    if (path === "") {
+      const hint = "Run this action as a step of a workflow.";
+      throw writeError(`${what} cannot be written: ${variable} is not set.`, { hint });
+    }
     try {
-      write();
+      closeSync(openSync(path, constants.O_APPEND | constants.O_WRONLY));
+      write(path);
     } catch (cause) {
-      throw unwritable(`${what} could not be written.`, cause);
+      const code = getErrorCode(cause);
+      const reason = `the file of ${variable} is not writable (${code ?? "unknown error"})`;
+      throw writeError(`${what} cannot be written: ${reason}.`, { cause, hint: WRITE_HINTS[code ?? ""] });
     }
   }
 
-  #line(text: string): string {
-    return this.redactor.quote(text, LONGEST_LINE);
+  /** Redacts twice: `sanitize` changes characters that a secret may contain, and joins lines. */
+  #toLine(text: string): string {
+    return this.redactor.redact(sanitize(this.redactor.redact(text), MAX_LINE));
   }
 }
 
-const unwritable = (message: string, cause: unknown): AuthError =>
-  new AuthError(message, { kind: "config", code: "outputs_unwritable", cause });
+/** The environment variable that the runner passes an input in. */
+const toVariable = (name: string): string => `INPUT_${name.toUpperCase()}`;
+
+const writeError = (message: string, options: { readonly hint: string | undefined; readonly cause?: unknown }) =>
+  new AuthError(message, { kind: "file", code: "output_write_failed", ...options });

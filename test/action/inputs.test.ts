@@ -1,225 +1,230 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
+import { rootCertificates } from "node:tls";
+import { inspect } from "node:util";
 
-import { inputDocs } from "../../action/input-docs.ts";
-import { inputNames, inputs, type InputName } from "../../action/inputs.ts";
-import { parseInputs, type ParsedInputs } from "../../action/parse-inputs.ts";
-import type { Problem } from "../../shared/report/fields.ts";
-import { DEFAULT_TOKEN_URL } from "../../shared/token/request-fields.ts";
-import * as fc from "../support/fuzzing.ts";
-import { foreignText, usualSecret } from "../support/texts.ts";
+import { INPUT_NAMES, readInputs, type Inputs } from "../../action/inputs.ts";
+import { Runner } from "../../action/runner.ts";
+import { AuthError, type ConfigIssue } from "../../shared/errors.ts";
+import { fc } from "../support/fuzzing.ts";
+import { readInputDefaults, toInputVariables } from "../support/runner-job.ts";
+import { createTempDir } from "../support/temp-dir.ts";
+import { setVariables } from "../support/variables.ts";
 
+type InputName = (typeof INPUT_NAMES)[keyof typeof INPUT_NAMES];
 type Given = Readonly<Partial<Record<InputName, string>>>;
 
-function parse(given: Given): ParsedInputs & { readonly problems: readonly Problem[] } {
-  const problems: Problem[] = [];
-  return {
-    ...parseInputs((name) => given[name] ?? (inputs[name] as { default?: string }).default ?? "", problems),
-    problems,
-  };
+const SECRET = "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10";
+const VALID: Given = { "client-id": "ci@1.iam.panserviceaccount.com", "client-secret": SECRET, "tsg-id": "1" };
+const DEFAULTS = await readInputDefaults();
+
+/** Reads inputs as a step gets them, with the defaults of action.yml. */
+function read(given: Given): Inputs {
+  const cleanUps: (() => void)[] = [];
+  setVariables({ after: (callback) => cleanUps.push(callback) }, toInputVariables({ ...DEFAULTS, ...VALID, ...given }));
+  try {
+    return readInputs(new Runner(), given["client-secret"] ?? SECRET);
+  } finally {
+    for (const cleanUp of cleanUps) cleanUp();
+  }
 }
 
-const NAMES = Object.keys(inputs) as InputName[];
+function getIssues(given: Given): readonly ConfigIssue[] {
+  try {
+    read(given);
+    return [];
+  } catch (error) {
+    assert.ok(AuthError.isAuthError(error), String(error));
+    assert.equal(error.kind, "config");
+    assert.ok(!inspect(error, { showHidden: true, depth: 9 }).includes(SECRET));
+    return error.issues;
+  }
+}
 
-test("without a word of the user's the defaults of the table hold", () => {
-  const { request, options, problems } = parse({});
-  assert.deepEqual(problems, []);
+const getFields = (given: Given): readonly string[] => getIssues(given).map(({ field }) => field);
+
+const OPTIONAL = (Object.values(INPUT_NAMES) as InputName[]).filter((name) => !(name in VALID));
+
+test("blank inputs, the defaults of action.yml and inputs without a default mean the same", () => {
+  const { authRequest, ...options } = read({});
   assert.deepEqual(options, {
     verify: true,
-    policy: { maxRetries: 9, backoff: 0.3, spreadOverload: true },
+    policy: { maxRetries: 9, backoff: 0.3, spreadOnOverload: true },
     timeout: 240,
     minTtl: undefined,
+    authFile: undefined,
+    seal: false,
+    sealedToken: undefined,
+    check: false,
   });
-  assert.equal(request.tokenUrl, DEFAULT_TOKEN_URL);
+  assert.equal(authRequest.tokenUrl.href, DEFAULTS["token-url"]);
+  assert.equal(read({ "auth-file": "true", "keep-fresh": " " }).authFile?.keepFresh, true);
+  // A blank sealed-token means that the runner dropped the output of another job.
+  for (const blank of ["", " \n"]) {
+    const given = Object.fromEntries(OPTIONAL.map((name) => [name, name === "sealed-token" ? "false" : blank]));
+    const { authRequest: same, ...others } = read(given);
+    assert.deepEqual([others, same.tokenUrl, same.scope], [options, authRequest.tokenUrl, authRequest.scope]);
+  }
 });
 
-/** Blank is a word there: an output that the runner dropped. */
-const BLANK_IS_A_WORD: ReadonlySet<InputName> = new Set(["sealed-token"]);
-const blank = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\u00a0"), maxLength: 3 });
-
-test("blank is as good as not given", () => {
-  fc.assert(
-    fc.property(
-      fc.record(
-        Object.fromEntries(NAMES.filter((name) => !BLANK_IS_A_WORD.has(name)).map((name) => [name, blank] as const)),
-      ),
-      (given) => {
-        const { request, options, problems } = parse(given);
-        const usual = parse({});
-        assert.deepEqual([options, problems], [usual.options, usual.problems]);
-        assert.deepEqual(
-          (Object.values(request) as string[]).map((value) => value.trim()),
-          Object.values(usual.request),
-        );
-      },
-    ),
+test("the inputs of the sign-in reach the request", async (t) => {
+  const [certificate = ""] = rootCertificates;
+  const file = join(await createTempDir(t), "ca.pem");
+  await writeFile(file, `# comment\n${certificate}`);
+  const { authRequest } = read({
+    scope: "tsg_id:1 profile",
+    "token-url": "https://auth.example.com/a/token",
+    "jwks-url": "https://auth.example.com/keys",
+    "ca-cert": file,
+  });
+  assert.deepEqual(
+    [
+      authRequest.clientId,
+      authRequest.clientSecret,
+      authRequest.scope,
+      authRequest.tsgIds,
+      new X509Certificate(authRequest.ca ?? "").raw,
+    ],
+    [VALID["client-id"], SECRET, "tsg_id:1 profile", ["1"], new X509Certificate(certificate).raw],
+  );
+  assert.deepEqual(
+    [authRequest.tokenUrl.href, authRequest.jwksUrl.href],
+    ["https://auth.example.com/a/token", "https://auth.example.com/keys"],
   );
 });
 
-test("each input of the request comes through as it was written, white space and all", () => {
-  const texts = fc.record(Object.fromEntries(NAMES.map((name) => [name, foreignText] as const)));
-  fc.assert(
-    fc.property(texts, (given: Given) => {
-      const { request } = parse(given);
-      for (const [name, { field }] of Object.entries(inputs)) {
-        const value = given[name as InputName] ?? "";
-        if (field in request && value.trim() !== "")
-          assert.equal((request as Readonly<Record<string, string>>)[field], value);
-      }
-    }),
-  );
-});
-
-const BOOLEANS: readonly (readonly [text: string, value: boolean | undefined])[] = [
+const booleans: readonly (readonly [text: string, value: boolean | undefined])[] = [
   ["true", true], ["True", true], ["TRUE", true], [" true\n", true],
   ["false", false], ["False", false], ["FALSE", false], ["\tfalse ", false],
-  ["yes", undefined], ["no", undefined], ["on", undefined], ["1", undefined], ["0", undefined], ["tRUE", undefined],
-  ["ture", undefined], ["truefalse", undefined], ["'true'", undefined], ["constructor", undefined], ["null", undefined],
+  ["yes", undefined], ["on", undefined], ["1", undefined], ["0", undefined], ["tRUE", undefined], ["'true'", undefined],
+  ["constructor", undefined], ["null", undefined],
 ]; // prettier-ignore
-for (const [text, value] of BOOLEANS) {
-  test(`verify: ${JSON.stringify(text)} means ${value ?? "nothing"}`, () => {
-    const { options, problems } = parse({ verify: text });
-    // What is misspelt never switches verification off.
-    assert.equal(options.verify, value ?? true);
-    assert.deepEqual(
-      problems.map(({ field }) => field),
-      value === undefined ? ["verify"] : [],
-    );
-  });
-}
+test("booleans are those of the YAML 1.2 core schema", () => {
+  for (const [text, value] of booleans) {
+    if (value === undefined) assert.deepEqual(getFields({ verify: text }), ["verify"], text);
+    else assert.equal(read({ verify: text }).verify, value, text);
+  }
+});
 
-const numbers = [
+for (const [name, field, min, max] of [
   ["max-retries", "maxRetries", 0, 20],
   ["timeout", "timeout", 1, 3600],
   ["min-ttl", "minTtl", 0, 86_400],
-] as const;
-for (const [name, field, least, most] of numbers) {
-  const read = (text: string) => {
-    const { options, problems } = parse({ [name]: text });
-    return problems.length === 0 ? { ...options, ...options.policy }[field] : problems;
-  };
-
-  test(`${name} is a whole number from ${least} to ${most}, in digits alone`, () => {
-    const texts = fc.oneof(
-      fc.integer({ min: -5, max: most * 2 }).map(String),
-      fc.constantFrom(
-        "1e1",
-        "0x10",
-        "1.0",
-        "+1",
-        "1_0",
-        "٣",
-        "Infinity",
-        "NaN",
-        "1 0",
-        "0b1",
-        "1,0",
-        "12345678901",
-        "³",
-      ),
-      foreignText.filter((text) => text.trim() !== ""),
-    );
-    fc.assert(
-      fc.property(texts, (text) => {
-        const trimmed = text.trim();
-        const isIn = /^[0-9]{1,9}$/.test(trimmed) && Number(trimmed) >= least && Number(trimmed) <= most;
-        const result = read(text);
-        if (isIn) assert.equal(result, Number(trimmed));
-        else {
-          assert.ok(Array.isArray(result) && result.length === 1, text);
-          const [problem] = result as readonly Problem[];
-          assert.equal(problem?.field, field);
-          for (const bound of [least, most])
-            assert.match(`${problem.reason} ${problem.hint}`, new RegExp(`\\b${bound}\\b`));
-        }
-      }),
-    );
-    assert.deepEqual([read(String(least)), read(String(most)), read(` 0${most} `)], [least, most, most]);
+] as const) {
+  test(`${name} is an integer from ${min} to ${max}, in decimal digits`, () => {
+    const valid = [String(min), String(max), ` 0${max} `];
+    const values = valid
+      .map((text) => read({ [name]: text }))
+      .map((inputs) => ({ ...inputs, ...inputs.policy })[field]);
+    assert.deepEqual(values, [min, max, max]);
+    const invalid = [min - 1, max + 1, "1e1", "0x10", "1.0", "+1", "1_0", "٣", "NaN", "1 0", "12345678901", "5m"];
+    for (const text of invalid) {
+      const [issue, ...others] = getIssues({ [name]: String(text) });
+      assert.deepEqual([issue?.field, others.length], [field, 0], String(text));
+      assert.equal(issue?.message, `must be an integer between ${min} and ${max}`);
+    }
   });
 }
 
-test("problems of several inputs are told together, in any company, and none quotes what was written", () => {
-  const bad = { verify: "maybe", "max-retries": "1e9", timeout: "0" };
+const authFiles: readonly (readonly [text: string, path: string | true | undefined])[] = [
+  ["true", true], [" TRUE ", true], ["false", undefined], ["", undefined], [".scm/auth.json", ".scm/auth.json"],
+  [" /t/a b.json\n", "/t/a b.json"], ["truely", "truely"], ["./yes", "./yes"],
+]; // prettier-ignore
+test("auth-file is true, false or a path; what looks like a boolean is not a path", () => {
+  for (const [text, path] of authFiles) assert.equal(read({ "auth-file": text }).authFile?.path, path, text);
+  for (const text of ["yes", "No", "ON", "off", "1", "0", "y", "n", "a\nb", "a\u0001"])
+    assert.deepEqual(getFields({ "auth-file": text }), ["authFile"], text);
+});
+
+test("sealed-token is the trimmed value, undefined by default, and empty if the runner dropped the output", () => {
+  for (const [text, value] of [
+    ["false", undefined],
+    [" a.b.c.d.e\n", "a.b.c.d.e"],
+    ["", ""],
+  ] as const)
+    // prettier-ignore
+    assert.equal(read({ "sealed-token": text }).sealedToken, value);
+});
+
+test("verify: false cannot be combined with sealing, unless there is nothing to unseal", () => {
+  assert.deepEqual(getFields({ verify: "false", seal: "true" }), ["seal"]);
+  assert.deepEqual(getFields({ verify: "false", "sealed-token": "a.b.c.d.e" }), ["sealedToken"]);
+  assert.deepEqual(getFields({ verify: "false", "sealed-token": "" }), []);
+});
+
+test("check cannot be combined with inputs that request outputs", () => {
+  assert.deepEqual(getFields({ check: "true" }), []);
+  const [issue, ...others] = getIssues({ check: "true", "auth-file": "true", seal: "true", "sealed-token": "" });
+  assert.deepEqual([issue?.field, others.length], ["check", 0]);
+  assert.equal(issue?.message, "cannot be combined with auth-file, seal, sealed-token");
+});
+
+/** Values that are each one issue of their input. */
+const INVALID: Readonly<Partial<Record<InputName, readonly string[]>>> = {
+  "client-id": ["", "a b"],
+  "client-secret": ["", " ", `${SECRET}\n${SECRET}`, '{"secret": "x"}', `"${SECRET}"`],
+  "tsg-id": ["abc", "1.5"],
+  scope: ["tsg_id:1 \\", "é"],
+  "token-url": ["http://auth.scm.test/", "auth.scm.test"],
+  "jwks-url": ["https://u:p@auth.scm.test/"],
+  verify: ["yes"],
+  "ca-cert": ["no/such/file.pem", "/", "-----BEGIN CERTIFICATE-----"],
+  "max-retries": ["-1"],
+  timeout: ["0"],
+  "auth-file": ["yes"],
+  "keep-fresh": ["maybe"],
+  "min-ttl": ["-1"],
+  seal: ["yes"],
+  check: ["on"],
+};
+const toField = (name: string): string => Object.entries(INPUT_NAMES).find(([, input]) => input === name)?.[0] ?? name;
+
+test("all invalid inputs are reported at once, one issue each, without the secret", () => {
+  for (const [name, values] of Object.entries(INVALID))
+    for (const value of values) assert.deepEqual(getFields({ [name]: value }), [toField(name)], `${name}: ${value}`);
+  const some = fc
+    .subarray(Object.keys(INVALID) as InputName[], { minLength: 1 })
+    .chain((names) =>
+      fc.record(Object.fromEntries(names.map((name) => [name, fc.constantFrom(...(INVALID[name] ?? []))]))),
+    );
   fc.assert(
-    fc.property(fc.subarray(Object.keys(bad) as (keyof typeof bad)[]), usualSecret, (names, secret) => {
-      const given = Object.fromEntries(names.map((name) => [name, `${bad[name]} ${secret}`]));
-      const { problems } = parse({ "client-secret": secret, ...given });
-      assert.deepEqual(
-        problems.map(({ field }) => field),
-        (["verify", "max-retries", "timeout"] as const)
-          .filter((name) => names.includes(name))
-          .map((name) => inputs[name].field),
-      );
-      assert.ok(!JSON.stringify(problems).includes(JSON.stringify(secret).slice(1, -1)));
+    fc.property(some, (given) => {
+      assert.deepEqual(getFields(given).toSorted(), Object.keys(given).map(toField).toSorted());
     }),
   );
 });
 
-test("each field has one input, and each input says what it is", () => {
-  assert.equal(new Set(Object.values(inputNames)).size, NAMES.length);
-  assert.deepEqual(new Set(Object.values(inputNames)), new Set(NAMES));
-  for (const doc of Object.values(inputDocs)) assert.match(doc, /^[A-Z].*\.$/);
-  assert.ok(Object.isFrozen(inputs) && Object.isFrozen(inputNames));
-});
-
-const wishes: readonly (readonly [written: string, path: string | true | undefined])[] = [
-  ["true", true], [" TRUE ", true], ["false", undefined], ["", undefined], [".scm/auth.json", ".scm/auth.json"],
-  [" /t/a b.json\n", "/t/a b.json"], ["truely", "truely"], ["./yes", "./yes"],
+const events: readonly (readonly [run: string, event: string, actor: string, payload: unknown, message: RegExp, hint: RegExp])[] = [
+  ["a push", "push", "octocat", {}, /^is required$/, /secret name matches.*`secrets: inherit`/],
+  ["a run by Dependabot", "push", "dependabot[bot]", {}, /^is required: Dependabot/, /Dependabot as well/],
+  ["a pull request from a fork", "pull_request", "octocat", { pull_request: { head: { repo: { full_name: "me/fork" } } }, repository: { full_name: "org/repo" } }, /^is required: this pull request comes from a fork/, /Skip this job for forks/],
 ]; // prettier-ignore
-for (const [written, path] of wishes) {
-  test(`auth-file: ${JSON.stringify(written)} asks for ${String(path)}`, () => {
-    const { authFile, problems } = parse({ "auth-file": written });
-    assert.deepEqual([authFile?.path, problems], [path, []]);
+for (const [run, event, actor, payload, message, hint] of events) {
+  test(`a missing secret in ${run} is reported with the reason, an invalid one without it`, async (t) => {
+    const path = join(await createTempDir(t), "event.json");
+    await writeFile(path, JSON.stringify(payload));
+    setVariables(t, { GITHUB_EVENT_NAME: event, GITHUB_ACTOR: actor, GITHUB_EVENT_PATH: path });
+    const [issue, ...others] = getIssues({ "client-secret": "" });
+    assert.equal(others.length, 0);
+    assert.match(issue?.message ?? "", message);
+    assert.match(issue?.hint ?? "", hint);
+    const [invalid] = getIssues({ "client-secret": "a\nb" });
+    assert.doesNotMatch(`${invalid?.message ?? ""} ${invalid?.hint ?? ""}`, /required|fork|Dependabot|inherit/);
   });
 }
 
-test("what looks like yes or no is no path", () => {
-  for (const written of ["yes", "No", "ON", "off", "1", "0", "y", "n", "a\nb", "a\u0000"])
-    assert.deepEqual(
-      parse({ "auth-file": written }).problems.map(({ field }) => field),
-      ["authFile"],
-      written,
-    );
-});
-
-const sealings: readonly (readonly [given: Given, sealing: ParsedInputs["sealing"]])[] = [
-  [{}, undefined],
-  [{ seal: "false", "sealed-token": "false" }, undefined],
-  [{ seal: "true" }, { seal: true, sealed: undefined }],
-  [{ "sealed-token": " a.b.c.d.e\n" }, { seal: false, sealed: "a.b.c.d.e" }],
-  // What the runner makes of an output that it dropped.
-  [{ "sealed-token": "" }, { seal: false, sealed: "" }],
-  [
-    { "sealed-token": "", verify: "false" },
-    { seal: false, sealed: "" },
-  ],
-  [
-    { seal: "true", "sealed-token": "a.b.c.d.e" },
-    { seal: true, sealed: "a.b.c.d.e" },
-  ],
-];
-for (const [given, expected] of sealings) {
-  test(`${JSON.stringify(given)} means ${expected ? "sealing" : "no sealing"}`, () => {
-    const { sealing, problems } = parse(given);
-    assert.deepEqual([sealing, problems], [expected, []]);
-  });
-}
-
-test("a token that is not proved is neither sealed nor opened", () => {
-  for (const [given, field] of [
-    [{ seal: "true", verify: "false" }, "seal"],
-    [{ "sealed-token": "a.b.c.d.e", verify: "false" }, "sealedToken"],
-  ] as const)
-    assert.deepEqual(
-      parse(given).problems.map((problem) => problem.field),
-      [field],
-    );
-});
-
-test("a check is mixed with nothing that hands out, and says with what it was", () => {
-  assert.deepEqual(parse({ check: "true" }).problems, []);
-  const [problem, ...others] = parse({ check: "true", "auth-file": "true", seal: "true", "sealed-token": "" }).problems;
-  assert.deepEqual(others, []);
-  assert.equal(problem?.field, "check");
-  assert.match(problem.reason, /\{authFile\}, \{seal\}, \{sealedToken\}$/);
+test("an environment without the variables that contain a hyphen is reported as that", (t) => {
+  setVariables(t, { "INPUT_MAX-RETRIES": undefined, INPUT_VERIFY: "true", INPUT_TIMEOUT: "240" });
+  assert.throws(
+    () => readInputs(new Runner(), ""),
+    (error) => {
+      assert.ok(AuthError.isAuthError(error));
+      assert.match(error.message, /^Configuration error: INPUT_MAX-RETRIES is not in the environment/);
+      assert.match(error.hint, /hyphen/);
+      return true;
+    },
+  );
 });

@@ -1,0 +1,105 @@
+import type { RefreshGap, RefreshStats } from "../shared/auth-file/refresher.ts";
+import { readPrivateFile, removeManagedFile } from "../shared/auth-file/safe-files.ts";
+import { stopRefresher } from "../shared/auth-file/token-server-client.ts";
+import { sleep, systemClock, type Milliseconds } from "../shared/clock.ts";
+import { formatDuration } from "../shared/duration.ts";
+import { AuthError } from "../shared/errors.ts";
+import { isRunning, type ProcessId } from "./refresher/job-monitor.ts";
+import { parseIfOwn } from "./refresher/managed-file.ts";
+import type { Runner } from "./runner.ts";
+
+/** Names of the state for the post step. No value is a secret. */
+export const STATE = Object.freeze({
+  /** The absolute path; empty if an earlier step removes the file. */
+  path: "auth-file",
+  fingerprint: "auth-file-fingerprint",
+  /** `true` once the file is written. */
+  isWritten: "auth-file-written",
+  /** `<pid> <start time>` of the refresher; empty without one. */
+  refresher: "auth-file-refresher",
+});
+
+const SHUTDOWN_TIMEOUT: Milliseconds = 4000;
+const TERMINATE_TIMEOUT: Milliseconds = 2000;
+const POLL_INTERVAL: Milliseconds = 50;
+
+/** Stops the refresher and removes the auth file of this step. A file that another process created stays. */
+export async function cleanUpAuthFile(runner: Runner): Promise<void> {
+  const path = runner.getState(STATE.path);
+  if (path === "") return;
+  const fingerprint = runner.getState(STATE.fingerprint);
+  const refresher = parseProcessId(runner.getState(STATE.refresher));
+  // If the main step failed or was canceled, it has reported that.
+  const isWritten = runner.getState(STATE.isWritten) === "true";
+  const isOwn = (text: string): boolean => parseIfOwn(text, fingerprint) !== undefined;
+
+  const file = await readPrivateFile(path).catch((error: unknown) =>
+    AuthError.isAuthError(error) ? error : undefined,
+  );
+  if (file === undefined) {
+    if (refresher !== undefined) await terminate(refresher);
+    // Temporary files of a writer that was killed.
+    await removeManagedFile(path, isOwn);
+    if (isWritten)
+      runner.warning(
+        `The auth file (${path}) was removed before the job ended. Does a later step, for example a checkout, clean the workspace?`,
+      );
+    return;
+  }
+  const content = AuthError.isAuthError(file) ? undefined : parseIfOwn(file.text, fingerprint);
+  if (content === undefined) {
+    // It is no longer known from the file where the refresher listens.
+    if (refresher !== undefined) await terminate(refresher);
+    const reason = AuthError.isAuthError(file) ? file.description : `The file at ${path} was not created by this step.`;
+    if (isWritten) runner.warning(`${capitalize(reason)} It was not removed.`);
+    return;
+  }
+  if (refresher === undefined) {
+    await removeManagedFile(path, isOwn);
+    runner.info("Removed the auth file.");
+    return;
+  }
+  // Another program may have the port of a refresher that was killed.
+  const stats = isRunning(refresher) ? await stopRefresher(content, { timeoutMs: SHUTDOWN_TIMEOUT }) : undefined;
+  if (stats === undefined) await terminate(refresher);
+  await removeManagedFile(path, isOwn);
+  if (stats === undefined)
+    runner.warning("The auth file refresher exited before the job ended. The auth file was removed.");
+  else report(runner, stats);
+}
+
+function report(runner: Runner, { renewals, outages, gap, rejection }: RefreshStats): void {
+  const counts =
+    outages === 0
+      ? formatCount(renewals, "time")
+      : `${formatCount(renewals, "time")}, ${formatCount(outages, "outage")}`;
+  runner.info(`Removed the auth file (refreshed ${counts}).`);
+  if (gap !== undefined) runner.warning(describeGap(gap));
+  else if (rejection !== undefined)
+    runner.warning(`The auth server rejected a renewal of the auth file: ${rejection.message} ${rejection.hint}`);
+}
+
+function describeGap({ since, until, failedAttempts, error }: RefreshGap): string {
+  const duration = until === undefined ? "" : ` for ${formatDuration(until - since)}`;
+  const reason = error === undefined ? "" : ` The last error: ${error.message} ${error.hint}`;
+  return `The token in the auth file was expired${duration} from ${new Date(since).toISOString()} on, after ${formatCount(failedAttempts, "failed attempt")}.${reason}`;
+}
+
+const formatCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** `<pid> <start time>`, as the main step saves it. */
+function parseProcessId(text: string): ProcessId | undefined {
+  const [, pid = "", startedAt = ""] = /^([1-9]\d*) (\d*)$/.exec(text) ?? [];
+  return pid === "" ? undefined : { pid: Number(pid), startedAt: startedAt === "" ? undefined : startedAt };
+}
+
+/** Ends the process by a signal. Only if its start time is known: its ID may belong to another process by now. */
+async function terminate(refresher: ProcessId): Promise<void> {
+  if (refresher.startedAt === undefined || !isRunning(refresher)) return;
+  process.kill(refresher.pid, "SIGTERM");
+  const end = systemClock.monotonic() + TERMINATE_TIMEOUT;
+  while (isRunning(refresher) && systemClock.monotonic() < end) await sleep(systemClock, POLL_INTERVAL);
+  if (isRunning(refresher)) process.kill(refresher.pid, "SIGKILL");
+}

@@ -1,0 +1,159 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { delimiter, parse, resolve } from "node:path";
+import { systemClock, type Milliseconds } from "../../shared/clock.ts";
+import { abortedError, AuthError } from "../../shared/errors.ts";
+import type { RequestLimits } from "../../shared/http/request-context.ts";
+import { identifyProcess, type ProcessId } from "./job-monitor.ts";
+import type { RefresherConfig, RefresherReply } from "./run.ts";
+
+/** A refresher that has written its file. */
+export interface SpawnedRefresher {
+  readonly port: number;
+  readonly process: ProcessId | undefined;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** It usually takes 0.2 s. A machine with many jobs may be slow. */
+const START_TIMEOUT: Milliseconds = 15_000;
+
+/** Variables to pass on: where programs and directories are, proxies, certificates, and what finds the process later. */
+const ENV_ALLOWLIST =
+  /^(PATH|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|(HTTPS?|NO)_PROXY|NODE_USE_SYSTEM_CA|RUNNER_TEMP|RUNNER_TRACKING_ID)$/i;
+/** Paths: the refresher has another working directory. `SSL_CERT_DIR` contains several. */
+const PATH_VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF"] as const;
+
+/** Flags of Node that decide how the auth server is reached and which certificates are trusted. */
+const NETWORK_FLAG =
+  /^--(tls-(max|min)-v1\.\d|tls-cipher-list|dns-result-order|(no-)?network-family-autoselection|network-family-autoselection-attempt-timeout|openssl-config|max-http-header-size|use-(system|openssl|bundled)-ca)$/;
+/** Flags whose value may be the next argument. */
+const FLAG_WITH_VALUE =
+  /^--(tls-cipher-list|dns-result-order|network-family-autoselection-attempt-timeout|openssl-config|max-http-header-size)$/;
+/**
+ * V8's limit for new objects, in MiB. By default it grows, and a process that checks a file four times a second takes 190
+ * MiB after a thousand renewals instead of 12.
+ */
+const HEAP_FLAG = "--max-semi-space-size=2";
+
+/**
+ * Starts the background process and waits until it has written the auth file. Neither its arguments nor its environment
+ * contain a secret.
+ *
+ * @param script - the bundle of the refresher
+ * @throws AuthError: why the file could not be written, or code `refresher_failed`
+ */
+export async function spawnRefresher(
+  script: string,
+  config: RefresherConfig,
+  { env = process.env, limits }: { readonly env?: Env; readonly limits: RequestLimits },
+): Promise<SpawnedRefresher> {
+  const child = spawnDetached(script, env);
+  try {
+    const reply = await getReply(child, config, limits);
+    if (reply.error !== undefined) throw new AuthError(reply.error.description, reply.error);
+    return { port: reply.port, process: child.pid === undefined ? undefined : identifyProcess(child.pid) };
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  } finally {
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}
+
+function spawnDetached(script: string, env: Env): ChildProcess {
+  const args = [HEAP_FLAG, ...getInspectorFlags(), ...getNetworkFlags(process.execArgv, env["NODE_OPTIONS"]), script];
+  try {
+    return spawn(process.execPath, args, {
+      // Always exists, and does not keep the workspace from being removed.
+      cwd: parse(process.execPath).root,
+      env: getEnvironment(env),
+      detached: true,
+      windowsHide: true,
+      // The runner waits for processes that hold an inherited pipe.
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    });
+  } catch (cause) {
+    // Node's permission model, for example. Errors of the operating system are events.
+    throw refresherError("the background process could not be started", cause);
+  }
+}
+
+/** The environment of the refresher. Relative paths become absolute. */
+export function getEnvironment(env: Env): Record<string, string | undefined> {
+  const paths = PATH_VARIABLES.flatMap((name) => {
+    const value = env[name];
+    if (value === undefined || value === "") return [];
+    const absolute = (name === "SSL_CERT_DIR" ? value.split(delimiter) : [value]).map((path) => resolve(path));
+    return [[name, absolute.join(delimiter)] as const];
+  });
+  return {
+    ...Object.fromEntries(Object.entries(env).filter(([name]) => ENV_ALLOWLIST.test(name))),
+    ...Object.fromEntries(paths),
+    // Node passes it on unless it is named.
+    NODE_V8_COVERAGE: undefined,
+  };
+}
+
+/** The network flags among Node's arguments and in NODE_OPTIONS, each as one argument. Paths become absolute. */
+export function getNetworkFlags(execArgv: readonly string[], nodeOptions = ""): readonly string[] {
+  const args = [...splitOptions(nodeOptions), ...execArgv];
+  return args.flatMap((arg, at) => {
+    const [, flag = "", inline] = /^([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
+    if (!NETWORK_FLAG.test(flag)) return [];
+    const value = inline ?? (FLAG_WITH_VALUE.test(flag) ? args[at + 1] : undefined);
+    if (value === undefined) return [flag];
+    return [`${flag}=${flag === "--openssl-config" ? resolve(value) : value}`];
+  });
+}
+
+/** Splits NODE_OPTIONS at spaces as Node does: double quotes group, and a backslash in quotes escapes. */
+const splitOptions = (options: string): readonly string[] =>
+  (options.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/gs) ?? []).map((arg) =>
+    arg.replace(/"((?:\\.|[^"\\])*)"/gs, (_, quoted: string) => quoted.replace(/\\(.)/gs, "$1")),
+  );
+
+/** SIGUSR1 would open a debugger. Node 20 does not know the flag. */
+const getInspectorFlags = (): readonly string[] =>
+  process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
+
+const refresherError = (reason: string, cause?: unknown): AuthError =>
+  new AuthError(`the auth file cannot be refreshed: ${reason}.`, { kind: "file", code: "refresher_failed", cause });
+
+/** Sends the configuration and waits for the reply. */
+function getReply(child: ChildProcess, config: RefresherConfig, limits: RequestLimits): Promise<RefresherReply> {
+  const timeout = Math.max(0, Math.min(START_TIMEOUT, limits.deadline - systemClock.monotonic()));
+  return new Promise<RefresherReply>((resolve, reject) => {
+    const fail = (error: AuthError): void => {
+      cancel();
+      reject(error);
+    };
+    const onAbort = (): void => {
+      fail(abortedError(limits.signal?.reason));
+    };
+    const cancelTimer = systemClock.setTimeout(() => {
+      fail(refresherError(`the background process did not start within ${Math.round(timeout / 1000)} s`));
+    }, timeout);
+    const cancel = (): void => {
+      cancelTimer();
+      limits.signal?.removeEventListener("abort", onAbort);
+    };
+    limits.signal?.addEventListener("abort", onAbort, { once: true });
+    if (limits.signal?.aborted) onAbort();
+    // Stays: a failure to kill or to send is an event as well.
+    child.on("error", (cause) => {
+      fail(refresherError("the background process could not be started", cause));
+    });
+    child.once("exit", (code, signal) => {
+      fail(refresherError(`the background process exited (${signal ?? `code ${code ?? "unknown"}`})`));
+    });
+    child.once("message", (message) => {
+      cancel();
+      resolve(message as RefresherReply);
+    });
+    child.send(config, (cause: Error | null) => {
+      // A process that has exited is reported by its exit.
+      if (cause !== null && child.connected) fail(refresherError("the background process does not respond", cause));
+    });
+  });
+}

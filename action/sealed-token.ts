@@ -1,0 +1,57 @@
+import type { AccessToken } from "../shared/access-token.ts";
+import { AuthError } from "../shared/errors.ts";
+import type { RequestLimits } from "../shared/http/request-context.ts";
+import { sealAccessToken, unsealAndVerify } from "../shared/sealed-token.ts";
+import type { SignInContext } from "../shared/sign-in.ts";
+import type { Inputs } from "./inputs.ts";
+import type { Source } from "./log.ts";
+import type { Runner } from "./runner.ts";
+
+/**
+ * The verified token from the input `sealed-token`. A sealed token that cannot be used is not an error: the step signs
+ * in, and a warning says why, because a whole matrix of jobs may sign in unnoticed. Expired ones are normal (re-runs).
+ *
+ * @throws AuthError if the signing keys cannot be requested, which a sign-in needs as well
+ */
+export async function unseal(
+  runner: Runner,
+  context: SignInContext,
+  { sealedToken, minTtl }: Pick<Inputs, "sealedToken" | "minTtl">,
+  limits: RequestLimits,
+): Promise<AccessToken | undefined> {
+  if (sealedToken === undefined) return undefined;
+  if (sealedToken === "") {
+    runner.warning(
+      "sealed-token is empty; signing in. GitHub drops outputs that contain a masked value: is the client ID or TSG ID a secret?",
+    );
+    return undefined;
+  }
+  try {
+    return await unsealAndVerify(context, sealedToken, { minTtl, limits });
+  } catch (error) {
+    // Any other error is about the requests.
+    if (!AuthError.isAuthError(error) || error.kind !== "verification") throw error;
+    const message = `Ignoring the sealed token (${error.description.replace(/\.$/, "")}); signing in.`;
+    if (error.code === "sealed_token_expired") runner.info(message);
+    else runner.warning(`${message} ${error.hint}`);
+    return undefined;
+  }
+}
+
+/**
+ * The value of the output `sealed-token`; undefined for a token that came sealed.
+ *
+ * @throws AuthError if the token cannot be sealed
+ */
+export async function seal(
+  runner: Runner,
+  context: SignInContext,
+  token: AccessToken,
+  source: Source,
+): Promise<string | undefined> {
+  if (source === "sealed") {
+    runner.info("sealed-token output not set: pass on the sealed token this job received.");
+    return undefined;
+  }
+  return await sealAccessToken(context.authRequest, token, context.clock);
+}

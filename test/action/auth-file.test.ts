@@ -1,0 +1,361 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { after, before, test, type TestContext } from "node:test";
+import { cleanUpAuthFile, STATE } from "../../action/auth-file-cleanup.ts";
+import { resolvePath, writeAuthFile } from "../../action/auth-file.ts";
+import type { Source } from "../../action/log.ts";
+import { isRunning } from "../../action/refresher/job-monitor.ts";
+import { parseAuthFile, PLACEHOLDER_SECRET, type AuthFileContent } from "../../shared/auth-file/format.ts";
+import { AuthRequest } from "../../shared/auth-request.ts";
+import { systemClock } from "../../shared/clock.ts";
+import { createSignInContext, requestToken } from "../../shared/sign-in.ts";
+import { waitUntil } from "../support/poll.ts";
+import { runProcess } from "../support/processes.ts";
+import { startScmServer, type ScmServer, type ScmServerOptions } from "../support/scm-server.ts";
+import { startScriptedServer } from "../support/scripted-server.ts";
+import { createTempDir } from "../support/temp-dir.ts";
+import { RecordingRunner } from "./recording-runner.ts";
+
+const notOnLinux = process.platform !== "linux" && "needs /proc";
+const asRoot = notOnLinux || (process.getuid?.() !== 0 && "needs root");
+
+let shared: ScmServer;
+before(async () => {
+  shared = await startScmServer();
+});
+after(() => shared.close());
+
+/** Also records what a step saves. */
+class StepRunner extends RecordingRunner {
+  readonly saved: Record<string, string> = {};
+  readonly variables: Record<string, string> = {};
+  readonly #state: Readonly<Record<string, string>>;
+
+  constructor(state: Readonly<Record<string, string>> = {}) {
+    super();
+    this.#state = state;
+  }
+
+  get warnings(): readonly string[] {
+    return this.lines.filter((line) => line.startsWith("warning"));
+  }
+
+  override saveState(name: string, value: string): void {
+    this.saved[name] = value;
+  }
+
+  override getState(name: string): string {
+    return this.#state[name] ?? "";
+  }
+
+  override exportVariable(name: string, value: string): void {
+    this.variables[name] = value;
+  }
+}
+
+interface StepOptions {
+  readonly path?: string | true;
+  readonly keepFresh?: boolean;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly verify?: boolean;
+}
+
+/** A job with directories of its own, in which steps run. */
+async function createJob(t: TestContext, options?: ScmServerOptions) {
+  const server = options ? await startScmServer(options) : shared;
+  if (options) t.after(server.close);
+  const root = await createTempDir(t);
+  const [temp, workspace] = [join(root, "_temp"), join(root, "work")];
+  for (const directory of [temp, workspace]) await mkdir(directory);
+  await writeFile(join(workspace, "main.tf"), "");
+  const { clientId, clientSecret, tsgId, tokenUrl, ca } = server;
+  const request = AuthRequest.parse({ clientId, clientSecret, tsgId, tokenUrl, ca });
+  const jobEnv = {
+    ...{ PATH: process.env["PATH"], RUNNER_TEMP: temp, GITHUB_WORKSPACE: workspace },
+    ...{ RUNNER_ENVIRONMENT: "github-hosted", RUNNER_TRACKING_ID: root },
+  };
+  const run = async ({ path = true, keepFresh = false, env = {}, verify = true }: StepOptions = {}) => {
+    const runner = new StepRunner();
+    const context = createSignInContext(request, { verify, policy: { maxRetries: 0 } });
+    const limits = { deadline: systemClock.monotonic() + 60_000 };
+    const result = await writeAuthFile({
+      ...{ runner, context, limits, env: { ...jobEnv, ...env } },
+      inputs: { authFile: { path, keepFresh }, minTtl: undefined },
+      signIn: async () => ({ token: await requestToken(context, limits), source: "new" satisfies Source }),
+      refresherScript: resolve("action/refresher/main.ts"),
+    });
+    const [pid = "0", startedAt] = (runner.saved[STATE.refresher] ?? "").split(" ");
+    const refresher = { pid: Number(pid), startedAt };
+    t.after(() => {
+      if (keepFresh && pid !== "0" && isRunning(refresher)) process.kill(refresher.pid, "SIGKILL");
+    });
+    const { saved, variables, lines, masked, warnings } = runner;
+    return { saved, variables, lines, masked, warnings, result, refresher };
+  };
+  return { server, temp, workspace, run };
+}
+
+const read = async (path: string): Promise<AuthFileContent> => {
+  const content = parseAuthFile(await readFile(path, "utf8"));
+  assert.ok(content);
+  return content;
+};
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+const post = async ({ saved }: { readonly saved: Readonly<Record<string, string>> }) => {
+  const runner = new StepRunner(saved);
+  await cleanUpAuthFile(runner);
+  return runner;
+};
+
+test("writes a file without a refresher, names it for Terraform, and removes it in the post step", async (t) => {
+  const { temp, run } = await createJob(t);
+  const step = await run();
+  const { path, source, isRefreshed } = step.result;
+  assert.match(path, /\/scm-auth-[0-9a-f]{12}\.json$/);
+  assert.ok(path.startsWith(temp));
+  assert.deepEqual([source, isRefreshed, step.warnings], ["new", false, []]);
+  assert.equal((await read(path)).clientSecret, PLACEHOLDER_SECRET);
+  assert.deepEqual(step.variables, { TF_VAR_scm_auth_file: path });
+  assert.deepEqual((await post(step)).lines, ["info: Removed the auth file."]);
+  assert.deepEqual(await readdir(temp), []);
+});
+
+test("writes a file with a refresher, which the next step reuses and only the first post step stops", async (t) => {
+  const { server, temp, run } = await createJob(t);
+  const requests = server.countTokenRequests();
+  const first = await run({ keepFresh: true });
+  const { path } = first.result;
+  const { clientSecret } = await read(path);
+  assert.ok(first.masked.includes(clientSecret), "the secret of the file is masked");
+  assert.doesNotMatch(JSON.stringify(first.saved), new RegExp(clientSecret));
+  const second = await run({ keepFresh: false });
+  assert.deepEqual([second.result.source, second.result.isRefreshed, second.saved], ["auth-file", true, {}]);
+  assert.match(second.lines.join("\n"), /An earlier step already refreshes this auth file/);
+  assert.equal(server.countTokenRequests(), requests + 1);
+  assert.deepEqual((await post(second)).lines, []);
+  assert.equal(await exists(path), true);
+  assert.deepEqual((await post(first)).lines, ["info: Removed the auth file (refreshed 0 times)."]);
+  assert.deepEqual(await readdir(temp), []);
+  await waitUntil("the refresher has exited", () => !isRunning(first.refresher));
+});
+
+test("starts a refresher for a file that an earlier step wrote without one", async (t) => {
+  const { server, run } = await createJob(t);
+  await run();
+  const requests = server.countTokenRequests();
+  const second = await run({ keepFresh: true });
+  assert.deepEqual([second.result.source, server.countTokenRequests()], ["auth-file", requests]);
+  assert.notEqual((await read(second.result.path)).clientSecret, PLACEHOLDER_SECRET);
+  await post(second);
+});
+
+test("fails when the file belongs to another job", async (t) => {
+  const { run } = await createJob(t);
+  const first = await run({ keepFresh: true });
+  const other = run({ keepFresh: true, env: { RUNNER_TRACKING_ID: "another job" } });
+  await assert.rejects(other, { kind: "file", code: "auth_file_in_use" });
+  await post(first);
+});
+
+test(
+  "replaces a file whose refresher was killed and whose port another program has taken",
+  { skip: notOnLinux },
+  async (t) => {
+    const { run } = await createJob(t);
+    const first = await run({ keepFresh: true });
+    process.kill(first.refresher.pid, "SIGKILL");
+    await waitUntil("the refresher has exited", () => !isRunning(first.refresher));
+    const { path } = first.result;
+    const stranger = await startScriptedServer({
+      token: { body: { access_token: "x", token_type: "Bearer", job_id: "y" } },
+      jwks: {},
+      other: { status: 101, headers: { connection: "Upgrade", upgrade: "x" } },
+    });
+    t.after(stranger.close);
+    const port = String(stranger.port);
+    await writeFile(path, (await readFile(path, "utf8")).replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`));
+    const second = await run({ keepFresh: true });
+    assert.equal(second.result.source, "auth-file");
+    assert.doesNotMatch(await readFile(path, "utf8"), new RegExp(`:${port}/`));
+    await post(second);
+  },
+);
+
+test(
+  "the post step removes the file of a refresher that was killed, and does not believe its port",
+  { skip: notOnLinux },
+  async (t) => {
+    const { temp, run } = await createJob(t);
+    const step = await run({ keepFresh: true });
+    process.kill(step.refresher.pid, "SIGKILL");
+    await waitUntil("the refresher has exited", () => !isRunning(step.refresher));
+    const stranger = await startScriptedServer({ token: {}, jwks: {}, other: { body: { renewals: 9, outages: 0 } } });
+    t.after(stranger.close);
+    const { path } = step.result;
+    const text = await readFile(path, "utf8");
+    await writeFile(path, text.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${String(stranger.port)}`));
+    assert.deepEqual((await post(step)).lines, [
+      "warning: The auth file refresher exited before the job ended. The auth file was removed.",
+    ]);
+    assert.equal(stranger.requests.length, 0, "the secret is not sent to it");
+    assert.deepEqual(await readdir(temp), []);
+  },
+);
+
+test("the post step reports since when the token was expired, and why", async (t) => {
+  const { server, run } = await createJob(t, { ttl: 3 });
+  const step = await run({ keepFresh: true });
+  server.failTokenRequests({ status: 403 });
+  await new Promise((done) => setTimeout(done, 6000));
+  const { lines, warnings } = await post(step);
+  assert.match(lines[0] ?? "", /refreshed \d+ times?, 1 outage/);
+  assert.match(
+    warnings.join(),
+    /The token in the auth file was expired from 20\S+Z on, after \d+ failed attempts?\. The last error: .*403/,
+  );
+});
+
+test("the post step reports a rejected renewal", async (t) => {
+  const { server, run } = await createJob(t, { ttl: 12 });
+  const step = await run({ keepFresh: true });
+  server.changeSecret("another-secret");
+  const requests = server.countTokenRequests();
+  await waitUntil("a renewal was rejected", () => server.countTokenRequests() > requests, 30_000);
+  await new Promise((done) => setTimeout(done, 300));
+  assert.match((await post(step)).warnings.join(), /rejected a renewal|was expired.*invalid_client/);
+});
+
+test("the post step reports that the file was removed, and stops a refresher that still runs", async (t) => {
+  const { run } = await createJob(t);
+  const step = await run({ keepFresh: true });
+  await rm(step.result.path);
+  assert.match((await post(step)).lines.join(), /^warning: The auth file \(.*\) was removed before the job ended/);
+  await waitUntil("the refresher has exited", () => !isRunning(step.refresher));
+});
+
+test(
+  "the post step stops the refresher of a file whose owner was changed, and says so",
+  { skip: asRoot },
+  async (t) => {
+    const { run } = await createJob(t);
+    const step = await run({ keepFresh: true });
+    await chown(step.result.path, 12_345, 12_345);
+    assert.match(
+      (await post(step)).lines.join(),
+      /^warning: The auth file .* belongs to another user \(uid 12345\)\. It was not removed/,
+    );
+    assert.equal(isRunning(step.refresher), false);
+  },
+);
+
+test("the post step leaves a file that another program wrote", async (t) => {
+  const { run } = await createJob(t);
+  const step = await run();
+  await writeFile(step.result.path, "notes");
+  assert.match(
+    (await post(step)).lines.join(),
+    /^warning: The file at .* was not created by this step\. It was not removed/,
+  );
+  assert.equal(await readFile(step.result.path, "utf8"), "notes");
+});
+
+test("the post step is silent when the main step did not write a file", async (t) => {
+  const { temp } = await createJob(t);
+  assert.deepEqual((await post({ saved: {} })).lines, []);
+  assert.deepEqual((await post({ saved: { [STATE.path]: join(temp, "x"), [STATE.fingerprint]: "x" } })).lines, []);
+});
+
+test("the post step exits with 0 whatever happens", async (t) => {
+  const { temp } = await createJob(t);
+  const runPost = (state: Readonly<Record<string, string>>, options = {}) =>
+    runProcess(process.execPath, [resolve("action/post.ts")], {
+      env: {
+        ...process.env,
+        ...Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value])),
+      },
+      ...options,
+    });
+  const state = {
+    [STATE.path]: temp,
+    [STATE.fingerprint]: "x",
+    [STATE.isWritten]: "true",
+    [STATE.refresher]: "999999999 1",
+  };
+  const { exitCode, stdout } = await runPost(state);
+  assert.match(stdout, /^::warning title=scm-auth::The auth file .* is a directory/);
+  assert.equal(exitCode, 0);
+  assert.equal((await runPost(state, { closeStdout: true })).exitCode, 0);
+  assert.deepEqual(
+    { ...(await runPost({})), durationMs: 0 },
+    { exitCode: 0, signal: null, stdout: "", stderr: "", log: "", durationMs: 0 },
+  );
+});
+
+test("removes the file and reports the reason when the refresher cannot start", async (t) => {
+  const { workspace, run } = await createJob(t);
+  const path = join(workspace, ".scm", "auth.json");
+  await mkdir(join(workspace, ".scm"), { mode: 0o700 });
+  await writeFile(path, "notes");
+  await assert.rejects(run({ path, keepFresh: true }), { kind: "file", code: "auth_file_not_managed" });
+  assert.equal(await readFile(path, "utf8"), "notes");
+});
+
+for (const [runnerEnvironment, level] of [
+  ["github-hosted", "info"],
+  ["self-hosted", "warning"],
+  [undefined, "warning"],
+] as const)
+  test(`logs a path outside RUNNER_TEMP as ${level} with RUNNER_ENVIRONMENT ${String(runnerEnvironment)}`, async (t) => {
+    const { workspace, run } = await createJob(t);
+    const step = await run({ path: join(workspace, "auth.json"), env: { RUNNER_ENVIRONMENT: runnerEnvironment } });
+    assert.match(step.lines[0] ?? "", new RegExp(`^${level}: The auth file \\(.*\\) is outside RUNNER_TEMP`));
+    assert.equal(step.lines.length, 1);
+  });
+
+test("warns about a file in an empty workspace, which a checkout would delete", async (t) => {
+  const { workspace, run } = await createJob(t);
+  await rm(join(workspace, "main.tf"));
+  const step = await run({ path: join(workspace, ".scm", "auth.json") });
+  assert.match(step.warnings.join(), /still empty. If actions\/checkout follows/);
+});
+
+test("warns about a file that git does not ignore", async (t) => {
+  const { workspace, run } = await createJob(t);
+  execFileSync("git", ["init", "--quiet", workspace]);
+  const path = join(workspace, "auth.json");
+  assert.match((await run({ path })).warnings.join(), /Add this line to \.gitignore: \/auth\.json$/);
+  await writeFile(join(workspace, ".gitignore"), "/auth.json\n");
+  assert.deepEqual((await run({ path })).warnings, []);
+  assert.deepEqual((await run({ path: join(workspace, ".scm", "auth.json") })).warnings, []);
+});
+
+test("warns about variables that override the file and about a directory that its group can write to", async (t) => {
+  const { workspace, run } = await createJob(t);
+  await chmod(workspace, 0o775);
+  const step = await run({ path: join(workspace, "auth.json"), env: { TF_LOG: "DEBUG" } });
+  assert.match(step.warnings.join("\n"), /TF_LOG is set.*\n.*can be written to by its group/s);
+});
+
+test("does not change TF_VAR_scm_auth_file when it names another file", async (t) => {
+  const { run } = await createJob(t);
+  const step = await run({ env: { TF_VAR_scm_auth_file: "/other.json" } });
+  assert.deepEqual(step.variables, {});
+  assert.match(step.warnings.join(), /already set to another auth file/);
+});
+
+test("the default path differs for each identity and needs RUNNER_TEMP", () => {
+  const getPath = (tsgId: string, env = { RUNNER_TEMP: "/t" }): string =>
+    resolvePath(
+      true,
+      AuthRequest.parse({ clientId: "ci@1.iam.panserviceaccount.com", clientSecret: "2e1c7f6b-8a56", tsgId }),
+      env,
+    );
+  assert.notEqual(getPath("1"), getPath("2"));
+  assert.throws(() => getPath("1", { RUNNER_TEMP: "" }), { kind: "config", message: /authFile cannot be true/ });
+});

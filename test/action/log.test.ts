@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { INPUT_NAMES } from "../../action/inputs.ts";
+import { logEvent, logWarnings, reportFailure, summaryLines, type StepSummary } from "../../action/log.ts";
+import { AccessToken, type AccessTokenProps } from "../../shared/access-token.ts";
+import { AuthRequest } from "../../shared/auth-request.ts";
+import { systemClock } from "../../shared/clock.ts";
+import { AuthError, configError, type ConfigIssue } from "../../shared/errors.ts";
+import type { AuthEvent } from "../../shared/events.ts";
+import { fc } from "../support/fuzzing.ts";
+import type { StepLog } from "../support/workflow-commands.ts";
+import { captureLog, RecordingRunner } from "./recording-runner.ts";
+
+const report = (error: unknown): StepLog =>
+  captureLog((runner) => {
+    reportFailure(runner, error);
+  });
+
+test("an error is one annotation: what happened, and the hint", () => {
+  const { annotations, lines } = report(new AuthError("it failed.", { kind: "timeout", code: "response_timeout", hint: "Wait." })); // prettier-ignore
+  assert.deepEqual(
+    annotations.map(({ level, message }) => [level, message]),
+    [["error", "Network error: it failed.\nHint: Wait."]],
+  );
+  assert.equal(lines.length, 2);
+});
+
+const fields = Object.keys(INPUT_NAMES) as (keyof typeof INPUT_NAMES)[];
+const createIssue = (n: number): ConfigIssue => ({
+  field: fields[n % fields.length] ?? "scope",
+  message: `is invalid in way ${n}`,
+  hint: `Do thing ${n}.`,
+});
+
+test("issues are reported with the names of inputs; from the tenth on, one annotation says how many more there are", () => {
+  for (const count of [1, 2, 9, 10, 11, 30]) {
+    const issues = Array.from({ length: count }, (_, n) => createIssue(n));
+    const { annotations, lines } = report(configError(issues));
+    const log = lines.join("\n");
+    for (const [n, { field }] of issues.entries()) {
+      const name = INPUT_NAMES[field as keyof typeof INPUT_NAMES];
+      assert.ok(log.includes(`${name} is invalid in way ${n}.`), log);
+      assert.ok(log.includes(`Do thing ${n}.`), log);
+    }
+    assert.equal(annotations.length, Math.min(count, 10));
+    const last = annotations.at(-1)?.message ?? "";
+    assert.match(last, count > 10 ? new RegExp(`^${count - 9} more errors\\.`) : new RegExp(`in way ${count - 1}\\.`));
+  }
+});
+
+test("the field of an issue that has no input is shown as it is", () => {
+  const { annotations } = report(configError([{ field: "constructor", message: "is bad", hint: "Fix it." }]));
+  assert.equal(annotations[0]?.message, "constructor is bad.\nHint: Fix it.");
+});
+
+test("an unexpected error is one annotation without its stack", () => {
+  const { annotations } = report(new TypeError("x is not a function"));
+  assert.equal(annotations.length, 1);
+  assert.match(annotations[0]?.message ?? "", /unexpected failure: TypeError: x is not a function.*\nHint: .*report/s);
+  assert.doesNotMatch(annotations[0]?.message ?? "", /\bat |\.ts/);
+});
+
+test("an unexpected error that contains part of a secret is reported without its message", () => {
+  const { lines } = captureLog((runner) => {
+    runner.mask("s3cret-value-of-some-length");
+    reportFailure(runner, new Error("bad header: s3cret-value-of-"));
+  });
+  assert.doesNotMatch(lines.join("\n"), /s3cret/);
+});
+
+test("any thrown value is reported", () => {
+  const thrown = fc.oneof(
+    fc.constantFrom<unknown>(
+      Object.create(null),
+      Symbol("s"),
+      { toString: null, valueOf: null },
+      Object.assign(new Error("x"), { name: undefined, message: undefined }),
+    ),
+    fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true }),
+  );
+  fc.assert(
+    fc.property(thrown, (value) => {
+      assert.equal(report(value).annotations.length, 1);
+    }),
+  );
+});
+
+const error = new AuthError("token request: could not connect.", { kind: "network", code: "connection_refused" });
+const events: readonly (readonly [event: AuthEvent, line: string | undefined])[] = [
+  [
+    { type: "retry", request: "token", delayMs: 300, attempt: 1, maxAttempts: 10, error },
+    "info: Network error: token request: could not connect. Attempt 1 of 10 failed; retrying in 0.3 s.",
+  ],
+  [
+    { type: "request", request: "token", method: "POST", url: "https://a.example/t", attempt: 1, maxAttempts: 10 },
+    "debug: token request: POST https://a.example/t, attempt 1 of 10",
+  ],
+  [
+    { type: "connection", request: "jwks", step: "tcp", durationMs: 1.6, detail: "a.example:443" },
+    "debug: JWKS request: tcp in 2 ms: a.example:443",
+  ],
+  [
+    { type: "response", request: "token", status: 200, attempt: 1, durationMs: 51.7, clockOffsetMs: 0 },
+    "debug: token request: status 200 in 52 ms",
+  ],
+  [{ type: "token", scope: "tsg_id:1", expiresAt: undefined }, undefined],
+  [{ type: "error", error }, undefined],
+];
+for (const [event, line] of events) {
+  const { type } = event;
+  test(`a ${type} event of the ${"request" in event ? event.request : "sign-in"} is logged as: ${line ?? "nothing"}`, () => {
+    const runner = new RecordingRunner();
+    logEvent(runner, event);
+    assert.deepEqual(runner.lines, line === undefined ? [] : [line]);
+  });
+}
+
+const props: AccessTokenProps = {
+  expiresAt: undefined,
+  deadline: systemClock.elapsed() + 899_400,
+  lifetime: 900_000,
+  scope: [],
+  tsgIds: ["1"],
+};
+const summaries: readonly (readonly [what: string, lines: RegExp, props?: Partial<AccessTokenProps>, summary?: Partial<StepSummary>])[] = [
+  ["the tenant and the remaining time", /^Signed in to tenant 1 with a new token, valid for 14 min \d+ s \(signature verified\)\.$/],
+  ["several tenants", /^Signed in with a new token/, { tsgIds: ["1", "2"] }],
+  ["an unknown lifetime", /valid for an unknown time/, { deadline: undefined, lifetime: undefined }],
+  ["that the signature is not verified", /\(signature not verified: verify is false\)\.$/, {}, { verify: false }],
+  ["a token from the auth file", /with the token from the auth file, valid/, {}, { source: "auth-file" }],
+  ["a sealed token", /with the sealed token, valid/, {}, { source: "sealed" }],
+  ["an auth file that is refreshed", /\nAuth file: \/t\/a.json, refreshed until the job ends\.$/, {}, { path: "/t/a.json", isRefreshed: true }],
+  ["an auth file that is not refreshed", /\nAuth file: \/t\/a.json, not refreshed\.$/, {}, { path: "/t/a.json" }],
+]; // prettier-ignore
+for (const [what, lines, changes, summary] of summaries) {
+  test(`the summary lines contain ${what}, and not the token`, () => {
+    const token = new AccessToken("s3cret-token", { ...props, ...changes });
+    const text = summaryLines({ token, source: "new", verify: true, ...summary }).join("\n");
+    assert.match(text, lines);
+    assert.doesNotMatch(text, /s3cret/);
+  });
+}
+
+test("warnings about the inputs are lines, an ignored NODE_TLS_REJECT_UNAUTHORIZED=0 is an annotation", () => {
+  const request = AuthRequest.parse({ clientId: "ci@42.iam.panserviceaccount.com ", clientSecret: "s3cret-value" });
+  const runner = new RecordingRunner();
+  logWarnings(runner, request, { NODE_TLS_REJECT_UNAUTHORIZED: "1" });
+  assert.match(runner.log, /^info: .*whitespace.*\ninfo: .*tenant 42 from the client ID/);
+  logWarnings(runner, request, { NODE_TLS_REJECT_UNAUTHORIZED: "0" });
+  assert.match(runner.lines.at(-1) ?? "", /^warning: NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored/);
+  assert.doesNotMatch(runner.log, /s3cret/);
+});

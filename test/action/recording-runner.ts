@@ -1,0 +1,67 @@
+import { Runner } from "../../action/runner.ts";
+import { createRunnerMasks } from "../support/runner-masks.ts";
+import { interpretOutput, toLines, type StepLog } from "../support/workflow-commands.ts";
+
+/** Records what a step reports instead of writing it to stdout. */
+export class RecordingRunner extends Runner {
+  /** `level: text`, in order. */
+  readonly lines: string[] = [];
+  readonly masked: string[] = [];
+  /** Lines of Markdown; undefined makes writing fail. */
+  markdown: readonly string[] | undefined = [];
+
+  get log(): string {
+    return this.lines.join("\n");
+  }
+
+  override info(text: string): void {
+    this.lines.push(`info: ${text}`);
+  }
+
+  override debug(text: string): void {
+    this.lines.push(`debug: ${text}`);
+  }
+
+  override warning(text: string): void {
+    this.lines.push(`warning: ${text}`);
+  }
+
+  override error(cause: string, hint: string): void {
+    this.lines.push(`error: ${cause} Hint: ${hint}`);
+  }
+
+  override mask(...secrets: readonly string[]): void {
+    this.masked.push(...secrets);
+    for (const secret of secrets) this.redactor.add(secret);
+  }
+
+  override summary(lines: readonly string[]): void {
+    if (this.markdown === undefined) super.summary(lines);
+    this.markdown = lines;
+  }
+}
+
+/** What `work` writes to stdout. */
+export function captureStdout(work: () => void): string {
+  const { stdout } = process;
+  const chunks: string[] = [];
+  stdout.write = (chunk: string | Uint8Array): boolean => {
+    chunks.push(String(chunk));
+    return true;
+  };
+  try {
+    work();
+  } finally {
+    // The method is the prototype's.
+    Reflect.deleteProperty(stdout, "write");
+  }
+  return chunks.join("");
+}
+
+/** The log of a step that does `work`, as users see it with debug messages. */
+export const captureLog = (work: (runner: Runner) => void): StepLog => {
+  const stdout = captureStdout(() => {
+    work(new Runner());
+  });
+  return interpretOutput(toLines(stdout), createRunnerMasks(), true);
+};

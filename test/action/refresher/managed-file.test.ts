@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { chmod, chown, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { getFingerprint, ManagedAuthFile } from "../../../action/refresher/managed-file.ts";
+import { serializeAuthFile, toTokenServerUrl, type AuthFileContent } from "../../../shared/auth-file/format.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { createTempDir } from "../../support/temp-dir.ts";
+
+const CONTENT: AuthFileContent = {
+  ...{ clientId: "ci", clientSecret: "s".repeat(43), scope: "tsg_id:1", authUrl: toTokenServerUrl(80) },
+  ...{ jwt: "a.b.c", jwtExpiresAt: 0, jwtLifetime: 900_000 },
+};
+const TEXT = serializeAuthFile(CONTENT);
+const asRoot = process.getuid?.() !== 0 && "needs root";
+
+async function setUp(t: TestContext) {
+  const directory = await createTempDir(t);
+  const path = join(directory, "auth.json");
+  const clock = createFakeClock();
+  const file = new ManagedAuthFile(path, getFingerprint(CONTENT), clock);
+  await file.create(TEXT);
+  assert.equal(await file.isGone(), false);
+  return { directory, path, clock, file };
+}
+
+test("the fingerprint depends on client ID, scope and secret, and contains none of them", () => {
+  const fingerprints = [
+    CONTENT,
+    { ...CONTENT, clientId: "x" },
+    { ...CONTENT, scope: "x" },
+    { ...CONTENT, clientSecret: "x" },
+  ];
+  assert.equal(new Set(fingerprints.map(getFingerprint)).size, 4);
+  assert.match(getFingerprint(CONTENT), /^[0-9a-f]{64}$/);
+});
+
+test("is gone when two checks in a row do not find it", async (t) => {
+  const { path, file } = await setUp(t);
+  await rm(path);
+  assert.equal(await file.isGone(), false);
+  await writeFile(path, TEXT, { mode: 0o600 });
+  assert.equal(await file.isGone(), false);
+  await rm(path);
+  assert.equal(await file.isGone(), false);
+  assert.equal(await file.isGone(), true);
+});
+
+for (const [name, replace] of Object.entries<(path: string) => Promise<unknown>>({
+  "the file of another step": (path) =>
+    writeFile(path, serializeAuthFile({ ...CONTENT, clientSecret: "x".repeat(43) }), { mode: 0o600 }),
+  "other text": (path) => writeFile(path, "notes"),
+  "a directory": (path) => mkdir(path),
+  "a link": (path) => symlink("target", path),
+}))
+  test(`is gone when ${name} has replaced it, and leaves that alone`, async (t) => {
+    const { directory, path, file } = await setUp(t);
+    await rm(path);
+    await replace(path);
+    const before = await readdir(directory);
+    assert.equal(await file.isGone(), true);
+    await assert.rejects(file.update(TEXT), { kind: "file" });
+    await file.remove();
+    assert.deepEqual(await readdir(directory), before);
+  });
+
+test("is not gone when a new token was written to it", async (t) => {
+  const { path, file } = await setUp(t);
+  const text = serializeAuthFile({ ...CONTENT, jwt: "d.e.f" });
+  await file.update(text);
+  assert.equal(await file.isGone(), false);
+  assert.equal(await readFile(path, "utf8"), text);
+});
+
+test(
+  "is gone when it has been unreadable for two minutes, but not if the owner changes back",
+  { skip: asRoot },
+  async (t) => {
+    const { path, clock, file } = await setUp(t);
+    await chown(path, 12_345, 12_345);
+    assert.equal(await file.isGone(), false);
+    await clock.advance(119_000);
+    assert.equal(await file.isGone(), false);
+    await chown(path, 0, 0);
+    assert.equal(await file.isGone(), false);
+    await chown(path, 12_345, 12_345);
+    assert.equal(await file.isGone(), false);
+    await clock.advance(120_000);
+    assert.equal(await file.isGone(), true);
+  },
+);
+
+test("does not come back after it was removed", async (t) => {
+  const { directory, path, file } = await setUp(t);
+  await rm(path);
+  await assert.rejects(file.update(TEXT), { kind: "file", code: "auth_file_io_error" });
+  assert.deepEqual(await readdir(directory), []);
+});
+
+test("is not created over a file that scm-auth did not write", async (t) => {
+  const { path, file } = await setUp(t);
+  await writeFile(path, "notes");
+  await chmod(path, 0o600);
+  await assert.rejects(file.create(TEXT), { kind: "file", code: "auth_file_not_managed" });
+  assert.equal(await readFile(path, "utf8"), "notes");
+});

@@ -4,111 +4,101 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { assertNoCanary } from "../support/canaries.ts";
 import { startScriptedServer } from "../support/scripted-server.ts";
-import { Stage } from "./stage.ts";
-import { onlyIfLong } from "../support/long-tests.ts";
+import { assertNoSecret } from "../support/secrets.ts";
+import { createStack, toLines, WRONG_SECRET } from "./fixtures.ts";
 
-const WRONG = "b0b9a7de-0000-4444-8888-wrong-secret";
-
-/** What a user sees, as lines. */
-const linesOf = (diagnostics: string): readonly string[] => diagnostics.split("\n").filter((line) => line !== "");
-
-describe("What goes wrong ends a program red, in two lines and without a secret", { concurrency: 2 }, () => {
-  const stage = new Stage();
-
-  test("a wrong secret is sent once for each phase, and told once", async () => {
+describe("A program", { concurrency: 2 }, () => {
+  test("fails with one cause and one hint for a wrong secret, which is sent once", async () => {
     const program = `
       const auth = new scmAuth.AuthFile("auth", { path: "auth.json" });
       new scmAuth.AuthFile("same", { path: "auth.json" });
       new scmAuth.AuthFile("other", { path: "other.json", timeout: 60 });
       exports.token = scmAuth.getAccessTokenOutput({ authFile: auth.path }).accessToken;
       exports.length = auth.path.apply((path) => path.length);`;
-    const scene = await stage.scene("wrong", program, { env: { SCM_CLIENT_SECRET: WRONG } });
-    const { ok, diagnostics, previewed } = await scene.stack.up();
+    const { stack, server } = await createStack("wrong", program, { env: { SCM_CLIENT_SECRET: WRONG_SECRET } });
+    const { ok, diagnostics, previewed } = await stack.up();
     assert.equal(ok, false);
-    const [cause = "", advice = "", ...more] = linesOf(diagnostics);
+    const [cause = "", hint = "", ...others] = toLines(diagnostics);
     assert.match(cause, /^error: Authentication error: .*invalid_client/);
-    assert.match(advice, /^The client id or the secret is wrong\./);
-    assert.deepEqual(more, []);
-    assert.deepEqual(previewed, [], "nothing was registered");
-    assert.equal(scene.requests(), 1);
-    assertNoCanary([WRONG], { diagnostics, gRPC: scene.stack.traffic.without(/^$/) });
+    assert.match(hint, /^The client ID or the secret is wrong\./);
+    assert.deepEqual([others, previewed], [[], []]);
+    assert.equal(server.countTokenRequests(), 1);
+    assertNoSecret({ diagnostics, messages: stack.getMessages(/^$/) }, [WRONG_SECRET]);
   });
 
-  test("bad arguments are told all at once, by the names that the author wrote and without a value", async () => {
-    const program = `new scmAuth.AuthFile("auth", { path: "", tsgId: "my-tenant", maxRetries: 99, client_secret: "${WRONG}",
-      minTtl: "5m", tokenUrl: "ftp://somewhere" });`;
-    const { stack, requests } = await stage.scene("bad", program, { env: { SCM_CLIENT_ID: undefined } });
+  test("reports all invalid arguments at once, without their values", async () => {
+    const program = `
+      const args = { path: "", tsgId: "my-tenant", maxRetries: 99, minTtl: "5m", tokenUrl: "ftp://somewhere" };
+      new scmAuth.AuthFile("auth", args);`;
+    const { stack, server } = await createStack("invalid", program, { env: { SCM_CLIENT_ID: undefined } });
     const { ok, diagnostics } = await stack.preview();
     assert.equal(ok, false);
-    const [cause = "", ...advice] = linesOf(diagnostics);
-    for (const name of ["path", "tsgId", "maxRetries", "client_secret", "minTtl", "tokenUrl"])
-      assert.match(cause, new RegExp(`\\b${name} is `), name);
-    assert.match(cause, /clientId \(or SCM_CLIENT_ID\) is missing/);
-    assert.equal(advice.length, 1);
+    const [cause = "", ...hints] = toLines(diagnostics);
+    for (const name of ["path", "tsgId", "maxRetries", "minTtl", "tokenUrl", "clientId \\(or SCM_CLIENT_ID\\)"])
+      assert.match(cause, new RegExp(`\\b${name} (must|is|does)\\b`), name);
+    assert.equal(hints.length, 1);
     assert.doesNotMatch(diagnostics, /my-tenant|ftp:|5m|serializing|\bat .*:\d+:\d+/);
-    assertNoCanary([WRONG], { diagnostics });
-    assert.equal(requests(), 0);
+    assert.equal(server.countTokenRequests(), 0);
   });
 
-  test("a server that never answers ends the program within the deadline", async () => {
-    const silent = await startScriptedServer({ token: { hang: true }, keys: { hang: true } });
+  test("does not register a resource with an unknown argument, even if another one is not known yet", async () => {
+    const program = `
+      const before = new scmAuth.AccessToken("before");
+      new scmAuth.AuthFile("auth", { path: "auth.json", tsgId: before.tsgId, client_secret: "${WRONG_SECRET}", tags: [] });`;
+    const { stack } = await createStack("unknown-argument", program);
+    const { ok, diagnostics, steps } = await stack.preview();
+    assert.deepEqual([ok, steps], [false, ["create before"]]);
+    const [cause, ...hints] = toLines(diagnostics);
+    const expected = "client_secret is not a valid argument; did you mean clientSecret?; tags is not a valid argument.";
+    assert.equal(cause, `error: Configuration error: ${expected}`);
+    assert.equal(hints.length, 1);
+    assertNoSecret({ diagnostics, messages: stack.getMessages(/^$/) }, [WRONG_SECRET]);
+  });
+
+  test("ends in time when the server does not respond", async (t) => {
+    const silent = await startScriptedServer({ token: { hang: true }, jwks: { hang: true } });
+    t.after(silent.close);
     const program = 'new scmAuth.AuthFile("auth", { path: "auth.json", timeout: 2, maxRetries: 0 });';
-    const { stack } = await stage.scene("hanging", program, { env: { SCM_TOKEN_URL: silent.tokenUrl } });
-    const begun = performance.now();
+    const { stack } = await createStack("silent", program, { env: { SCM_TOKEN_URL: silent.tokenUrl } });
     const { ok, diagnostics } = await stack.preview();
-    await silent.close();
     assert.equal(ok, false);
     assert.match(diagnostics, /^error: Network error: /);
-    assert.ok(performance.now() - begun < 30_000);
   });
 
-  test("a file that is somebody else's stays, and the program ends", onlyIfLong, async () => {
-    const { stack, folder } = await stage.scene("foreign", 'new scmAuth.AuthFile("auth", { path: "auth.json" });');
-    await writeFile(join(folder, "auth.json"), '{"client_secret":"their own"}');
+  test("does not replace a file that scm-auth did not create", async () => {
+    const { stack, directory } = await createStack("unmanaged", 'new scmAuth.AuthFile("auth", { path: "auth.json" });');
+    const path = join(directory, "auth.json");
+    await writeFile(path, '{"client_secret":"of another tool"}');
     const { ok, diagnostics } = await stack.preview();
     assert.equal(ok, false);
-    assert.match(diagnostics, /auth\.json is there already and not by scm-auth/);
+    assert.ok(diagnostics.includes(`error: File error: the auth file ${path} already exists`), diagnostics);
   });
 
-  test("the process tells what only it finds out once, too", async () => {
-    // The program has a secret that no other process sees. Its file is good enough for them, but no more.
+  test("shows errors of the dynamic provider process once", async () => {
+    // Only the program has the secret. Its file is enough for an AuthFile, but not for an AccessToken.
     const program = `
-      process.env.SCM_CLIENT_SECRET = process.env.HIDDEN;
+      process.env.SCM_CLIENT_SECRET = process.env.SECRET;
       new scmAuth.AuthFile("auth", { path: "auth.json" });
       new scmAuth.AccessToken("token");`;
-    const options = { env: { SCM_CLIENT_SECRET: undefined } };
-    const { stack, server, requests } = await stage.scene("hidden", program, options);
-    const { ok, diagnostics } = await stack.preview({ env: { HIDDEN: server.clientSecret } });
+    const { stack, server } = await createStack("process", program, { env: { SCM_CLIENT_SECRET: undefined } });
+    const { ok, diagnostics } = await stack.preview({ env: { SECRET: server.clientSecret } });
     assert.equal(ok, false);
-    const [cause = "", ...advice] = linesOf(diagnostics);
+    const [cause = "", ...hints] = toLines(diagnostics);
     assert.match(
       cause,
-      /AccessToken resource 'token' has a problem: .*clientSecret \(or SCM_CLIENT_SECRET\) is missing/,
+      /AccessToken resource 'token' has a problem: .*clientSecret \(or SCM_CLIENT_SECRET\) is required/,
     );
-    assert.equal(advice.length, 1);
-    assert.equal(requests(), 1);
+    assert.equal(hints.length, 1, diagnostics);
+    assert.equal(server.countTokenRequests(), 1);
   });
 
-  test("a function's failure is told as plainly, and a refusal is not asked for twice", onlyIfLong, async () => {
-    const program = `module.exports = async () => {
-      await scmAuth.getAccessToken().catch(() => "and again, later");
-      return { token: (await scmAuth.getAccessToken()).accessToken };
-    };`;
-    const { stack, requests } = await stage.scene("function", program, { env: { SCM_CLIENT_SECRET: WRONG } });
-    const { ok, diagnostics } = await stack.preview();
-    assert.equal(ok, false);
-    assert.match(diagnostics, /^error: Authentication error: .*\nThe client id or the secret is wrong\..*$/);
-    assert.equal(requests(), 1);
-  });
-
-  test("a path that differs on the next machine gets a warning", onlyIfLong, async () => {
+  test("gets a warning for a path that differs on the next machine", async () => {
     const program = 'new scmAuth.AuthFile("auth", { path: require("node:path").resolve("deep/auth.json") });';
-    const { stack, folder } = await stage.scene("absolute", program);
+    const { stack, directory } = await createStack("absolute", program);
     const { ok, diagnostics } = await stack.preview();
     assert.equal(ok, true);
-    assert.match(diagnostics, /path is absolute, .*: write "deep\/auth\.json"\.$/);
-    assert.ok(existsSync(join(folder, "deep/auth.json")));
+    assert.match(diagnostics, /^AuthFile: the path is absolute .*; use "deep\/auth\.json"\.$/);
+    assert.ok(existsSync(join(directory, "deep/auth.json")));
   });
 });

@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, test, type TestContext } from "node:test";
+import { describe, test } from "node:test";
 
-import { link, npmProject, SDK, sdkAt, writeFiles } from "../support/pulumi-project.ts";
-import { missingTool } from "../support/tools.ts";
-import { Stage, type SceneOptions } from "./stage.ts";
-import { onlyIfLong } from "../support/long-tests.ts";
+import { createProject, installPackage, installSdk, link, SDK, writeFiles } from "../support/engine/project.ts";
+import { findProgram } from "../support/processes.ts";
+import { assertSteps, createStack, root, toLines, WRONG_SECRET, type TestStackOptions } from "./fixtures.ts";
 
 const COMMONJS = `
   const scmAuth = require("scm-auth/pulumi");
@@ -15,26 +14,22 @@ const COMMONJS = `
   exports.path = auth.path;`;
 
 const ESM = `
-  import * as pulumi from "@pulumi/pulumi";
   import * as scmAuth from "scm-auth/pulumi";
   import { AuthFile } from "scm-auth/pulumi";
   import { createRequire } from "node:module";
   const required = createRequire(import.meta.url)("scm-auth/pulumi");
   if (required.AuthFile !== AuthFile) throw new Error("two copies in one program");
   const { accessToken } = await scmAuth.getAccessToken();
-  const auth = new AuthFile("auth", { path: "auth.json" });
-  export const path = auth.path;`;
+  export const path = new AuthFile("auth", { path: "auth.json" }).path;`;
 
 const TYPESCRIPT = `
   import * as pulumi from "@pulumi/pulumi";
   import * as scmAuth from "scm-auth/pulumi";
   const args: scmAuth.AuthFileArgs = { path: "auth.json", timeout: pulumi.output(30) };
-  const auth: scmAuth.AuthFile = new scmAuth.AuthFile("auth", args);
-  export const path: pulumi.Output<string> = auth.path;`;
+  export const path: pulumi.Output<string> = new scmAuth.AuthFile("auth", args).path;`;
 
-/** A program of the Automation API that is a function in the process that runs it (\`automation/server\` of the SDK). */
+/** A program of the Automation API: a function in the process that runs it (`automation/server` of the SDK). */
 const INLINE = `
-  const pulumi = require("@pulumi/pulumi");
   const { LanguageServer } = require("@pulumi/pulumi/automation/server");
   const { RunRequest } = require("@pulumi/pulumi/proto/language_pb");
   const flag = (name) => process.argv[process.argv.indexOf("--" + name) + 1];
@@ -48,106 +43,90 @@ const INLINE = `
   const server = new LanguageServer(async () => { ${COMMONJS.replace("exports.path =", "return")} });
   server.run({ request }, (error) => { if (error) process.exitCode = 1; });`;
 
-describe("Programs of all kinds", { concurrency: 2 }, () => {
-  const stage = new Stage();
+/** The first update of a program creates the file. */
+async function assertWorks(directory: string, options: TestStackOptions = {}): Promise<void> {
+  const { stack, server } = await createStack("", "", { directory, ...options });
+  assertSteps(await stack.up({ skipPreview: true }), ["create auth"]);
+  assert.equal(server.countTokenRequests(), 1);
+  assert.ok(existsSync(join(directory, "auth.json")));
+}
 
-  /** Runs a program's first update, and looks for the file. */
-  async function works(name: string, folder: string, options: SceneOptions = {}): Promise<void> {
-    const { stack, requests } = await stage.scene(name, "", { folder, ...options });
-    const created = await stack.up({ skipPreview: true });
-    assert.deepEqual([created.ok, created.steps, created.diagnostics], [true, ["create auth"], ""]);
-    assert.equal(requests(), 1);
-    assert.ok(existsSync(join(folder, "auth.json")));
-  }
+const project = (name: string, files: Readonly<Record<string, string>>): Promise<string> =>
+  createProject(join(root, name), files);
 
-  test("a program in CommonJS", async () => {
-    await works("commonjs", await npmProject(stage.bench, "commonjs", { "index.js": COMMONJS }));
-  });
-
-  test("an ES module, in which both ways of importing lead to one copy", onlyIfLong, async () => {
+describe("programs", { concurrency: 2 }, () => {
+  test("an ES module shares one copy of the package with CommonJS", async () => {
     const files = { "package.json": '{"type":"module","main":"index.mjs"}', "index.mjs": ESM };
-    await works("esm", await npmProject(stage.bench, "esm", files));
+    await assertWorks(await project("esm", files));
   });
 
-  test("TypeScript, compiled by Pulumi's own ts-node", async () => {
-    const files = { "index.ts": TYPESCRIPT };
-    // Types are for `tsc` to check, against the packed package.
+  test("a TypeScript program works with Pulumi's ts-node", async () => {
+    // Another test checks the types against the packed package.
     const env = { PULUMI_NODEJS_TRANSPILE_ONLY: "true" };
-    await works("typescript", await npmProject(stage.bench, "typescript", files), { typescript: true, env });
+    await assertWorks(await project("typescript", { "index.ts": TYPESCRIPT }), { typescript: true, env });
   });
 
-  test("an inline program of the Automation API", async () => {
-    const folder = await npmProject(stage.bench, "inline", { "host.cjs": INLINE });
-    await works("inline", folder, { host: join(folder, "host.cjs") });
+  test("an inline program of the Automation API works", async () => {
+    const directory = await project("inline", { "host.cjs": INLINE });
+    await assertWorks(directory, { host: join(directory, "host.cjs") });
   });
 
-  test("an inline program ends red, too, and ends", onlyIfLong, async () => {
-    const folder = await npmProject(stage.bench, "inline-wrong", { "host.cjs": INLINE });
-    const env = { SCM_CLIENT_SECRET: "not-the-secret-of-anybody" };
-    const { stack, requests } = await stage.scene("inline-wrong", "", { folder, host: join(folder, "host.cjs"), env });
+  test("an inline program of the Automation API fails with a cause and a hint", async () => {
+    const directory = await project("inline-failure", { "host.cjs": INLINE });
+    const options = { directory, host: join(directory, "host.cjs"), env: { SCM_CLIENT_SECRET: WRONG_SECRET } };
+    const { stack, server } = await createStack("", "", options);
     const { ok, diagnostics } = await stack.preview();
-    assert.deepEqual([ok, requests()], [false, 1]);
-    assert.match(diagnostics, /^error: Authentication error: .*invalid_client/);
+    assert.deepEqual([ok, server.countTokenRequests(), toLines(diagnostics).length], [false, 1, 2], diagnostics);
   });
 
-  test("a program whose main is in a subfolder, where a relative path leads", onlyIfLong, async () => {
-    const root = await npmProject(stage.bench, "subfolder", { "src/index.js": COMMONJS });
-    await works("subfolder", join(root, "src"));
-  });
-
-  test("an npm workspace, with all packages at its root", onlyIfLong, async () => {
-    const root = await npmProject(stage.bench, "workspace", {
-      "package.json": '{"workspaces":["packages/*"]}',
+  test("a program in a workspace finds packages at its root and next to the program", async () => {
+    const directory = await project("workspace", {
       "packages/infra/package.json": "{}",
       "packages/infra/index.js": COMMONJS,
     });
-    await works("workspace", join(root, "packages/infra"));
-  });
+    await assertWorks(join(directory, "packages/infra"));
 
-  test("a yarn workspace, with the SDK at its root and this package beside the program", onlyIfLong, async () => {
-    const root = await npmProject(stage.bench, "nohoist", {
+    // Yarn installs the SDK at the root and this package next to the program.
+    const nohoist = await project("nohoist", {
       "packages/infra/package.json": "{}",
       "packages/infra/index.js": COMMONJS,
     });
-    await rm(join(root, "node_modules"), { recursive: true });
-    await sdkAt(join(root, "node_modules/@pulumi/pulumi"));
-    await stage.bench.unpackInto(join(root, "packages/infra/node_modules/scm-auth"));
-    await works("nohoist", join(root, "packages/infra"));
+    await rm(join(nohoist, "node_modules"), { recursive: true });
+    await installSdk(join(nohoist, "node_modules/@pulumi/pulumi"));
+    await installPackage(join(nohoist, "packages/infra/node_modules/scm-auth"));
+    await assertWorks(join(nohoist, "packages/infra"));
   });
 
-  test("a pnpm workspace where only a library depends on this package", async () => {
-    const root = join(stage.bench.folder, "pnpm");
-    const store = join(root, "node_modules/.pnpm");
-    await sdkAt(join(store, "@pulumi+pulumi@3.0.0/node_modules/@pulumi/pulumi"));
-    await stage.bench.unpackInto(join(store, "scm-auth@1.0.0/node_modules/scm-auth"));
+  test("a program in a pnpm workspace works if only a library depends on this package", async () => {
+    const directory = join(root, "pnpm");
+    const store = join(directory, "node_modules/.pnpm");
+    const sdk = join(store, "@pulumi+pulumi@3.0.0/node_modules/@pulumi/pulumi");
+    const scmAuth = join(store, "scm-auth@1.0.0/node_modules/scm-auth");
+    const [infra, library] = [join(directory, "packages/infra"), join(directory, "packages/library")];
+    await installSdk(sdk);
+    await installPackage(scmAuth);
     await link(SDK, join(store, "scm-auth@1.0.0/node_modules/@pulumi/pulumi"));
-    // What pnpm hoists for packages that do not say all that they need.
-    await link(join(store, "scm-auth@1.0.0/node_modules/scm-auth"), join(store, "node_modules/scm-auth"));
-    const library = join(root, "packages/library");
-    await writeFiles(root, {
+    // pnpm hoists all packages here, for those with undeclared dependencies.
+    await link(scmAuth, join(store, "node_modules/scm-auth"));
+    await writeFiles(directory, {
       "packages/library/package.json": '{"name":"library","main":"index.js"}',
       "packages/library/index.js": COMMONJS,
       "packages/infra/package.json": "{}",
       "packages/infra/index.js": 'exports.path = require("library").path;',
     });
-    await link(join(store, "scm-auth@1.0.0/node_modules/scm-auth"), join(library, "node_modules/scm-auth"));
-    const infra = join(root, "packages/infra");
+    await link(scmAuth, join(library, "node_modules/scm-auth"));
     await mkdir(join(infra, "node_modules"), { recursive: true });
     await link(library, join(infra, "node_modules/library"));
-    await link(
-      join(store, "@pulumi+pulumi@3.0.0/node_modules/@pulumi/pulumi"),
-      join(infra, "node_modules/@pulumi/pulumi"),
-    );
-    await works("pnpm", infra);
+    await link(sdk, join(infra, "node_modules/@pulumi/pulumi"));
+    await assertWorks(infra);
   });
 
-  test("node 22", async (context: TestContext) => {
-    const absent = await missingTool(["node22"]);
-    if (absent !== undefined) {
-      context.skip(`NOT RUN ${absent}: not on PATH`);
+  test("a program works on node 22", async (t) => {
+    if ((await findProgram("node22")) === undefined) {
+      t.skip("NOT RUN node22: not on PATH");
       return;
     }
-    await works("node22", await npmProject(stage.bench, "node22", { "index.js": COMMONJS }), { node: "node22" });
-    context.diagnostic("RAN node 22");
+    await assertWorks(await project("node22", { "index.js": COMMONJS }), { node: "node22" });
+    t.diagnostic("RAN node 22");
   });
 });

@@ -7,4 +7,5 @@ export type {
   SignInArgs,
 } from "./args.ts";
 export { AuthFile } from "./auth-file.ts";
-export { getAccessToken, getAccessTokenOutput, type GetAccessTokenResult } from "./get-access-token.ts";
+export { getAccessToken, getAccessTokenOutput } from "./get-access-token.ts";
+export type { GetAccessTokenResult } from "./access-token-result.ts";

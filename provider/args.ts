@@ -1,0 +1,52 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+/** How to sign in. An argument that is not set comes from the environment or has a default. */
+export interface SignInArgs {
+  /**
+   * The client ID of the service account: `name@<TSG ID>.iam.panserviceaccount.com`. Default: `SCM_CLIENT_ID`. If this,
+   * `tsgId` or `scope` is set, `SCM_TSG_ID` and `SCM_SCOPE` are ignored.
+   */
+  clientId?: pulumi.Input<string>;
+  /** The secret of the service account. It is never stored in the state. Default: `SCM_CLIENT_SECRET`. */
+  clientSecret?: pulumi.Input<string>;
+  /** The ID of the tenant service group, digits only. Default: `SCM_TSG_ID`, or the tenant in the scope or client ID. */
+  tsgId?: pulumi.Input<string>;
+  /** Scope-tokens separated by spaces. Default: `SCM_SCOPE`, or `tsg_id:<tsgId>`. */
+  scope?: pulumi.Input<string>;
+  /** The token endpoint, https. Default: `SCM_TOKEN_URL`, `SCM_AUTH_URL`, or that of Strata Cloud Manager. */
+  tokenUrl?: pulumi.Input<string>;
+  /** The JWK Set of the server. Default: `connect/jwk_uri` next to the token endpoint. */
+  jwksUrl?: pulumi.Input<string>;
+  /** CA certificates to trust in addition to Node's: PEM, or the path of a PEM file. */
+  ca?: pulumi.Input<string>;
+  /** Limit for one sign-in including retries, in seconds, above 0 to 3600. Default: 60. */
+  timeout?: pulumi.Input<number>;
+  /** Maximum retries of a request after a temporary failure, 0 to 20. Default: 3. */
+  maxRetries?: pulumi.Input<number>;
+  /**
+   * Minimum remaining lifetime for reusing a token, in seconds, 0 to 86400. Default: 300, at most a third of the lifetime.
+   */
+  minTtl?: pulumi.Input<number>;
+}
+
+/** The set of arguments for constructing an AuthFile resource. */
+export interface AuthFileArgs extends SignInArgs {
+  /** Path of the auth file, relative to the program's directory so that it is the same on every machine. */
+  path: pulumi.Input<string>;
+}
+
+/** The set of arguments for constructing an AccessToken resource. */
+export type AccessTokenArgs = SignInArgs;
+
+/** The arguments of getAccessTokenOutput. */
+export interface GetAccessTokenOutputArgs extends SignInArgs {
+  /** Auth file to take the token from while that is valid. */
+  authFile?: pulumi.Input<string>;
+}
+
+/** The arguments of getAccessToken. */
+export type GetAccessTokenArgs = {
+  [Name in keyof GetAccessTokenOutputArgs]?: UnwrapInput<GetAccessTokenOutputArgs[Name]>;
+};
+
+type UnwrapInput<T> = T extends pulumi.Input<infer V> | undefined ? V : never;

@@ -1,0 +1,77 @@
+import type { dynamic } from "@pulumi/pulumi";
+import { AuthError } from "../../shared/errors.ts";
+import { AuthFiles, type ProviderState } from "../auth-files.ts";
+import { formatError } from "../error-message.ts";
+import { ServiceAccounts } from "../service-accounts.ts";
+import { createAccessTokenResource } from "./access-token.ts";
+import { createAuthFileResource } from "./auth-file.ts";
+import { CheckCache, isResourceKind, removeUnknown, type Properties } from "./inputs.ts";
+import type { DynamicResource } from "./resource.ts";
+import { PROVIDER_VERSION, type ResourceKind } from "./serialized.ts";
+
+// One for the process: the engine calls `handler` for each version of `__provider` in the state.
+const cache = new CheckCache();
+const state: ProviderState = { accounts: new ServiceAccounts(), files: new AuthFiles(), env: process.env };
+const resources: Readonly<Record<ResourceKind, DynamicResource>> = {
+  "auth-file": createAuthFileResource(cache, state),
+  "access-token": createAccessTokenResource(cache, state),
+};
+
+/**
+ * The provider behind the resources of scm-auth, for Pulumi's dynamic provider process. It is called by the string
+ * `__provider` in the state.
+ *
+ * @param version - the version in that string
+ */
+export function handler(version: number): dynamic.ResourceProvider<Properties, Properties> {
+  const isCompatible = (kind: unknown): kind is ResourceKind => version === PROVIDER_VERSION && isResourceKind(kind);
+  const getKind = ({ kind }: Properties): ResourceKind => {
+    if (isCompatible(kind)) return kind;
+    throw new AuthError("this resource was created by an incompatible version of scm-auth.", {
+      kind: "config",
+      code: "invalid_config",
+      hint: "Install the version that created it.",
+    });
+  };
+  return {
+    check: async (olds, news) => {
+      try {
+        const kind = getKind(news);
+        const { inputs, unknown } = removeUnknown(kind, news);
+        // Names that the program passes are errors there. These were added by Pulumi, for example by a transformation.
+        for (const { field, message } of unknown)
+          console.warn(`warning: scm-auth resource '${String(news["name"])}': ${field} ${message}; it is ignored.`);
+        return { inputs: await resources[kind].check(olds, inputs), failures: [] };
+      } catch (error) {
+        // Failures are shown once, thrown errors twice. For a named property the engine would print the value, secrets too.
+        return { inputs: {}, failures: [{ property: "", reason: formatError(error) }] };
+      }
+    },
+    diff: (_id, olds, news) => withUserErrors(() => resources[getKind(news)].diff(olds, news)),
+    create: (inputs) => withUserErrors(() => resources[getKind(inputs)].create(inputs)),
+    update: (_id, _olds, news) => withUserErrors(async () => ({ outs: await resources[getKind(news)].update(news) })),
+    read: (id, outputs = {}) =>
+      withUserErrors(async () => {
+        await resources[getKind(outputs)].read(outputs);
+        return { id, props: outputs };
+      }),
+    delete: (_id, outputs) =>
+      withUserErrors(async () => {
+        // A resource of an incompatible version must not prevent `destroy`.
+        const { kind } = outputs;
+        if (isCompatible(kind)) await resources[kind].delete(outputs);
+      }),
+  };
+}
+
+/** Converts errors to what the engine prints. */
+async function withUserErrors<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    const error = new Error(formatError(failure));
+    // The process prints errors of `diff`, `read` and `delete` with their stack, and then the engine prints the message.
+    error.stack = "see the error of the resource";
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+import type { Properties } from "./inputs.ts";
+
+type Awaitable<T> = T | Promise<T>;
+
+/** What the handler calls for one kind of resource. Methods throw AuthErrors. */
+export interface DynamicResource {
+  /** @returns the inputs to store */
+  readonly check: (olds: Properties, news: Properties) => Awaitable<Properties>;
+  /** @param olds - the outputs of the last run */
+  readonly diff: (olds: Properties, news: Properties) => DiffResult;
+  readonly create: (inputs: Properties) => Promise<{ readonly id: string; readonly outs: Properties }>;
+  /** @returns the outputs */
+  readonly update: (inputs: Properties) => Promise<Properties>;
+  /** Called by a refresh. The outputs stay the same. */
+  readonly read: (outputs: Properties) => Awaitable<void>;
+  readonly delete: (outputs: Properties) => Awaitable<void>;
+}
+
+/** `changes` is always set: without it the engine compares the inputs, among them the string `__provider`. */
+export interface DiffResult {
+  readonly changes: boolean;
+  readonly replaces?: string[];
+}

@@ -1,0 +1,89 @@
+import { AuthRequest, type AuthRequestInput } from "../shared/auth-request.ts";
+import { readCaCertificates } from "../shared/ca-certificates.ts";
+import type { Seconds } from "../shared/clock.ts";
+import type { Environment } from "../shared/environment.ts";
+import { AuthError, configError, type ConfigIssue } from "../shared/errors.ts";
+import { DEFAULTS, findOptionIssues, optionSchemas, unknownNameIssue } from "../shared/options.ts";
+
+/** Arguments by name, as a program or the engine passes them. Not validated. */
+export type Args = Readonly<Record<string, unknown>>;
+
+/** Valid arguments of a sign-in. */
+export interface SignInConfig {
+  readonly authRequest: AuthRequest;
+  /** Limit for one sign-in including retries. */
+  readonly timeout: Seconds;
+  readonly maxRetries: number;
+  /** Minimum remaining lifetime for reusing a token; undefined for the default of `getMinRemaining`. */
+  readonly minTtl: Seconds | undefined;
+}
+
+const { path, timeout, maxRetries, minTtl } = optionSchemas;
+const REQUEST_ARGS = ["clientId", "clientSecret", "tsgId", "scope", "tokenUrl", "jwksUrl", "ca"] as const;
+const OPTIONS = { timeout, maxRetries, minTtl };
+
+/** The options of each part of the public interface, in addition to the arguments of a token request. */
+const OPTION_SCHEMAS = {
+  AuthFile: { path, ...OPTIONS },
+  AccessToken: OPTIONS,
+  getAccessToken: { authFile: path, ...OPTIONS },
+} as const;
+
+/** A part of the public interface that has arguments. */
+export type ArgsOwner = keyof typeof OPTION_SCHEMAS;
+
+/** The names of the arguments of `owner`. */
+export const getArgNames = (owner: ArgsOwner): readonly string[] => [
+  ...Object.keys(OPTION_SCHEMAS[owner]),
+  ...REQUEST_ARGS,
+];
+
+/** The issues of argument names that `owner` does not have. */
+export function findUnknownArgs(args: Args, owner: ArgsOwner): readonly ConfigIssue[] {
+  const names = getArgNames(owner);
+  const unknown = Object.keys(args).filter((name) => isSet(args[name]) && !names.includes(name));
+  return unknown.map((name) => unknownNameIssue(name, names, "argument"));
+}
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null;
+
+/** Whether the arguments or the environment contain a client secret. */
+export const hasSecret = ({ clientSecret }: Args, env: Environment): boolean =>
+  (isSet(clientSecret) && clientSecret !== "") || (env["SCM_CLIENT_SECRET"] ?? "").trim() !== "";
+
+/**
+ * Validates the arguments of a sign-in. What is not set comes from the environment.
+ *
+ * @throws AuthError of kind `config` with all issues
+ */
+export function parseSignInArgs(args: Args, owner: ArgsOwner, env: Environment): SignInConfig {
+  const options = pick(args, Object.keys(OPTION_SCHEMAS[owner]));
+  const { ca, ...fields } = pick(args, REQUEST_ARGS);
+  const hasCertificates = typeof ca === "string" && ca.trim() !== "";
+  const { pem, issue } = hasCertificates
+    ? readCaCertificates(ca, "the program's directory")
+    : { pem: ca, issue: undefined };
+  const request = collectIssues(() => AuthRequest.fromArgs({ ...fields, ca: pem } as Partial<AuthRequestInput>, env));
+  const issues = [
+    ...findOptionIssues(options, OPTION_SCHEMAS[owner], owner === "AuthFile" ? ["path"] : []),
+    ...(issue === undefined ? [] : [issue]),
+    ...request.issues,
+    ...findUnknownArgs(args, owner),
+  ];
+  if (request.value === undefined || issues.length > 0) throw configError(issues);
+  const { timeout = DEFAULTS.timeout, maxRetries = DEFAULTS.maxRetries, minTtl } = options as Partial<SignInConfig>;
+  return { authRequest: request.value, timeout, maxRetries, minTtl };
+}
+
+/** The result of `parse`, or the configuration issues that it throws. @throws any other error */
+export function collectIssues<T>(parse: () => T): { readonly value?: T; readonly issues: readonly ConfigIssue[] } {
+  try {
+    return { value: parse(), issues: [] };
+  } catch (error) {
+    if (!AuthError.isAuthError(error) || error.kind !== "config") throw error;
+    return { issues: error.issues };
+  }
+}
+
+const pick = (args: Args, names: readonly string[]): Args =>
+  Object.fromEntries(names.filter((name) => isSet(args[name])).map((name) => [name, args[name]]));

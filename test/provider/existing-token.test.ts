@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+
+import { AuthFiles, ensureAuthFileFromArgs } from "../../provider/auth-files.ts";
+import { formatError } from "../../provider/error-message.ts";
+import { reuseToken } from "../../provider/existing-token.ts";
+import { ServiceAccounts } from "../../provider/service-accounts.ts";
+import type { Args } from "../../provider/sign-in-args.ts";
+import { PLACEHOLDER_SECRET, serializeAuthFile } from "../../shared/auth-file/format.ts";
+import { CLIENT_ID, clientClaims, signer, startScripted, tls, TSG_ID } from "../support/client-fixtures.ts";
+import type { Script } from "../support/scripted-server.ts";
+import { assertNoSecret } from "../support/secrets.ts";
+import { createTempDir } from "../support/temp-dir.ts";
+import { createSigner } from "../support/tokens.ts";
+
+/** What differs from a valid file and a program without credentials. */
+interface Change {
+  readonly jwt?: string;
+  /** Replaces the text of the file. Null for no file. */
+  readonly edit?: (text: string) => string | null;
+  readonly authUrl?: string;
+  readonly mode?: number;
+  readonly directoryMode?: number;
+  readonly jwks?: Script;
+  readonly args?: Args;
+}
+
+async function createFile(t: TestContext, change: Change = {}) {
+  const {
+    jwt = signer.sign(clientClaims()),
+    edit = (written: string): string | null => written,
+    mode = 0o600,
+    directoryMode = 0o700,
+    jwks,
+  } = change;
+  const scripts = { token: { status: 500 }, ...(jwks !== undefined && { jwks }) };
+  // Plain HTTP on 127.0.0.1 would be the URL of a token server.
+  const { server } = await startScripted(t, { ...scripts, secure: true });
+  const directory = join(await createTempDir(t), "scm");
+  await mkdir(directory);
+  const path = join(directory, "auth.json");
+  const content = {
+    ...{ clientId: CLIENT_ID, clientSecret: PLACEHOLDER_SECRET, scope: `tsg_id:${TSG_ID}`, jwt },
+    ...{ authUrl: change.authUrl ?? server.tokenUrl, jwtExpiresAt: Date.now() + 600_000, jwtLifetime: 900_000 },
+  };
+  const text = edit(serializeAuthFile(content));
+  if (text !== null) {
+    await writeFile(path, text);
+    await chmod(path, mode);
+  }
+  await chmod(directory, directoryMode);
+  const state = { accounts: new ServiceAccounts(), files: new AuthFiles(), env: { SCM_TOKEN_URL: server.tokenUrl } };
+  const args = { maxRetries: 0, ca: tls.ca, ...change.args };
+  return {
+    jwt,
+    path,
+    server,
+    ensureFile: () => ensureAuthFileFromArgs({ ...args, path }, state),
+    readToken: () => reuseToken("authFile", path, { ...args, authFile: path }, state),
+  };
+}
+
+test("a file with a valid token is enough without a secret", async (t) => {
+  const { ensureFile, readToken, jwt, server } = await createFile(t);
+  assert.deepEqual(await ensureFile(), { authRequest: undefined, warnings: [] });
+  assert.equal((await readToken()).value, jwt);
+  assert.equal(server.requestsTo("token").length, 0);
+});
+
+const now = Math.floor(Date.now() / 1000);
+const otherSigner = await createSigner({ kid: signer.kid });
+const expired = signer.sign({ ...clientClaims(), iat: now - 1200, nbf: now - 1200, exp: now - 300 });
+const ofOtherClient = signer.sign({ ...clientClaims(), aud: "other@1.iam.panserviceaccount.com" });
+
+/** The reason in the error message, and the hint. */
+const UNUSABLE: readonly (readonly [name: string, change: Change, reason: RegExp, hint: RegExp])[] = [
+  ["an expired token", { jwt: expired }, /expired/, /^Refresh the file/],
+  ["a token that expires too soon", { args: { minTtl: 3600 } }, /it expires in 1[45] min/, /^Refresh the file/],
+  ["a forged token", { jwt: otherSigner.sign(clientClaims()) }, /signature/, /token|key/],
+  ["a token of another client", { jwt: ofOtherClient }, /aud/, /client/i],
+  ["a token that cannot be verified now", { jwks: { status: 503 } }, /503/, /server/i],
+  ["permissions for other users", { mode: 0o644 }, /accessible to other users/, /only this user/],
+  ["no token", { edit: () => "{}" }, /not created by scm-auth/, /^Refresh the file/],
+  ["additional fields", { edit: (text) => text.replace("{", '{"host":"api.example.com",') }, /does not write/, /./],
+  ["another token URL", { authUrl: "https://auth.example.com/access_token" }, /does not write/, /./],
+  ["no content at all", { edit: () => null }, /no such file/, /^Create the file or provide credentials/],
+];
+for (const [name, change, reason, hint] of UNUSABLE) {
+  const skip = change.mode !== undefined && process.platform === "win32";
+  test(
+    `a file with ${name} is not used, and the error names its path and the missing credentials`,
+    { skip },
+    async (t) => {
+      const { ensureFile, readToken, path, jwt, server } = await createFile(t, change);
+      for (const [field, run] of Object.entries({ path: ensureFile, authFile: readToken })) {
+        const text = await run().then(() => assert.fail("no error"), formatError);
+        assertNoSecret({ text }, [jwt]);
+        const [cause = "", hints = "", ...others] = text.split("\n");
+        const start = `Configuration error: ${field} refers to an auth file with no usable token (${path}: `;
+        assert.ok(cause.startsWith(start), cause);
+        assert.match(cause.slice(start.length), reason);
+        assert.match(
+          cause,
+          /\); clientId \(or SCM_CLIENT_ID\) is required; clientSecret \(or SCM_CLIENT_SECRET\) is required/,
+        );
+        assert.match(hints, hint);
+        assert.deepEqual(others, []);
+      }
+      assert.equal(server.requestsTo("token").length, 0);
+    },
+  );
+}
+
+test(
+  "a file in a directory that others can write to is not used",
+  { skip: process.platform === "win32" },
+  async (t) => {
+    const { ensureFile } = await createFile(t, { directoryMode: 0o777 });
+    await assert.rejects(ensureFile(), { code: "auth_file_dir_insecure" });
+  },
+);
+
+test("other invalid arguments are reported as well", async (t) => {
+  const { ensureFile } = await createFile(t, { args: { timeout: "long" } });
+  await assert.rejects(ensureFile(), /timeout must be a number of seconds/);
+});

@@ -1,478 +1,353 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { cp, lstat, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { after, afterEach, before, describe, test } from "node:test";
+import { AuthFileHarness, exists, readAuthFileJson, requestTokenAsProvider } from "../support/auth-file-harness.ts";
+import { httpRequest } from "../support/http-request.ts";
+import { waitUntil } from "../support/poll.ts";
+import { canListProcesses } from "../support/processes.ts";
+import type { ActionRun } from "../support/run-action.ts";
+import { TAGS_PATH } from "../support/scm-api.ts";
+import { assertNoSecret } from "../support/secrets.ts";
+import { createSigner, readClaims, validClaims } from "../support/tokens.ts";
 
-import { ask } from "../support/ask.ts";
-import { assertNoCanary } from "../support/canaries.ts";
-import { canSeeProcesses, processesOf, type SeenProcess } from "../support/orphans.ts";
-import {
-  inputVariables,
-  makeJobFolder,
-  makeStepFolder,
-  readInputDefaults,
-  type JobFolder,
-} from "../support/runner-environment.ts";
-import { runAction, type ActionOptions, type ActionRun } from "../support/runner.ts";
-import { startScmServer, type ScmServer } from "../support/scm-server.ts";
-import { spawn } from "../support/searched-process.ts";
+/** The auth file, from the main step that writes it to the post step that removes it. */
 
-/** The auth file of the real action, from the step that makes it to the post step that takes it away. */
+const isWindows = process.platform === "win32";
+const OTHER_TSG_ID = "2345678901";
+let harness: AuthFileHarness;
 
-const linux = canSeeProcesses ? {} : { skip: "processes are seen in /proc" };
-const dist = fileURLToPath(new URL("../../dist/action/", import.meta.url));
+before(async () => {
+  harness = await AuthFileHarness.start({ tsgIds: ["1234567890", OTHER_TSG_ID] });
+});
+after(() => harness.close());
+afterEach(() => harness.nextJob());
 
-interface AuthFile {
-  readonly client_id: string;
-  readonly client_secret: string;
-  readonly scope: string;
-  readonly host: string;
-  readonly protocol: string;
-  readonly auth_url: string;
-  readonly jwt: string;
-  readonly jwt_expires_at: string;
-  readonly jwt_lifetime: number;
+const assertSucceeded = (run: ActionRun): void => {
+  assert.equal(run.exitCode, 0, run.log);
+};
+const assertFailed = (run: ActionRun, message: RegExp): void => {
+  assert.equal(run.exitCode, 1, run.log);
+  assert.match(run.log, message);
+  assert.equal(run.token, undefined);
+};
+/** Nothing of the job is left. */
+async function assertCleanedUp(directory?: string): Promise<void> {
+  assert.deepEqual(await harness.listFiles(directory), []);
+  await harness.waitForRefresherExit();
 }
 
-const readAuthFile = async (path: string): Promise<AuthFile> => JSON.parse(await readFile(path, "utf8")) as AuthFile;
-const expiryOf = (jwt: string): number =>
-  (JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString()) as { exp: number }).exp;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+test("writes a private file for the providers without the secret, refreshes it and removes it", async () => {
+  const before = harness.server.countTokenRequests();
+  const run = await harness.signIn();
+  assertSucceeded(run);
+  const path = run.outputs["auth-file"] ?? "";
+  assert.match(path, /[/\\]scm-auth-[0-9a-f]{12}\.json$/);
+  assert.equal(dirname(path), harness.job.temp);
+  assert.equal(run.env["TF_VAR_scm_auth_file"], path);
+  if (!isWindows) assert.equal((await stat(path)).mode & 0o777, 0o600);
+  assertNoSecret({ "the auth file": await readFile(path) }, [harness.server.clientSecret]);
+  const file = await readAuthFileJson(path);
+  assert.equal(file.jwt, run.token);
+  assert.deepEqual([file.client_id, file.scope], [harness.server.clientId, `tsg_id:${harness.server.tsgId}`]);
+  assert.match(file.auth_url, /^http:\/\/127\.0\.0\.1:\d+\/am\/oauth2\/access_token$/);
+  assert.ok(run.masks.includes(file.client_secret), "the secret of the token server is masked");
+  assert.ok(Date.parse(file.jwt_expires_at) / 1000 <= readClaims(file.jwt).exp);
+  const authorization = `Bearer ${file.jwt}`;
+  const url = `${harness.server.apiUrl}${TAGS_PATH}?folder=All`;
+  assert.equal((await httpRequest(url, { ca: harness.server.ca, headers: { authorization } })).status, 200);
+  assert.match(run.log, /refreshed until the job ends/);
+  assert.equal(harness.server.countTokenRequests() - before, 1);
 
-async function until(what: string, isSo: () => Promise<boolean>, limit = 5000): Promise<number> {
-  const start = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - start > limit) assert.fail(`${what}: not so within ${limit} ms`);
-    await pause(20);
+  const post = await harness.post(run);
+  assertSucceeded(post);
+  assert.match(post.log, /removed/i);
+  await assertCleanedUp();
+  await assert.rejects(requestTokenAsProvider(file), "the token server is closed");
+});
+
+test("serves its token to a provider whose token has expired, for the credentials in the file or the account's", async () => {
+  const run = await harness.signIn();
+  const file = await readAuthFileJson(run.outputs["auth-file"]);
+  const before = harness.server.requests.length;
+  const response = (await (await requestTokenAsProvider(file)).json()) as Record<string, unknown>;
+  assert.deepEqual([response["access_token"], response["token_type"]], [run.token, "Bearer"]);
+  const { clientSecret } = harness.server;
+  assert.equal((await requestTokenAsProvider({ ...file, client_secret: clientSecret })).status, 200);
+  assert.equal((await requestTokenAsProvider({ ...file, client_secret: "x".repeat(43) })).status, 401);
+  assert.equal(harness.server.requests.length, before);
+  await harness.post(run);
+});
+
+test("writes the token URL and a placeholder with keep-fresh: false, and starts no process", async () => {
+  const run = await harness.signIn({ "keep-fresh": "false" });
+  assertSucceeded(run);
+  const file = await readAuthFileJson(run.outputs["auth-file"]);
+  assert.equal(file.auth_url, harness.server.tokenUrl);
+  assert.notEqual(file.client_secret, harness.server.clientSecret);
+  assert.match(run.log, /not refreshed/);
+  assert.deepEqual(await harness.findRefreshers(), []);
+  assert.match((await harness.post(run)).log, /removed/i);
+  await assertCleanedUp();
+});
+
+test("reuses the file in a second step with the same identity, and the first step removes it", async () => {
+  const before = harness.server.countTokenRequests();
+  const first = await harness.signIn();
+  const second = await harness.signIn();
+  const third = await harness.signIn({ "keep-fresh": "false" });
+  for (const run of [second, third]) {
+    assertSucceeded(run);
+    assert.match(run.log, /the token from the auth file/);
+    assert.equal(run.token, first.token);
+    assert.equal(run.outputs["auth-file"], first.outputs["auth-file"]);
   }
-  return performance.now() - start;
-}
-
-let server: ScmServer;
-let job: JobFolder;
-
-const inputs = (more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
-  "client-id": server.clientId,
-  "client-secret": server.clientSecret,
-  "tsg-id": server.tsgId,
-  "token-url": server.tokenUrl,
-  "ca-cert": server.ca,
-  "auth-file": "true",
-  ...more,
+  assert.equal(harness.server.countTokenRequests() - before, 1);
+  if (canListProcesses) assert.equal((await harness.findRefreshers()).length, 1);
+  for (const run of [third, second]) assertSucceeded(await harness.post(run));
+  assert.equal(await exists(first.outputs["auth-file"]), true);
+  await harness.post(first);
+  await assertCleanedUp();
 });
-const signIn = (more?: Readonly<Record<string, string>>, options: Partial<ActionOptions> = {}): Promise<ActionRun> =>
-  runAction({ inputs: inputs(more), job, canaries: () => [server.clientSecret, ...server.issued], ...options });
-const post = (main: ActionRun, more?: Readonly<Record<string, string>>): Promise<ActionRun> =>
-  runAction({
-    inputs: inputs(more),
-    job,
-    post: { state: main.state },
-    canaries: () => [server.clientSecret, ...server.issued],
-  });
-const tokenRequests = (): number => server.requests.filter(({ method }) => method === "POST").length;
-const keepers = (): Promise<readonly SeenProcess[]> => processesOf(job.env["RUNNER_TRACKING_ID"] ?? "");
-const exists = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );
-const leftIn = async (folder: string): Promise<readonly string[]> =>
-  (await readdir(folder)).filter((name) => name.includes("scm-auth"));
 
-/** What a provider does whose token has ended: signs in at the file's address with the file's credentials. */
-async function signInAsProvider({ auth_url, client_id, client_secret, scope }: AuthFile): Promise<Response> {
-  return fetch(auth_url, {
-    method: "POST",
-    headers: { authorization: `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString("base64")}` },
-    body: new URLSearchParams({ grant_type: "client_credentials", scope }),
+test("leaves one valid file and one refresher when four steps run at once", async () => {
+  const runs = await Promise.all(Array.from({ length: 4 }, () => harness.signIn()));
+  runs.forEach(assertSucceeded);
+  if (canListProcesses) await waitUntil("one refresher", async () => (await harness.findRefreshers()).length === 1);
+  assert.equal((await requestTokenAsProvider(await readAuthFileJson(runs[0]?.outputs["auth-file"]))).status, 200);
+  for (const run of runs) assertSucceeded(await harness.post(run));
+  await assertCleanedUp();
+});
+
+test("writes another file for another identity, and keeps the variable of the first one", async () => {
+  const first = await harness.signIn();
+  const second = await harness.signIn({ "tsg-id": OTHER_TSG_ID }, { env: first.env });
+  assertSucceeded(second);
+  assert.notEqual(second.outputs["auth-file"], first.outputs["auth-file"]);
+  assert.equal(second.env["TF_VAR_scm_auth_file"], undefined);
+  assert.match(second.log, /TF_VAR_scm_auth_file/);
+  for (const run of [second, first]) await harness.post(run);
+  await assertCleanedUp();
+});
+
+for (const [who, more, env] of [
+  ["identity", { "tsg-id": OTHER_TSG_ID }, {}],
+  ["job", {}, { RUNNER_TRACKING_ID: "github_other", GITHUB_RUN_ID: "7" }],
+] as const) {
+  test(`rejects the path of another ${who}'s file and changes nothing`, async () => {
+    const path = join(harness.job.temp, "shared.json");
+    const first = await harness.signIn({ "auth-file": path });
+    const text = await readFile(path, "utf8");
+    const other = await harness.signIn({ "auth-file": path, ...more }, { env });
+    assertFailed(other, /shared\.json/);
+    await harness.post(other, { env });
+    assert.equal(await readFile(path, "utf8"), text);
+    await harness.post(first);
+    assert.equal(await exists(path), false);
   });
 }
 
-describe("The auth file", () => {
-  before(async () => {
-    server = await startScmServer({ tenants: ["1234567890", "2345678901"] });
-  });
-  after(() => server.close());
-  beforeEach(async () => {
-    job = await makeJobFolder();
-  });
-  afterEach(async () => {
-    for (const { pid } of canSeeProcesses ? await keepers() : []) process.kill(pid, "SIGKILL");
-    await job.remove();
-  });
+test("writes a file below the workspace into a new private directory, ignored by git", async () => {
+  const umask = isWindows ? undefined : process.umask(0);
+  try {
+    const run = await harness.signIn({ "auth-file": ".scm/auth.json" });
+    assertSucceeded(run);
+    const directory = join(harness.job.workspace, ".scm");
+    assert.equal(run.outputs["auth-file"], join(directory, "auth.json"));
+    if (!isWindows) assert.equal((await stat(directory)).mode & 0o777, 0o700);
+    assert.equal(await readFile(join(directory, ".gitignore"), "utf8"), "*\n");
+    await harness.post(run);
+    assert.equal(await exists(join(directory, "auth.json")), false);
+  } finally {
+    if (umask !== undefined) process.umask(umask);
+  }
+});
 
-  test("is what the providers read, for this user alone, without the secret, and gone after post", async () => {
-    const before = tokenRequests();
-    const run = await signIn();
-    assert.equal(run.exitCode, 0, run.log);
-    const path = run.outputs["auth-file"] ?? "";
-    assert.equal(dirname(path), job.temp);
-    assert.equal(run.env["TF_VAR_scm_auth_file"], path);
-    assert.equal((await stat(path)).mode & 0o777, 0o600);
-    const text = await readFile(path, "utf8");
-    assertNoCanary([server.clientSecret], { "the auth file": text });
-    const file = await readAuthFile(path);
-    assert.equal(file.jwt, run.token);
-    assert.deepEqual(
-      [file.client_id, file.scope, file.host, file.protocol, file.jwt_lifetime],
-      [server.clientId, `tsg_id:${server.tsgId}`, "api.strata.paloaltonetworks.com", "https", 899],
+test("works with special characters and links in RUNNER_TEMP", { skip: isWindows }, async () => {
+  const real = join(harness.job.temp, 'a b\'c "d" ü 漢 %0A $HOME');
+  const link = join(harness.job.temp, "link");
+  await mkdir(real, { mode: 0o700 });
+  await symlink(real, link);
+  for (const temp of [real, link]) {
+    const env = { RUNNER_TEMP: temp };
+    const run = await harness.signIn({}, { env });
+    assertSucceeded(run);
+    assert.equal((await requestTokenAsProvider(await readAuthFileJson(run.outputs["auth-file"]))).status, 200);
+    assert.match((await harness.post(run, { env })).log, /removed/i);
+    await assertCleanedUp(real);
+  }
+});
+
+test("overwrites and removes no file that it did not create", async () => {
+  const managed = await harness.signIn({ "keep-fresh": "false" });
+  const text = await readFile(managed.outputs["auth-file"] ?? "", "utf8");
+  const path = join(harness.job.temp, "other.json");
+  for (const content of [
+    JSON.stringify({ client_id: "a", client_secret: "a secret of a user", scope: "tsg_id:1" }),
+    text.slice(0, -3),
+    JSON.stringify({ ...(JSON.parse(text) as object), client_secret: "a secret of a user" }),
+    "\n::error::evil\n",
+    "x".repeat(100_000),
+  ]) {
+    await writeFile(path, content, { mode: 0o600 });
+    const requests = harness.server.requests.length;
+    const run = await harness.signIn({ "auth-file": path });
+    assertFailed(run, /other\.json/);
+    assert.equal(harness.server.requests.length, requests);
+    assertSucceeded(await harness.post(run));
+    assert.equal(await readFile(path, "utf8"), content);
+  }
+});
+
+test("replaces a file whose token is not valid, or that others could have written", async () => {
+  const first = await harness.signIn({ "keep-fresh": "false" });
+  const path = first.outputs["auth-file"] ?? "";
+  const content = JSON.parse(await readFile(path, "utf8")) as object;
+  const other = await harness.signIn({ "auth-file": "", "tsg-id": OTHER_TSG_ID });
+  const signer = await createSigner();
+  const { clientId, tsgId } = harness.server;
+  const tokens = [other.token, signer.sign(validClaims({ clientId, tsgId })), "opaque", "\n::add-mask::evil"];
+  for (const [index, jwt] of [...tokens, first.token].entries()) {
+    await writeFile(path, `${JSON.stringify({ ...content, jwt }, undefined, 2)}\n`);
+    const isReadable = index === tokens.length && !isWindows;
+    await chmod(path, isReadable ? 0o644 : 0o600);
+    const run = await harness.signIn({ "keep-fresh": "false" });
+    assertSucceeded(run);
+    if (index < tokens.length || isReadable) assert.notEqual(run.token, jwt);
+    assert.ok(harness.server.issued.includes(run.token ?? ""));
+    assert.equal((await readAuthFileJson(path)).jwt, run.token);
+    assert.ok(!run.masks.includes("evil"));
+    if (!isWindows) assert.equal((await stat(path)).mode & 0o777, 0o600);
+  }
+  await harness.post(first);
+});
+
+test("rejects a directory that every user can write to, before any request", { skip: isWindows }, async () => {
+  const directory = join(harness.job.workspace, "open");
+  await mkdir(directory);
+  await chmod(directory, 0o777);
+  const before = harness.server.requests.length;
+  assertFailed(await harness.signIn({ "auth-file": join(directory, "auth.json") }), /Hint: .*chmod go-w/);
+  assert.equal(harness.server.requests.length, before);
+});
+
+test("rejects paths that cannot be files", async () => {
+  for (const path of ["a\n::error::evil.json", "yes", ...(isWindows ? [] : ["/proc/nope/a.json", "/", "~/a.json"])])
+    assertFailed(await harness.signIn({ "auth-file": path, timeout: "10" }), /Error: (auth-file|File error:)/);
+});
+
+test("rejects auth-file: true without RUNNER_TEMP", async () => {
+  assertFailed(await harness.signIn({}, { env: { RUNNER_TEMP: undefined } }), /RUNNER_TEMP/);
+});
+
+test("leaves nothing after a sign-in that fails", async () => {
+  const run = await harness.signIn({ "client-secret": "3d0a9a40-27f6-43c8-9a44-6ff5e4e0d3c1" });
+  assertFailed(run, /invalid_client/);
+  const post = await harness.post(run);
+  assert.deepEqual([post.exitCode, post.log], [0, ""]);
+  await assertCleanedUp();
+});
+
+test("leaves nothing when the state cannot be saved for the post step", async () => {
+  const env = { GITHUB_STATE: join(harness.job.temp, "missing", "state") };
+  assertFailed(await harness.signIn({}, { env }), /state .* cannot be written/);
+  await assertCleanedUp();
+});
+
+test("warns of variables that override the file, without their values", async () => {
+  const run = await harness.signIn({}, { env: { TF_LOG: "DEBUG", SCM_AUTH_URL: "https://other.example/token" } });
+  for (const name of ["TF_LOG", "SCM_AUTH_URL"])
+    assert.ok(
+      run.annotations.some(({ level, message }) => level === "warning" && message.startsWith(`${name} is set`)),
     );
-    assert.match(file.auth_url, /^http:\/\/127\.0\.0\.1:\d+\/am\/oauth2\/access_token$/);
-    assert.ok(run.masks.includes(file.client_secret), "the job's secret is masked");
-    assert.ok(Math.abs(Date.parse(file.jwt_expires_at) / 1000 - (expiryOf(file.jwt) - 60)) < 2);
-    const { status } = await ask(`${server.apiUrl}/config/objects/v1/tags?folder=All`, {
-      ca: server.ca,
-      headers: { authorization: `Bearer ${file.jwt}` },
+  assert.doesNotMatch(run.log, /other\.example/);
+  await harness.post(run);
+});
+
+describe("a main step that is killed", () => {
+  for (const [signal, keepFresh] of [
+    ["SIGKILL", "true"],
+    ["SIGINT", "true"],
+    ["SIGKILL", "false"],
+  ] as const) {
+    test(`is cleaned up by post: ${signal}, keep-fresh: ${keepFresh}`, { skip: isWindows }, async () => {
+      const start = performance.now();
+      const complete = await harness.begin({ "keep-fresh": keepFresh });
+      await complete.exited;
+      const duration = performance.now() - start;
+      await harness.post({ state: await complete.readState() });
+      for (const part of [0.4, 0.6, 0.75, 0.9]) {
+        const step = await harness.begin({ "keep-fresh": keepFresh });
+        await new Promise((resolve) => setTimeout(resolve, duration * part));
+        step.child.kill(signal);
+        await step.exited;
+        assertSucceeded(await harness.post({ state: await step.readState() }));
+        await assertCleanedUp();
+      }
     });
-    assert.equal(status, 200);
-    assert.match(run.log, /kept fresh until the job ends/);
-    assert.equal(tokenRequests() - before, 1);
+  }
 
-    const end = await post(run);
-    assert.equal(end.exitCode, 0);
-    assert.match(end.log, /^The auth file is removed\. Its keeper renewed it 0 times\.$/);
-    assert.equal(await exists(path), false);
-    assert.deepEqual(await leftIn(job.temp), []);
-    await assert.rejects(signInAsProvider(file), "the port is shut");
-    if (canSeeProcesses) await until("the keeper has ended", async () => (await keepers()).length === 0, 1000);
-  });
-
-  test("lets a provider whose token ended sign in again, without the auth server", async () => {
-    const run = await signIn();
-    const file = await readAuthFile(run.outputs["auth-file"] ?? "");
-    const before = server.requests.length;
-    const answer = (await (await signInAsProvider(file)).json()) as Record<string, unknown>;
-    assert.equal(answer["access_token"], run.token);
-    assert.equal(answer["token_type"], "Bearer");
-    assert.equal((await signInAsProvider({ ...file, client_secret: server.clientSecret })).status, 200);
-    assert.equal((await signInAsProvider({ ...file, client_secret: "x".repeat(43) })).status, 401);
-    assert.equal(server.requests.length, before);
-    await post(run);
-  });
-
-  test("without keep-fresh names the auth server and a placeholder, has no keeper, and goes with post", async () => {
-    const run = await signIn({ "keep-fresh": "false" });
-    assert.equal(run.exitCode, 0, run.log);
-    const path = run.outputs["auth-file"] ?? "";
-    const file = await readAuthFile(path);
-    assert.equal(file.auth_url, server.tokenUrl);
-    assert.notEqual(file.client_secret, server.clientSecret);
-    assert.match(run.log, /good as long as its token/);
-    if (canSeeProcesses) assert.deepEqual(await keepers(), []);
-    const end = await post(run);
-    assert.equal(end.log, "The auth file is removed.");
-    assert.deepEqual(await leftIn(job.temp), []);
-  });
-
-  test("serves two steps with one identity from one token request, and the first one's post ends it", async () => {
-    const before = tokenRequests();
-    const first = await signIn();
-    const second = await signIn();
-    assert.equal(second.exitCode, 0, second.log);
-    assert.match(second.log, /the auth file's token/);
-    assert.equal(second.token, first.token);
-    assert.equal(second.outputs["auth-file"], first.outputs["auth-file"]);
-    assert.equal(tokenRequests() - before, 1);
-    if (canSeeProcesses) assert.equal((await keepers()).length, 1);
-    assert.equal((await post(second)).log, "");
-    assert.equal(await exists(first.outputs["auth-file"] ?? ""), true);
-    await post(first);
-    assert.deepEqual(await leftIn(job.temp), []);
-  });
-
-  test("goes on being kept when a second step does without, and the log says so", async () => {
-    const first = await signIn();
-    const second = await signIn({ "keep-fresh": "false" });
-    assert.match(second.log, /A step before keeps this auth file fresh; that goes on/);
-    assert.match((await readAuthFile(first.outputs["auth-file"] ?? "")).auth_url, /^http:\/\/127/);
-    assert.equal((await post(second)).log, "");
-    assert.equal(await exists(first.outputs["auth-file"] ?? ""), true);
-    await post(first);
-    assert.equal(await exists(first.outputs["auth-file"] ?? ""), false);
-  });
-
-  test("is another one for another identity, and the variable of the first one stays", async () => {
-    const first = await signIn();
-    const second = await signIn({ "tsg-id": "2345678901" }, { env: first.env });
-    assert.equal(second.exitCode, 0, second.log);
-    assert.notEqual(second.outputs["auth-file"], first.outputs["auth-file"]);
-    assert.equal(second.env["TF_VAR_scm_auth_file"], undefined);
-    assert.match(second.log, /TF_VAR_scm_auth_file names another auth file/);
-    await post(second, { "tsg-id": "2345678901" });
-    await post(first);
-    assert.deepEqual(await leftIn(job.temp), []);
-  });
-
-  test("is never shared: another identity at its path is told so, and nothing changes", async () => {
-    const path = join(job.temp, "shared.json");
-    const first = await signIn({ "auth-file": path });
-    const text = await readFile(path, "utf8");
-    const second = await signIn({ "auth-file": path, "tsg-id": "2345678901" });
-    assert.equal(second.exitCode, 1);
-    assert.ok(second.log.includes(path), second.log);
-    assert.equal(second.outputs["access-token"], undefined);
-    assert.equal(await readFile(path, "utf8"), text);
-    await post(second);
-    assert.equal(await readFile(path, "utf8"), text);
-    await post(first);
-  });
-
-  test("is never shared: another job at its path is told so, and nothing changes", async () => {
-    const path = join(job.temp, "shared.json");
-    const first = await signIn({ "auth-file": path });
-    const text = await readFile(path, "utf8");
-    const other = await signIn(
-      { "auth-file": path },
-      { env: { RUNNER_TRACKING_ID: "github_other", GITHUB_RUN_ID: "7" } },
+  test("leaves no temporary file when it is killed before the file has its name", { skip: isWindows }, async () => {
+    const script = join(harness.job.workspace, "kill-at-rename.cjs");
+    await writeFile(
+      script,
+      `const fs = require("node:fs/promises");
+       const { rename } = fs;
+       fs.rename = async (from, to) => {
+         if (to.endsWith(".json")) process.kill(process.pid, "SIGKILL");
+         return rename(from, to);
+       };`,
     );
-    assert.equal(other.exitCode, 1);
-    assert.ok(other.log.includes(path), other.log);
-    assert.equal(await readFile(path, "utf8"), text);
-    await post(other);
-    assert.equal(await readFile(path, "utf8"), text);
-    await post(first);
-    assert.equal(await exists(path), false);
+    const env = { NODE_OPTIONS: `--require ${script}` };
+    const run = await harness.signIn({ "keep-fresh": "false" }, { env });
+    assert.equal(run.signal, "SIGKILL", run.log);
+    assertSucceeded(await harness.post(run));
+    await assertCleanedUp();
   });
+});
 
-  test("outside the runner's folder is made where it was wished, with a warning", async () => {
-    const run = await signIn({ "auth-file": ".scm/auth.json" });
-    const path = join(job.workspace, ".scm/auth.json");
-    assert.equal(run.outputs["auth-file"], path);
-    assert.match(run.log, /outside the runner's temporary folder/);
-    assert.equal(await readFile(join(job.workspace, ".scm/.gitignore"), "utf8"), "*\n");
-    await post(run);
-    assert.equal(await exists(path), false);
-  });
-
-  test("of a user's own is never overwritten", async () => {
-    const path = join(job.workspace, "scm.json");
-    const own = JSON.stringify({ client_id: "a", client_secret: "a secret of the user's", scope: "tsg_id:1" });
-    await writeFile(path, own);
-    const run = await signIn({ "auth-file": path });
-    assert.equal(run.exitCode, 1);
-    assert.ok(run.log.includes(path));
-    assert.equal(await readFile(path, "utf8"), own);
-    assert.equal((await post(run)).exitCode, 0);
-    assert.equal(await readFile(path, "utf8"), own);
-  });
-
-  test("can't be the usual one without a RUNNER_TEMP", async () => {
-    const run = await signIn({}, { env: { RUNNER_TEMP: undefined } });
-    assert.equal(run.exitCode, 1);
-    assert.match(run.log, /auth-file can't be true here: the runner set no RUNNER_TEMP/);
-  });
-
-  test("is not left by a sign-in that fails, and no keeper either", async () => {
-    const run = await signIn({ "client-secret": "3d0a9a40-27f6-43c8-9a44-6ff5e4e0d3c1" });
-    assert.equal(run.exitCode, 1);
-    assert.deepEqual(await leftIn(job.temp), []);
-    if (canSeeProcesses) assert.deepEqual(await keepers(), []);
-    const end = await post(run);
-    assert.deepEqual([end.exitCode, end.log], [0, ""]);
-  });
-
-  test("warns of each variable that would undo it, by name and without its value", async () => {
-    const run = await signIn({}, { env: { TF_LOG: "DEBUG", SCM_AUTH_URL: "https://other.example/access_token" } });
-    assert.match(run.log, /TF_LOG is set in this job\./);
-    assert.match(run.log, /SCM_AUTH_URL is set in this job\./);
-    assert.doesNotMatch(run.log, /other\.example/);
-    await post(run);
-  });
-
-  test("post that has nothing to do, and post run twice, are quiet and green", async () => {
-    const nothing = await runAction({ inputs: inputs(), job, post: { state: {} } });
+describe("the post step", () => {
+  test("does nothing without state, and is green when it runs twice", async () => {
+    const nothing = await harness.post({ state: {} });
     assert.deepEqual([nothing.exitCode, nothing.stdout], [0, ""]);
-    const run = await signIn();
-    await post(run);
-    const again = await post(run);
-    assert.equal(again.exitCode, 0);
-    assert.match(again.log, /was gone before the job's end/);
-  });
-});
-
-describe("The keeper", linux, () => {
-  before(async () => {
-    server = await startScmServer({ ttl: 6 });
-  });
-  after(() => server.close());
-  beforeEach(async () => {
-    job = await makeJobFolder();
-  });
-  afterEach(async () => {
-    for (const { pid } of await keepers()) process.kill(pid, "SIGKILL");
-    await job.remove();
+    const run = await harness.signIn();
+    await harness.post(run);
+    assertSucceeded(await harness.post(run));
   });
 
-  test("keeps a living token in the file at every look, with few requests, and tells how often", async () => {
-    const run = await signIn();
+  test("is green and reports it when the directory of the file is gone", async () => {
+    const temp = join(harness.job.temp, "temp");
+    await mkdir(temp, { mode: 0o700 });
+    const run = await harness.signIn({}, { env: { RUNNER_TEMP: temp } });
+    await rm(temp, { recursive: true });
+    await harness.waitForRefresherExit();
+    const post = await harness.post(run, { env: { RUNNER_TEMP: temp } });
+    assertSucceeded(post);
+    assert.equal(post.annotations.length, 1, post.log);
+  });
+
+  test("removes nothing and runs no command for a hostile state", async () => {
+    const run = await harness.signIn();
     const path = run.outputs["auth-file"] ?? "";
-    const before = tokenRequests();
-    const start = performance.now();
-    const seen = new Set<string>();
-    let looks = 0;
-    while (performance.now() - start < 15_000) {
-      const { jwt } = await readAuthFile(path);
-      assert.ok(Date.now() / 1000 < expiryOf(jwt), `a dead token after ${Math.round(performance.now() - start)} ms`);
-      seen.add(jwt);
-      looks++;
-      await pause(25);
+    const [pathKey = ""] = Object.entries(run.state).find(([, value]) => value === path) ?? [];
+    for (const value of [
+      `${path}\n::error::evil`,
+      "::add-mask::x%0A::error::evil",
+      "/proc/self/mem",
+      "/dev/zero",
+      "/",
+    ]) {
+      const post = await harness.post({ state: { ...run.state, [pathKey]: value } }, { timeoutMs: 20_000 });
+      assertSucceeded(post);
+      for (const line of post.stdout.split("\n")) assert.doesNotMatch(line, /^::(?!warning title=scm-auth::|debug::)/);
     }
-    const requests = tokenRequests() - before;
-    // A renewal falls between a third and two thirds of a token's life.
-    assert.ok(requests >= 3 && requests <= 9, `${requests} requests`);
-    assert.ok(looks > 200);
-    assert.ok(seen.size >= 4);
-    assert.match((await post(run)).log, /renewed it \d+ times?\.$/);
+    await harness.post(run);
   });
 
-  test("is alone with what it needs: neither its environment, its arguments nor a file of its own holds a secret", async () => {
-    const run = await signIn(
-      {},
-      { env: { ACTIONS_RUNTIME_TOKEN: "a-token-of-the-runner", NODE_OPTIONS: "--no-deprecation" } },
-    );
-    const [keeper, ...others] = await keepers();
-    assert.ok(keeper);
-    assert.deepEqual(others, []);
-    const { client_secret: jobSecret } = await readAuthFile(run.outputs["auth-file"] ?? "");
-    assertNoCanary([server.clientSecret, jobSecret, run.token ?? ""], {
-      "the keeper's environment": keeper.environment,
-      "the keeper's arguments": keeper.commandLine,
-      "the state": JSON.stringify(run.state),
-    });
-    assert.doesNotMatch(keeper.environment, /INPUT_|ACTIONS_|GITHUB_/);
-    const open = await readdir(`/proc/${keeper.pid}/fd`);
-    assert.ok(open.length < 40);
-    await post(run);
-  });
-
-  test("opens no debugger on SIGUSR1", async () => {
-    const run = await signIn();
-    const [keeper] = await keepers();
-    assert.ok(keeper);
-    for (let times = 0; times < 3; times++) process.kill(keeper.pid, "SIGUSR1");
-    await pause(300);
-    await assert.rejects(fetch("http://127.0.0.1:9229/json/version"));
-    assert.equal((await keepers()).length, 1);
-    assert.match((await post(run)).log, /removed/);
-  });
-
-  test("ends within a second when the file is gone, and the file stays gone", async () => {
-    const run = await signIn();
-    const path = run.outputs["auth-file"] ?? "";
-    await unlink(path);
-    await until("the keeper has ended", async () => (await keepers()).length === 0, 1500);
-    await pause(300);
-    assert.equal(await exists(path), false);
-    const end = await post(run);
-    assert.equal(end.exitCode, 0);
-    assert.match(end.log, /was gone before the job's end/);
-  });
-
-  test("ends when somebody puts another file there, which stays", async () => {
-    const run = await signIn();
-    const path = run.outputs["auth-file"] ?? "";
-    await writeFile(path, "another's");
-    await until("the keeper has ended", async () => (await keepers()).length === 0, 1500);
-    const end = await post(run);
-    assert.match(end.log, /is not this step's .*; it stays/);
-    assert.equal(await readFile(path, "utf8"), "another's");
-  });
-
-  test("that was killed is told of by post, which takes the file away", async () => {
-    const run = await signIn();
-    const [keeper] = await keepers();
-    process.kill(keeper?.pid ?? 0, "SIGKILL");
-    await until("the keeper is dead", async () => (await keepers()).length === 0);
-    const end = await post(run);
-    assert.equal(end.exitCode, 0);
-    assert.match(end.log, /had died before the job's end; the file is removed now/);
-    assert.deepEqual(await leftIn(job.temp), []);
-  });
-
-  test("that was killed is replaced by the next step's", async () => {
-    const first = await signIn();
-    const [keeper] = await keepers();
-    process.kill(keeper?.pid ?? 0, "SIGKILL");
-    await until("the keeper is dead", async () => (await keepers()).length === 0);
-    const second = await signIn();
-    assert.equal(second.exitCode, 0, second.log);
-    assert.equal((await keepers()).length, 1);
-    assert.equal((await signInAsProvider(await readAuthFile(second.outputs["auth-file"] ?? ""))).status, 200);
-    await post(second);
-    assert.deepEqual(await leftIn(job.temp), []);
-    assert.equal((await post(first)).exitCode, 0);
-  });
-
-  test("ends with the runner's clean-up, and takes the file along", async () => {
-    const run = await signIn();
-    for (const { pid } of await keepers()) process.kill(pid, "SIGTERM");
-    await until("the keeper has ended", async () => (await keepers()).length === 0, 1500);
-    assert.equal(await exists(run.outputs["auth-file"] ?? ""), false);
-  });
-
-  test("ends with the process that ran the step, and takes the file along", async () => {
-    const step = await makeStepFolder(job);
-    const defaults = await readInputDefaults(fileURLToPath(new URL("../../action.yml", import.meta.url)));
-    // The runner's stand-in: a parent that outlives main, and then is killed before any post step.
-    const program = `
-      const { spawnSync } = require("node:child_process");
-      spawnSync(process.execPath, [${JSON.stringify(join(dist, "main.cjs"))}], { stdio: "ignore" });
-      console.log("through");
-      setTimeout(() => undefined, 60_000);`;
-    const parent = spawn(process.execPath, ["-e", program], {
-      cwd: job.workspace,
-      env: { ...step.env, ...inputVariables({ ...defaults, ...inputs() }) },
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    try {
-      await once(parent.stdout, "data");
-      assert.equal((await leftIn(job.temp)).length, 1);
-      assert.ok((await keepers()).some(({ commandLine }) => commandLine.includes("keeper.cjs")));
-    } finally {
-      parent.kill("SIGKILL");
-    }
-    await until(
-      "the keeper has ended",
-      async () => !(await keepers()).some(({ commandLine }) => commandLine.includes("keeper.cjs")),
-      3000,
-    );
-    assert.deepEqual(await leftIn(job.temp), []);
-  });
-
-  test("that can't start fails the step, and leaves no file", async () => {
-    const copy = await mkdtemp(join(tmpdir(), "scm-auth-dist-"));
-    try {
-      await cp(dist, copy, { recursive: true });
-      await writeFile(join(copy, "keeper.cjs"), "process.exit(3)");
-      const run = await signIn({}, { entry: join(copy, "main.cjs") });
-      assert.equal(run.exitCode, 1);
-      assert.match(run.log, /the auth file can't be kept fresh: the background process ended at once/);
-      assert.equal(run.outputs["access-token"], undefined);
-      assert.deepEqual(await leftIn(job.temp), []);
-      assert.equal((await post(run)).exitCode, 0);
-    } finally {
-      await rm(copy, { recursive: true });
-    }
-  });
-
-  test("of a main that dies before the file stands ends by itself", async () => {
-    const copy = await mkdtemp(join(tmpdir(), "scm-auth-dist-"));
-    try {
-      await cp(dist, copy, { recursive: true });
-      // Once the keeper listens, main is killed: its folder can no longer be written to be read.
-      const source = await readFile(join(copy, "main.cjs"), "utf8");
-      await writeFile(
-        join(copy, "main.cjs"),
-        `process.on("message",()=>0);const c=require("node:child_process"),s=c.spawn;c.spawn=(...a)=>{const p=s(...a);p.once("message",()=>process.kill(process.pid,"SIGKILL"));return p};${source}`,
-      );
-      const run = await signIn({}, { entry: join(copy, "main.cjs") });
-      assert.equal(run.signal, "SIGKILL");
-      await until("the keeper has ended", async () => (await keepers()).length === 0, 3000);
-    } finally {
-      await rm(copy, { recursive: true });
-    }
+  test("is green when the runner no longer reads stdout", async () => {
+    const run = await harness.signIn();
+    const post = await harness.post(run, { closeStdout: true });
+    assert.deepEqual([post.exitCode, post.signal], [0, null]);
+    await assertCleanedUp();
   });
 });

@@ -1,111 +1,141 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { examples, settingsFor } from "../support/examples.ts";
-import { makeProviderMirror, type ProviderMirror } from "../support/opentofu.ts";
-import { openPulumiPrograms, pulumi, pulumiSurroundings, type PulumiPrograms } from "../support/pulumi.ts";
-import { TOKEN_PATH } from "../support/scm-provider.ts";
-import { startScmNetwork, type ScmNetwork } from "../support/scm-network.ts";
-import { missingTool, versionOf } from "../support/tools.ts";
-import { combinationsOf, jobsOf, runWorkflow } from "../support/workflow.ts";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { createProviderMirror, getSkipReason, reportRun, type ProviderMirror } from "../support/clients.ts";
+import { examples, type Example } from "../support/examples.ts";
+import { waitUntil } from "../support/poll.ts";
+import { canListProcesses, findProcesses, runProcess } from "../support/processes.ts";
+import { inRepository } from "../support/runner-job.ts";
+import { TOKEN_PATH } from "../support/scm-auth-server.ts";
+import { startScmNetwork } from "../support/scm-network.ts";
+import { assertNoSecret } from "../support/secrets.ts";
 
-/** Tools that tell that they ran. */
-const CLIENTS = ["pan-scm-sdk", "tofu", "pulumi"];
+/**
+ * The examples as they are published, run by act (https://github.com/nektos/act) on this machine. The action is this
+ * repository; actions that install tools or move artifacts are replaced.
+ */
 
-describe("What users copy works as it is published", () => {
-  let network: ScmNetwork;
+/** In place of other actions. Artifacts go to a directory that all jobs share. */
+const REPLACEMENTS: Readonly<Record<string, string>> = {
+  "opentofu/setup-opentofu": "runs: { using: composite, steps: [{ run: tofu version, shell: bash }] }",
+  "actions/setup-node": "runs: { using: composite, steps: [{ run: node --version, shell: bash }] }",
+  "pulumi/actions": "runs: { using: composite, steps: [{ run: pulumi version, shell: bash }] }",
+  "actions/upload-artifact": `inputs: { name: {}, path: {} }
+runs:
+  using: composite
+  steps:
+    - run: mkdir -p "$ARTIFACTS/\${{ inputs.name }}" && cp -r "\${{ inputs.path }}" "$ARTIFACTS/\${{ inputs.name }}"
+      shell: bash`,
+  "actions/download-artifact": `inputs: { name: {} }
+runs: { using: composite, steps: [{ run: 'cp -r "$ARTIFACTS/\${{ inputs.name }}/." .', shell: bash }] }`,
+};
+
+const USES = /uses: ["']?([\w.-]+\/[\w.-]+@[^\s"']+)/g;
+
+describe("examples with act", () => {
   let mirror: ProviderMirror;
   before(async () => {
-    mirror = await makeProviderMirror();
+    mirror = await createProviderMirror();
   });
-  let programs: PulumiPrograms | undefined;
-  after(async () => {
-    await mirror.remove();
-    await programs?.remove();
-  });
-  beforeEach(async () => {
-    network = await startScmNetwork();
-  });
-  afterEach(() => network.close());
+  after(() => mirror.remove());
 
-  /** A Pulumi project with what `npm ci` installs, and its stack. */
-  async function stackOf(files: URL) {
-    programs ??= await openPulumiPrograms();
-    const folder = await programs.make("example", files);
-    const { exitCode, log } = await pulumi(["stack", "init", "dev"], { folder, env: {} });
-    assert.equal(exitCode, 0, log);
-    return { files: pathToFileURL(`${folder}/`), env: pulumiSurroundings(folder) };
-  }
-
-  for (const { name, workflow, called, needs, files } of examples) {
-    const jobsIn = jobsOf(workflow, called);
-    const text = [workflow, ...called.values()].join("\n");
-    test(name, async (context) => {
-      const absent = await missingTool(needs);
-      if (absent !== undefined) {
-        context.skip(`NOT RUN ${absent}: not on PATH`);
+  // `npm ci` needs npm's registry.
+  for (const example of examples.filter(({ workflow }) => !workflow.includes("npm ci"))) {
+    test(`${example.name} works as published`, async (t) => {
+      const reason = await getSkipReason("act", ["act", "git", ...example.clients]);
+      if (reason !== false) {
+        t.skip(reason);
         return;
       }
-      const { server, env } = network;
-      const prepared = files && needs.includes("pulumi") ? await stackOf(files) : { files, env: {} };
-      const settings = {
-        ...settingsFor(server),
-        env: { ...env, ...mirror.env, ...prepared.env },
-        ...(prepared.files && { files: prepared.files }),
-      };
-      const jobs = await runWorkflow(workflow, settings, called);
-      for (const { exitCode, log, leftovers } of jobs) {
-        assert.equal(exitCode, 0, log);
-        assert.deepEqual(
-          leftovers.filter((left) => left.includes("scm-auth")),
-          [],
-        );
-      }
-      assert.equal(jobs.length, jobsIn.flatMap(([, job]) => combinationsOf(job)).length);
-      const { requests } = server;
-      // One sign-in for each job that opens no sealed token, and none by what the job runs.
-      assert.deepEqual(
-        requests.filter(({ path }) => path === TOKEN_PATH).map(({ status }) => status),
-        jobsIn
-          .flatMap(([, job]) => combinationsOf(job).map(() => job))
-          .filter(({ steps }) => steps.every((step) => step.with?.["sealed-token"] === undefined))
-          .map(() => 200),
-      );
+      const network = await startScmNetwork();
+      const root = await mkdtemp(join(tmpdir(), "scm-auth-act-"));
+      t.after(async () => {
+        await network.close();
+        await rm(root, { recursive: true, force: true });
+      });
+      const env = { ...network.env, ...mirror.env, ARTIFACTS: join(root, "artifacts") };
+      const { exitCode, log } = await runAct(example, root, network.server, env);
+      assert.equal(exitCode, 0, log);
+
+      const { requests, issued, clientSecret } = network.server;
+      const statuses = requests.filter(({ path }) => path === TOKEN_PATH).map(({ status }) => status);
+      assert.deepEqual(statuses, Array(example.signIns).fill(200), log);
       const calls = requests.filter(({ path }) => path.startsWith("/config/"));
-      assert.equal(calls.length > 0, /api\.strata|pan-scm-sdk|tofu apply|pulumi up/.test(text));
-      const tokens = jobs.flatMap(({ signIns }) => signIns.flatMap(({ token }) => token ?? []));
+      const text = [example.workflow, ...example.called.values()].join("\n");
+      assert.equal(calls.length > 0, /api\.strata|pan-scm-sdk|tofu apply/.test(text));
       for (const { status, headers } of calls) {
         assert.ok(status < 300);
-        assert.ok(tokens.includes((headers.authorization ?? "").replace("Bearer ", "")));
+        assert.ok(issued.includes((headers.authorization ?? "").replace("Bearer ", "")));
       }
-      if (workflow.includes("auth-file: true"))
-        for (const { posts } of jobs) assert.match(posts[0]?.log ?? "", /^The auth file is removed\./);
-      for (const client of CLIENTS.filter((client) => needs.includes(client)))
-        context.diagnostic(`RAN ${client} ${await versionOf(client)}: ${name}, ${requests.length} requests`);
+      assertNoSecret({ "act's log": log }, [clientSecret, ...issued]);
+      const files = await readdir(root, { recursive: true });
+      assert.deepEqual(
+        files.filter((path) => /scm-auth-[0-9a-f]{12}\.json/.test(path)),
+        [],
+      );
+      const findOrphans = () => findProcesses((candidate) => JSON.stringify(candidate).includes(root));
+      if (canListProcesses) await waitUntil("all processes ended", async () => (await findOrphans()).length === 0);
+      for (const client of ["act", ...example.clients.filter((name) => ["tofu", "pan-scm-sdk"].includes(name))])
+        await reportRun(t, client, `${example.name} with act, ${requests.length} requests`);
     });
   }
+});
 
-  test("the lines that the README changes for a matrix stand in examples/workflows/matrix.yml", async () => {
-    const [readme = "", example = ""] = await Promise.all(
-      ["README.md", "examples/workflows/matrix.yml"].map((path) =>
-        readFile(new URL(`../../${path}`, import.meta.url), "utf8"),
-      ),
-    );
-    const [, block = ""] = /```diff\n([^]*?)```/.exec(readme) ?? [];
-    const added = block.split("\n").flatMap((line) => /^\+(.*?) +# /.exec(line)?.[1] ?? []);
-    assert.equal(added.length, 4);
-    for (const line of added) assert.ok(example.split("\n").includes(line), line);
-  });
+async function runAct(
+  { workflow, called, clients }: Example,
+  root: string,
+  account: { readonly clientId: string; readonly clientSecret: string; readonly tsgId: string; readonly ca: string },
+  env: Readonly<Record<string, string>>,
+) {
+  const checkout = join(root, "repository");
+  await mkdir(join(checkout, ".github/workflows"), { recursive: true });
+  await writeFile(join(checkout, ".github/workflows/example.yml"), workflow);
+  if (clients.includes("tofu")) await cp(inRepository("examples/opentofu"), checkout, { recursive: true });
+  for (const part of ["action.yml", "dist/action"])
+    await cp(inRepository(part), join(root, "action", part), { recursive: true });
 
-  test("the README shows the provider as examples/opentofu/main.tf has it", async () => {
-    const [readme, program] = await Promise.all(
-      ["README.md", "examples/opentofu/main.tf"].map((path) =>
-        readFile(new URL(`../../${path}`, import.meta.url), "utf8"),
-      ),
-    );
-    const blocks = [...(readme ?? "").matchAll(/```hcl\n([^]*?)```/g)];
-    assert.ok(blocks.length > 0);
-    for (const [, block = ""] of blocks) assert.ok(program?.includes(block), block);
-  });
+  const text = [workflow, ...called.values()].join("\n");
+  const local: string[] = [];
+  for (const use of new Set([...text.matchAll(USES)].map(([, name = ""]) => name))) {
+    const [name = ""] = use.split("@");
+    const replacement = REPLACEMENTS[name];
+    if (replacement !== undefined) {
+      await mkdir(join(root, name), { recursive: true });
+      await writeFile(join(root, name, "action.yml"), replacement);
+      local.push(`${use}=${join(root, name)}`);
+    } else if (name.endsWith("/scm-auth")) local.push(`${use}=${join(root, "action")}`);
+  }
+  for (const [address, other] of called) {
+    const directory = join(root, "called/.github/workflows");
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, basename(address.replace(/@.*/, ""))), other);
+    local.push(`${address.replace(/\/\.github\/.*(?=@)/, "")}=${join(root, "called")}`);
+  }
+
+  const vars = { SCM_CLIENT_ID: account.clientId, SCM_TSG_ID: account.tsgId, PROXY_CA: account.ca };
+  const options = (name: string, values: Readonly<Record<string, string>>): readonly string[] =>
+    Object.entries(values).flatMap(([key, value]) => [name, `${key}=${value}`]);
+  const args = [
+    ...["workflow_dispatch", "-W", ".github/workflows/example.yml"],
+    ...["-P", "ubuntu-latest=-self-hosted", "-P", "self-hosted=-self-hosted"],
+    ...local.flatMap((one) => ["--local-repository", one]),
+    ...options("--var", vars),
+    ...options("-s", { SCM_CLIENT_SECRET: account.clientSecret }),
+    ...options("--env", env),
+  ];
+  // Its home, and all that it writes, is in a temporary directory.
+  const home = { HOME: root, XDG_CONFIG_HOME: root, XDG_CACHE_HOME: join(root, "cache") };
+  const place = { cwd: checkout, env: { PATH: process.env["PATH"], ...home }, timeoutMs: 300_000 };
+  await runProcess("git", ["init", "-q"], place);
+  return runProcess("act", args, place);
+}
+
+test("the README shows the provider block of examples/opentofu/main.tf", async () => {
+  const [readme, program] = await Promise.all(
+    ["README.md", "examples/opentofu/main.tf"].map((path) => readFile(inRepository(path), "utf8")),
+  );
+  for (const [, block = ""] of (readme ?? "").matchAll(/```hcl\n([^]*?)```/g))
+    assert.ok(program?.includes(block), block);
 });

@@ -1,11 +1,11 @@
 import type { ScmServer } from "../support/scm-server.ts";
 
-/** The text of release 1.0, written out on purpose: what stands in users' states does not follow the sources. */
+/** `__provider` of release 1.0, a copy: the states of users do not change with the sources. */
 const PROVIDER_1_0 =
   'module.paths.push(...require.main.paths);this.handler=p=>{try{return require("scm-auth/pulumi/handler")(1)}catch(e){e.stack=e.message="Missing: npm i scm-auth";return{check:p=_=>{throw e},read:p}}}';
 
-/** A state as `pulumi stack export` gave it after an update with release 1.0: an AuthFile at `.scm/auth.json`. */
-export function stateOf(project: string, { clientId, tsgId }: ScmServer) {
+/** A state as exported after an update with release 1.0: an AuthFile with the path `.scm/auth.json`. */
+export function createState(project: string, { clientId, tsgId }: ScmServer) {
   const time = { created: "2026-11-24T09:00:00Z", modified: "2026-11-24T09:00:00Z" };
   const stack = `urn:pulumi:dev::${project}::pulumi:pulumi:Stack::${project}-dev`;
   const provider = `urn:pulumi:dev::${project}::pulumi:providers:pulumi-nodejs::default`;

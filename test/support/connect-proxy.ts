@@ -2,26 +2,25 @@ import { createServer as createHttpServer, type IncomingMessage, type RequestLis
 import { createServer as createHttpsServer } from "node:https";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { keepSecret } from "./canaries.ts";
-import type { Certificates } from "./certificate.ts";
+import type { Certificates } from "./certificates.ts";
 
-/** How a proxy treats those who ask it for a tunnel. */
+/** What a proxy does with CONNECT requests. */
 export interface ConnectProxyOptions {
-  /** The loopback port that stands for a host, or for all; undefined answers 502, as for an unknown host. */
+  /** The loopback port for a host, or for all hosts; undefined means 502, as for an unknown host. */
   readonly to: number | ((host: string, port: number) => number | undefined);
-  /** `user:password` that the client must send in HTTP Basic; anything else gets a 407. */
+  /** `user:password` that the client must send by HTTP Basic; anything else results in 407. */
   readonly credentials?: string;
-  /** Answers every CONNECT with this status, or never. */
-  readonly answer?: number | "hang";
-  /** Makes it a proxy that is itself reached by TLS. */
+  /** The status of every response, or no response. */
+  readonly response?: number | "hang";
+  /** Clients connect to the proxy itself over TLS. */
   readonly tls?: Certificates;
 }
 
-/** One CONNECT, answered or not. */
+/** One CONNECT request. */
 export interface ConnectRequest {
   readonly host: string;
   readonly port: number;
-  /** `Proxy-Authorization` as it came. */
+  /** The header `Proxy-Authorization`. */
   readonly authorization: string | undefined;
 }
 
@@ -30,9 +29,9 @@ export interface ConnectProxy {
   /** `http://127.0.0.1:<port>`, or https, without credentials. */
   readonly url: string;
   readonly port: number;
-  /** In the order they came. */
+  /** In the order of arrival. */
   readonly connects: readonly ConnectRequest[];
-  /** Request lines of those who did not ask for a tunnel; they get a 405. */
+  /** Request lines with another method; the response is 405. */
   readonly others: readonly string[];
   readonly close: () => Promise<void>;
 }
@@ -40,43 +39,43 @@ export interface ConnectProxy {
 const LOOPBACK = "127.0.0.1";
 
 /**
- * Starts an HTTP proxy on loopback that knows CONNECT alone (RFC 9110 section 9.3.6). Clients never send loopback
- * through a proxy, so a test uses a made-up host and lets the proxy map it.
+ * Starts an HTTP proxy on loopback that supports CONNECT only (RFC 9110 section 9.3.6). Clients do not use a proxy for
+ * loopback, so a test uses a made-up host that the proxy maps to loopback.
  */
 export async function startConnectProxy(options: ConnectProxyOptions): Promise<ConnectProxy> {
-  keepSecret("password", options.credentials?.split(":", 2)[1] ?? "");
   const connects: ConnectRequest[] = [];
   const others: string[] = [];
   const sockets = new Set<Duplex>();
-  const keep = (socket: Duplex): void => {
+  const track = (socket: Duplex): void => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
   };
 
-  const refuseOther: RequestListener = (request, response) => {
+  const rejectOther: RequestListener = (request, response) => {
     others.push(`${request.method ?? ""} ${request.url ?? ""}`);
     response.writeHead(405).end();
   };
   const { tls } = options;
-  const server = tls ? createHttpsServer({ cert: tls.cert, key: tls.key }, refuseOther) : createHttpServer(refuseOther);
-  server.on("connection", keep);
+  const server = tls ? createHttpsServer({ cert: tls.cert, key: tls.key }, rejectOther) : createHttpServer(rejectOther);
+  server.on("connection", track);
   server.on("connect", (request: IncomingMessage, client: Duplex, head: Buffer) => {
-    keep(client);
-    const asked = readConnect(request);
-    connects.push(asked);
-    const { answer, credentials, to } = options;
-    if (answer === "hang") return;
-    if (credentials !== undefined && asked.authorization !== `Basic ${Buffer.from(credentials).toString("base64")}`) {
-      client.end(statusLine(407, 'Proxy-Authenticate: Basic realm="proxy"\r\n'));
+    track(client);
+    const connectRequest = parseConnect(request);
+    connects.push(connectRequest);
+    const { response, credentials, to } = options;
+    if (response === "hang") return;
+    const expected = credentials && `Basic ${Buffer.from(credentials).toString("base64")}`;
+    if (expected !== undefined && connectRequest.authorization !== expected) {
+      client.end(toResponse(407, 'Proxy-Authenticate: Basic realm="proxy"\r\n'));
       return;
     }
-    const port = typeof to === "number" ? to : to(asked.host, asked.port);
-    if (answer !== undefined || port === undefined) {
-      client.end(statusLine(answer ?? 502));
+    const port = typeof to === "number" ? to : to(connectRequest.host, connectRequest.port);
+    if (response !== undefined || port === undefined) {
+      client.end(toResponse(response ?? 502));
       return;
     }
-    tunnel(client, head, port, keep);
+    tunnel(client, head, port, track);
   });
   await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
   const { port } = server.address() as AddressInfo;
@@ -96,22 +95,22 @@ export async function startConnectProxy(options: ConnectProxyOptions): Promise<C
   };
 }
 
-function readConnect(request: IncomingMessage): ConnectRequest {
+function parseConnect(request: IncomingMessage): ConnectRequest {
   const url = new URL(`tcp://${request.url ?? ""}`);
   return { host: url.hostname, port: Number(url.port), authorization: request.headers["proxy-authorization"] };
 }
 
-const statusLine = (status: number, headers = ""): string =>
+const toResponse = (status: number, headers = ""): string =>
   `HTTP/1.1 ${status} Proxy\r\n${headers}Content-Length: 0\r\nConnection: close\r\n\r\n`;
 
-/** Joins the client to a port on loopback, both ways, until either leaves. */
-function tunnel(client: Duplex, head: Buffer, port: number, keep: (socket: Duplex) => void): void {
+/** Connects the client to a port on loopback until either side closes. */
+function tunnel(client: Duplex, head: Buffer, port: number, track: (socket: Duplex) => void): void {
   const server: Socket = connect(port, LOOPBACK, () => {
     client.write("HTTP/1.1 200 Connection established\r\n\r\n");
     server.write(head);
     client.pipe(server).pipe(client);
   });
-  keep(server);
+  track(server);
   server.once("close", () => client.destroy());
   client.once("close", () => server.destroy());
 }

@@ -1,200 +1,182 @@
-import { startDynamicProcess, type DynamicProcess, type ProcessOptions } from "./engine/dynamic-process.ts";
-import { isDynamic, Phase, type State, type StateEntry, type Step } from "./engine/phase.ts";
-import { runProgramHost } from "./engine/program-host.ts";
-import { Traffic } from "./engine/traffic.ts";
-import { sealed, type Properties } from "./engine/values.ts";
+import { DynamicProcess } from "./engine/dynamic-process.ts";
+import { isDynamic, Phase, type State, type StateEntry } from "./engine/phase.ts";
+import { runProgram, type ProgramOptions } from "./engine/program-host.ts";
+import { encrypt, type Properties } from "./engine/values.ts";
 
 /**
- * A small stand-in for Pulumi's engine: it drives the real program host and the real dynamic-provider server that ship
- * in `@pulumi/pulumi`, over gRPC, and keeps a state from one operation to the next. What it knows of resources is what
- * dynamic ones need: all others it takes as they are registered.
+ * A small stand-in for Pulumi's engine. It drives the real program host and the real dynamic provider process of
+ * `@pulumi/pulumi` over gRPC, and keeps a state between operations. It manages dynamic resources only; all others are
+ * accepted as they are registered.
  */
 
-/** What one operation came to. */
-export interface Outcome {
-  /** Whether the user sees no error. */
+/** The result of an operation. */
+export interface OperationResult {
   readonly ok: boolean;
-  /** What the operation itself did, without its preview: `create scm-auth`. */
-  readonly steps: readonly Step[];
-  /** What the preview before it would do. */
-  readonly previewed: readonly Step[];
-  /** What the user sees under "Diagnostics", texts of both phases. */
+  /** What the operation did, without its preview: `create scm-auth`. */
+  readonly steps: readonly string[];
+  /** What its preview showed. */
+  readonly previewed: readonly string[];
+  /** What the user sees as "Diagnostics", of both phases. */
   readonly diagnostics: string;
 }
 
-/** Where a stack's program is, and how it is run. */
-export interface StackOptions {
-  /** The program's folder: where `main` of Pulumi.yaml points. */
-  readonly folder: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The node that runs all processes. Default: this one. */
-  readonly node?: string;
-  /** Whether the language host says that it is TypeScript. Default: false. */
-  readonly typescript?: boolean;
-  /** A script in the place of the program host, as a program of the Automation API is its own host. */
-  readonly host?: string;
-}
-
-/** How one operation is asked for. */
-export interface Wishes {
+/** Options of an operation. */
+export interface OperationOptions {
   readonly targets?: readonly string[];
   /** `up --refresh`. */
   readonly refresh?: boolean;
-  /** `--run-program`, for operations that run none by themselves. */
+  /** `--run-program`. */
   readonly runProgram?: boolean;
   /** `--skip-preview`. */
   readonly skipPreview?: boolean;
+  /** Added to the environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-type Work = (phase: Phase, runProgram: () => Promise<void>, dynamic: () => Promise<DynamicProcess>) => Promise<void>;
-
-interface InnerWishes extends Wishes {
-  /** What the program registers is answered by what the state says. */
-  readonly isAnswerOnly?: boolean;
+interface PhaseContext {
+  readonly isPreview: boolean;
+  readonly phase: Phase;
+  /** Runs the program until it has registered everything. */
+  readonly register: () => Promise<void>;
+  readonly getDynamic: () => Promise<DynamicProcess>;
 }
 
-/** One stack, with its state. */
+type Work = (context: PhaseContext) => Promise<void>;
+
+/** A stack with its state. */
 export class Stack {
-  readonly #options: StackOptions;
-  /** All that went over gRPC so far. */
-  readonly traffic = new Traffic();
+  readonly #options: Omit<ProgramOptions, "onMessage">;
+  readonly #messages: (readonly [name: string, text: string])[] = [];
   #state: State = new Map();
 
-  constructor(options: StackOptions) {
+  constructor(options: Omit<ProgramOptions, "onMessage">) {
     this.#options = options;
   }
 
+  /** The resources in the state. */
   get resources(): readonly StateEntry[] {
     return [...this.#state.values()];
   }
 
-  resource(name: string): StateEntry {
+  getResource(name: string): StateEntry {
     const found = this.resources.find((entry) => entry.name === name);
     if (found === undefined) throw new Error(`no resource ${name} in the state`);
     return found;
   }
 
-  /** The state as it is written: secrets are ciphertext. */
+  /** The state as it is stored, with encrypted secrets. */
   get stateText(): string {
-    return JSON.stringify(this.resources.map((entry) => sealed(entry)));
+    return JSON.stringify(this.resources.map(encrypt));
   }
 
-  /** The state with its secrets in clear. */
-  get openedState(): string {
+  /** The state with its secrets in plain text. */
+  get decryptedState(): string {
     return JSON.stringify(this.resources);
   }
 
-  /** Puts a text in the place of `__provider` everywhere, as another release would have written it. */
-  rewriteProviders(text: string): void {
-    const rewritten = ({ inputs, outputs, ...entry }: StateEntry): StateEntry => ({
-      ...entry,
-      inputs: { ...inputs, __provider: text },
-      outputs: { ...outputs, __provider: text },
-    });
-    this.#state = new Map([...this.#state].map(([urn, entry]) => [urn, isDynamic(entry) ? rewritten(entry) : entry]));
+  /** What was sent over gRPC, without the messages whose names match `except`. */
+  getMessages(except: RegExp): string {
+    const messages = this.#messages.filter(([name]) => !except.test(name));
+    return messages.map(([name, text]) => `${name} ${text}`).join("\n");
   }
 
-  /** Writes outputs into the state, as time would. */
-  setOutputs(name: string, outputs: Properties): void {
-    const changed = (entry: StateEntry): StateEntry => (entry.name === name ? { ...entry, outputs } : entry);
-    this.#state = new Map([...this.#state].map(([urn, entry]) => [urn, changed(entry)]));
+  /** Changes outputs in the state. */
+  setOutputs(name: string, changes: Properties): void {
+    const change = (entry: StateEntry): StateEntry =>
+      entry.name === name ? { ...entry, outputs: { ...entry.outputs, ...changes } } : entry;
+    this.#state = new Map([...this.#state].map(([urn, entry]) => [urn, change(entry)]));
   }
 
-  async preview(wishes: Wishes = {}): Promise<Outcome> {
-    const phase = await this.#phase(true, wishes, async (phase, runProgram) => {
-      const program = runProgram();
-      await Promise.race([phase.programDone, program]);
-      phase.endProgram();
-      await program;
-    });
-    return { ok: !phase.hasFailed, steps: phase.steps, previewed: [], diagnostics: phase.diagnostics.join("\n") };
+  async preview(options: OperationOptions = {}): Promise<OperationResult> {
+    const phase = await this.#runPhase(true, options, false, ({ register }) => register());
+    return toResult([phase], phase.steps, []);
   }
 
-  async up(wishes: Wishes = {}): Promise<Outcome> {
-    return this.#operation(wishes, async (phase, runProgram, dynamic) => {
-      // Without the program a refresh comes before it, with it all the resources are read as they are registered.
-      if (wishes.refresh && !wishes.runProgram) await phase.readAll();
-      const program = runProgram();
-      await Promise.race([phase.programDone, program]);
-      if (!phase.hasFailed) await this.#deleteOld(phase, dynamic);
-      phase.endProgram();
-      await program;
+  up(options: OperationOptions = {}): Promise<OperationResult> {
+    return this.#operate(options, false, async ({ phase, register, ...context }) => {
+      // With --run-program, resources are read when they are registered instead.
+      if (options.refresh && !options.runProgram) await phase.readAll();
+      await register();
+      if (!phase.hasFailed) await this.#deleteOld(phase, context);
     });
   }
 
-  async refresh(wishes: Wishes = {}): Promise<Outcome> {
-    return this.#operation({ ...wishes, isAnswerOnly: true }, async (phase, runProgram) => {
-      const program = wishes.runProgram ? runProgram() : Promise.resolve();
-      await Promise.race([phase.programDone, program]);
+  refresh(options: OperationOptions = {}): Promise<OperationResult> {
+    return this.#operate(options, true, async ({ phase, register }) => {
+      if (options.runProgram) await register();
       if (!phase.hasFailed) for (const [urn, entry] of await phase.readAll()) phase.next.set(urn, entry);
-      phase.endProgram();
-      await program;
     });
   }
 
-  async destroy(wishes: Wishes = {}): Promise<Outcome> {
-    return this.#operation({ ...wishes, skipPreview: true, isAnswerOnly: true }, async (phase, runProgram, dynamic) => {
-      const program = wishes.runProgram ? runProgram() : Promise.resolve();
-      await Promise.race([phase.programDone, program]);
+  destroy(options: OperationOptions = {}): Promise<OperationResult> {
+    return this.#operate({ ...options, skipPreview: true }, true, async ({ phase, register, ...context }) => {
+      if (options.runProgram) await register();
       phase.next.clear();
-      if (!phase.hasFailed) await this.#deleteOld(phase, dynamic);
-      phase.endProgram();
-      await program;
-      phase.next.clear();
+      if (!phase.hasFailed) await this.#deleteOld(phase, context);
     });
   }
 
-  async #operation(wishes: InnerWishes, work: Work): Promise<Outcome> {
-    const preview = wishes.skipPreview ? undefined : await this.#phase(true, wishes, work);
-    const told = preview?.diagnostics ?? [];
-    if (preview?.hasFailed) return { ok: false, steps: [], previewed: preview.steps, diagnostics: told.join("\n") };
-    const phase = await this.#phase(false, wishes, work);
+  async #operate(options: OperationOptions, isReadOnly: boolean, work: Work): Promise<OperationResult> {
+    const preview = options.skipPreview ? undefined : await this.#runPhase(true, options, isReadOnly, work);
+    if (preview?.hasFailed) return toResult([preview], [], preview.steps);
+    const phase = await this.#runPhase(false, options, isReadOnly, work);
     if (!phase.hasFailed) this.#state = phase.next;
-    const diagnostics = [...told, ...phase.diagnostics].join("\n");
-    return { ok: !phase.hasFailed, steps: phase.steps, previewed: preview?.steps ?? [], diagnostics };
+    return toResult([...(preview ? [preview] : []), phase], phase.steps, preview?.steps ?? []);
   }
 
-  /** What the program registers no more goes, and what was replaced. */
-  async #deleteOld(phase: Phase, dynamic: () => Promise<DynamicProcess>): Promise<void> {
+  /** Deletes what was replaced and what the program no longer registers. */
+  async #deleteOld(
+    phase: Phase,
+    { isPreview, getDynamic }: Pick<PhaseContext, "isPreview" | "getDynamic">,
+  ): Promise<void> {
     const gone = [...this.#state].filter(([urn]) => !phase.next.has(urn)).map(([, entry]) => entry);
     for (const entry of [...phase.replaced, ...gone].filter(isDynamic).reverse()) {
       phase.steps.push(`delete ${entry.name}`);
-      if (!phase.isPreview) await (await dynamic()).delete(entry.id, entry.outputs);
+      if (!isPreview) await (await getDynamic()).delete(entry.id, entry.outputs);
     }
   }
 
-  /** One phase, with a dynamic-provider process of its own if it needs one. */
-  async #phase(isPreview: boolean, wishes: InnerWishes, work: Work): Promise<Phase> {
-    const { folder, node = process.execPath, typescript = false, host } = this.#options;
-    const env = { ...this.#options.env, ...wishes.env };
-    const options: ProcessOptions = { node, folder, env, traffic: this.traffic };
-    let started: Promise<DynamicProcess> | undefined;
-    const dynamic = (): Promise<DynamicProcess> => (started ??= startDynamicProcess(options));
-    const { targets, isAnswerOnly = false } = wishes;
-    const refresh = (wishes.refresh ?? false) && (wishes.runProgram ?? false);
-    const state = this.#state;
-    const { traffic } = this;
-    const phase = new Phase({ isPreview, state, dynamic, targets, refresh, isAnswerOnly, traffic });
+  /** Runs one phase with its own dynamic provider process. */
+  async #runPhase(isPreview: boolean, options: OperationOptions, isReadOnly: boolean, work: Work): Promise<Phase> {
+    const onMessage = (name: string, text: string): void => void this.#messages.push([name, text]);
+    const processes = { ...this.#options, env: { ...this.#options.env, ...options.env }, onMessage };
+    let dynamic: Promise<DynamicProcess> | undefined;
+    const getDynamic = (): Promise<DynamicProcess> => (dynamic ??= DynamicProcess.start(processes));
+    const { targets, refresh = false, runProgram: isRun = false } = options;
+    const phase = new Phase({
+      ...{ isPreview, state: this.#state, getDynamic, onMessage, targets, isReadOnly },
+      refresh: refresh && isRun,
+    });
+    let program: Promise<void> | undefined;
     const run = async (): Promise<void> => {
-      const { code, text } = await runProgramHost({
-        ...options,
-        dryRun: isPreview,
-        services: phase.services,
-        typescript,
-        host,
-      });
-      if (text.trim() !== "") phase.diagnostics.push(text.trim());
-      if (code !== 0 && !phase.hasFailed) phase.fail(`the program ended with ${String(code)}`);
+      const { exitCode, log } = await runProgram(processes, isPreview, phase.services);
+      if (log.trim() !== "") phase.diagnostics.push(log.trim());
+      if (exitCode !== 0 && !phase.hasFailed) phase.fail(`the program ended with ${exitCode}`);
+    };
+    const register = async (): Promise<void> => {
+      program = run();
+      await Promise.race([phase.registered, program]);
     };
     try {
-      await work(phase, run, dynamic);
+      await work({ isPreview, phase, register, getDynamic });
     } catch (error) {
       phase.fail(error instanceof Error ? error.message : String(error));
     }
-    phase.endProgram();
-    const said = (await (await started)?.stop()) ?? "";
-    if (said.trim() !== "") phase.diagnostics.push(said.trim());
+    phase.end();
+    await program;
+    const output = (await (await dynamic)?.stop()) ?? "";
+    if (output.trim() !== "") phase.diagnostics.push(output.trim());
     return phase;
   }
 }
+
+const toResult = (
+  phases: readonly Phase[],
+  steps: readonly string[],
+  previewed: readonly string[],
+): OperationResult => ({
+  ok: !phases.some(({ hasFailed }) => hasFailed),
+  steps,
+  previewed,
+  diagnostics: phases.flatMap(({ diagnostics }) => diagnostics).join("\n"),
+});

@@ -1,106 +1,89 @@
-import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { stringify, parse } from "yaml";
-import { OPENTOFU_TOOLS } from "./opentofu.ts";
-import { PULUMI_TOOLS } from "./pulumi.ts";
-import type { Step } from "./workflow.ts";
+import { parse, stringify } from "yaml";
+import { OPENTOFU } from "./clients.ts";
 
-/** Something that users copy: a whole workflow, or steps that stand in the README or docs. */
+/** What users copy: a workflow, or steps from the README or the docs. */
 export interface Example {
   readonly name: string;
-  /** A whole workflow file. A page's blocks have one job put around them. */
+  /** A workflow file. Steps of a page get a job around them. */
   readonly workflow: string;
-  /** The whole workflow files that it calls, by the addresses in its `uses:` lines. */
+  /** The workflows that it calls, by the address in `uses:`. */
   readonly called: ReadonlyMap<string, string>;
-  /** Tools that the machine must have to run it. */
-  readonly needs: readonly string[];
-  /** What the repository holds that the workflow checks out. */
-  readonly files?: URL;
+  /** The clients that it runs. */
+  readonly clients: readonly string[];
+  /** The number of token requests: one for each step that signs in without a sealed token. */
+  readonly signIns: number;
+}
+
+interface Step {
+  readonly uses?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
 }
 
 const repository = new URL("../../", import.meta.url);
+const read = (path: string): Promise<string> => readFile(new URL(path, repository), "utf8");
 
-const USES_OPENTOFU = /\btofu apply/;
-const USES_PULUMI = /\bpulumi up/;
-
-const needsOf = (workflow: string): readonly string[] => [
+const getClients = (workflow: string): readonly string[] => [
   ...(workflow.includes("curl -") ? ["curl"] : []),
   ...(workflow.includes("jq -") ? ["jq"] : []),
   ...(workflow.includes("pan-scm-sdk") ? ["pan-scm-sdk"] : []),
-  ...(USES_OPENTOFU.test(workflow) ? OPENTOFU_TOOLS : []),
-  ...(USES_PULUMI.test(workflow) ? PULUMI_TOOLS : []),
+  ...(/\btofu apply/.test(workflow) ? OPENTOFU : []),
 ];
 
-const exampleOf = (name: string, workflow: string, called: Example["called"] = new Map()): Example => ({
-  name,
-  workflow,
-  called,
-  needs: needsOf([workflow, ...called.values()].join("\n")),
-  ...(USES_OPENTOFU.test(workflow) && { files: new URL("examples/opentofu/", repository) }),
-  ...(USES_PULUMI.test(workflow) && { files: new URL("examples/pulumi/", repository) }),
-});
-
-/** Where a job calls another workflow, which is an example here. */
-const CALLS = /uses: (\S+\/\.github\/workflows\/([\w-]+\.yml)@\S+)/g;
-
-/** A workflow that runs when another one calls it, and is tried so. */
-const isCalled = (workflow: string): boolean => /^ {2}workflow_call:/m.test(workflow);
-
-/** Every example workflow. */
-async function workflows(): Promise<readonly Example[]> {
-  const folder = new URL("examples/workflows/", repository);
-  const files = (await readdir(folder)).filter((file) => file.endsWith(".yml"));
-  const read = (file: string): string => readFileSync(new URL(file, folder), "utf8");
-  return files
-    .map((file) => [file, read(file)] as const)
-    .filter(([, workflow]) => !isCalled(workflow))
-    .map(([file, workflow]) => {
-      const calls = [...workflow.matchAll(CALLS)].map(([, address = "", name = ""]) => [address, read(name)] as const);
-      return exampleOf(`examples/workflows/${file}`, workflow, new Map(calls));
-    });
+/** The number of steps that request a token. */
+function countSignIns(workflow: string): number {
+  const { jobs } = parse(workflow) as { readonly jobs: Readonly<Record<string, { readonly steps?: readonly Step[] }>> };
+  const steps = Object.values(jobs).flatMap((job) => job.steps ?? []);
+  return steps.filter((step) => step.uses?.includes("/scm-auth@") && step.with?.["sealed-token"] === undefined).length;
 }
 
-/** Pages whose YAML blocks are all steps. */
-const PAGES = ["README.md", "docs/auth-file.md"];
+/** What an example needs and does. */
+const inspect = (workflows: readonly string[]) => ({
+  clients: getClients(workflows.join("\n")),
+  signIns: workflows.map(countSignIns).reduce((sum, count) => sum + count, 0),
+});
+
+/** A job that calls a workflow which is an example, too. */
+const CALLS = /uses: (\S+\/\.github\/workflows\/([\w-]+\.yml)@\S+)/g;
+
+/** The example workflows, except for those that others call. */
+async function readWorkflows(): Promise<readonly Example[]> {
+  const names = (await readdir(new URL("examples/workflows/", repository))).filter((name) => name.endsWith(".yml"));
+  const examples = names.map(async (name): Promise<Example | undefined> => {
+    const workflow = await read(`examples/workflows/${name}`);
+    if (/^ {2}workflow_call:/m.test(workflow)) return undefined;
+    const calls = [...workflow.matchAll(CALLS)].map(
+      async ([, address = "", file = ""]) => [address, await read(`examples/workflows/${file}`)] as const,
+    );
+    const called = new Map(await Promise.all(calls));
+    return { name: `examples/workflows/${name}`, workflow, called, ...inspect([workflow, ...called.values()]) };
+  });
+  return (await Promise.all(examples)).filter((example) => example !== undefined);
+}
 
 /**
- * Every block of steps on a page. One that does not sign in follows the first, which does; one that applies a
- * configuration follows the checkout of it.
+ * The YAML blocks of a page, which are steps. A block that does not sign in follows the first one, which does; one that
+ * applies a configuration follows its checkout.
  */
-async function blocksOf(page: string): Promise<readonly Example[]> {
-  const text = await readFile(new URL(page, repository), "utf8");
-  const blocks = [...text.matchAll(/```yaml\n([^]*?)```/g)].map(([, block = ""]) => parse(block) as Step[]);
+async function readPage(page: string): Promise<readonly Example[]> {
+  const blocks = [...(await read(page)).matchAll(/```yaml\n([^]*?)```/g)].map(
+    ([, block = ""]) => parse(block) as Step[],
+  );
   const [first = []] = blocks;
   return blocks.map((block, index) => {
-    const signsIn = block.some(({ uses }) => uses !== undefined);
     const steps = [
-      ...(USES_OPENTOFU.test(stringify(block)) ? [{ uses: "actions/checkout@v7" }] : []),
-      ...(signsIn ? [] : first.slice(0, 1)),
+      ...(/\btofu apply/.test(stringify(block)) ? [{ uses: "actions/checkout@v7" }] : []),
+      ...(block.some(({ uses }) => uses !== undefined) ? [] : first.slice(0, 1)),
       ...block,
     ];
-    const workflow = stringify(
-      { name: `Block ${index + 1}`, on: "workflow_dispatch", jobs: { page: { "runs-on": "ubuntu-latest", steps } } },
-      { lineWidth: 0 },
-    );
-    return exampleOf(`${page}, block ${index + 1}`, workflow);
+    const name = `Block ${index + 1}`;
+    const job = { "runs-on": "ubuntu-latest", steps };
+    const workflow = stringify({ name, on: "workflow_dispatch", jobs: { page: job } }, { lineWidth: 0 });
+    return { name: `${page}, block ${index + 1}`, workflow, called: new Map(), ...inspect([workflow]) };
   });
 }
 
-/** All that users copy. */
 export const examples: readonly Example[] = [
-  ...(await workflows()),
-  ...(await Promise.all(PAGES.map(blocksOf))).flat(),
+  ...(await readWorkflows()),
+  ...(await Promise.all(["README.md", "docs/auth-file.md"].map(readPage))).flat(),
 ];
-
-/** The settings that the examples tell users to make, for a service account. */
-export function settingsFor(account: {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly tsgId: string;
-  readonly ca: string;
-}) {
-  return {
-    vars: { SCM_CLIENT_ID: account.clientId, SCM_TSG_ID: account.tsgId, PROXY_CA: account.ca },
-    secrets: { SCM_CLIENT_SECRET: account.clientSecret },
-  } as const;
-}

@@ -1,54 +1,65 @@
 import type { Clock, Milliseconds } from "../../shared/clock.ts";
 
-/** A clock that stands still until a test lets time pass. */
+/** A clock that only a test moves. */
 export interface FakeClock extends Clock {
-  /** Milliseconds since the clock was made. */
-  readonly now: () => Milliseconds;
-  /** Sleepers that have not been woken or called off. */
-  readonly sleepers: () => number;
+  /** Milliseconds that have passed since the clock was created. */
+  readonly passed: () => Milliseconds;
+  /** Timers that are neither fired nor cancelled. */
+  readonly pendingTimers: () => number;
   /**
-   * Lets time pass, from wake to wake, until `work` settles.
+   * Lets time pass, from timer to timer, until `work` settles.
    *
-   * @throws Error when nothing is left to wait for and `work` still hangs
+   * @throws Error if no timer is left and `work` is still pending
    */
   readonly runUntil: <T>(work: Promise<T>) => Promise<T>;
+  /** Lets `duration` pass and fires the timers that are due, in order. */
+  readonly advance: (duration: Milliseconds) => Promise<void>;
+  /** The machine is suspended: wall clock and `elapsed` move on, `monotonic` and the timers do not. */
+  readonly suspend: (duration: Milliseconds) => void;
+  /** Sets the wall clock forward, or back if negative. */
+  readonly adjustWallClock: (change: Milliseconds) => void;
 }
 
-interface Sleeper {
+interface Timer {
   readonly due: Milliseconds;
-  readonly wake: () => void;
+  readonly callback: () => void;
 }
 
-/**
- * Makes a clock on which hours pass in no time.
- *
- * @param wallStart - what the wall clock shows at first, in milliseconds since 1970 UTC
- */
-export function makeFakeClock(wallStart: Milliseconds = Date.UTC(2026, 0, 31, 12)): FakeClock {
-  // Some way off 0, so that nobody takes the monotonic clock for a time since the start.
-  const origin = 7_777_777;
-  let now = 0;
-  const sleepers = new Set<Sleeper>();
+/** Far from 0, so that a monotonic timestamp cannot pass for a duration. */
+const MONOTONIC_ORIGIN = 7_777_777;
+const ELAPSED_ORIGIN = 333_333;
 
-  /** The one who wakes next; of several at once, who lay down first. */
-  const next = (): Sleeper | undefined =>
-    [...sleepers].reduce<Sleeper | undefined>(
-      (first, sleeper) => (first === undefined || sleeper.due < first.due ? sleeper : first),
-      undefined,
-    );
+/** Creates a clock on which hours pass in no time. `start` is the first wall-clock time, in milliseconds since 1970. */
+export function createFakeClock(start: Milliseconds = Date.UTC(2026, 0, 31, 12)): FakeClock {
+  let passed = 0;
+  let suspended = 0;
+  let adjustment = 0;
+  const timers = new Set<Timer>();
+
+  const getNextTimer = (): Timer | undefined => {
+    let next: Timer | undefined;
+    for (const timer of timers) if (next === undefined || timer.due < next.due) next = timer;
+    return next;
+  };
+  const fire = (timer: Timer): void => {
+    timers.delete(timer);
+    passed = Math.max(passed, timer.due);
+    timer.callback();
+  };
 
   return {
-    wall: () => wallStart + now,
-    monotonic: () => origin + now,
-    after: (delay, wake) => {
-      const sleeper = { due: now + delay, wake };
-      sleepers.add(sleeper);
+    now: () => start + passed + suspended + adjustment,
+    monotonic: () => MONOTONIC_ORIGIN + passed,
+    elapsed: () => ELAPSED_ORIGIN + passed + suspended,
+    setTimeout: (callback, delay) => {
+      const timer = { due: passed + delay, callback };
+      timers.add(timer);
       return () => {
-        sleepers.delete(sleeper);
+        timers.delete(timer);
       };
     },
-    now: () => now,
-    sleepers: () => sleepers.size,
+    passed: () => passed,
+    pendingTimers: () => timers.size,
     runUntil: async (work) => {
       const state = { settled: false };
       const settle = (): void => {
@@ -56,18 +67,31 @@ export function makeFakeClock(wallStart: Milliseconds = Date.UTC(2026, 0, 31, 12
       };
       work.then(settle, settle);
       for (;;) {
-        await everyPromise();
-        // The promise alone tells what became of it.
+        await settlePromises();
         if (state.settled) return work;
-        const sleeper = next();
-        if (sleeper === undefined) throw new Error("time stands still: nobody sleeps, and the work is not done");
-        sleepers.delete(sleeper);
-        now = Math.max(now, sleeper.due);
-        sleeper.wake();
+        const timer = getNextTimer();
+        if (timer === undefined) throw new Error("no timer is pending and the work is not done");
+        fire(timer);
       }
+    },
+    advance: async (duration) => {
+      const end = passed + duration;
+      for (;;) {
+        await settlePromises();
+        const timer = getNextTimer();
+        if (timer === undefined || timer.due > end) break;
+        fire(timer);
+      }
+      passed = end;
+    },
+    suspend: (duration) => {
+      suspended += duration;
+    },
+    adjustWallClock: (change) => {
+      adjustment += change;
     },
   };
 }
 
-/** Resolves when all promises that could settle without time passing have done so. */
-const everyPromise = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Resolves when all promises that can settle without time passing have settled. */
+const settlePromises = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,28 +1,28 @@
 import { connect, type Socket } from "node:net";
 
 /** What a server sent until it closed the connection. */
-export interface RawAnswer {
-  /** 0 when it sent nothing. */
+export interface RawResponse {
+  /** 0 if it sent nothing. */
   readonly status: number;
   readonly headers: Readonly<Partial<Record<string, string>>>;
   readonly body: string;
-  /** All of it, as it came. */
+  /** All bytes, as latin1. */
   readonly text: string;
   /** Milliseconds from the connection to its end. */
-  readonly took: number;
+  readonly durationMs: number;
 }
 
-/** One connection on loopback that a test writes into as it likes. */
+/** A connection on loopback into which a test writes any bytes. */
 export interface RawConnection {
   readonly socket: Socket;
   readonly write: (text: string) => void;
-  /** Resolves when the server has closed, or the connection broke. */
-  readonly answer: Promise<RawAnswer>;
+  /** Resolves when the server has closed the connection or it broke. */
+  readonly response: Promise<RawResponse>;
 }
 
-/** Opens a connection to a port of 127.0.0.1, at which nothing is written yet. */
-export function openRaw(port: number): RawConnection {
-  const began = performance.now();
+/** Connects to a port of 127.0.0.1 and writes nothing yet. */
+export function openRawConnection(port: number): RawConnection {
+  const start = performance.now();
   const socket = connect(port, "127.0.0.1");
   let text = "";
   socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
@@ -30,22 +30,22 @@ export function openRaw(port: number): RawConnection {
   return {
     socket,
     write: (more) => socket.write(more, "latin1"),
-    answer: new Promise((resolve) => {
+    response: new Promise((resolve) => {
       socket.once("close", () => {
-        resolve({ ...parse(text), text, took: performance.now() - began });
+        resolve({ ...parse(text), text, durationMs: performance.now() - start });
       });
     }),
   };
 }
 
-/** Sends `text` at once and waits for the end of the connection. */
-export function askRaw(port: number, text: string): Promise<RawAnswer> {
-  const { write, answer } = openRaw(port);
+/** Sends `text` and waits for the end of the connection. */
+export function sendRaw(port: number, text: string): Promise<RawResponse> {
+  const { write, response } = openRawConnection(port);
   write(text);
-  return answer;
+  return response;
 }
 
-function parse(text: string): Pick<RawAnswer, "status" | "headers" | "body"> {
+function parse(text: string): Pick<RawResponse, "status" | "headers" | "body"> {
   const [head = "", ...body] = text.split("\r\n\r\n");
   const [line = "", ...fields] = head.split("\r\n");
   const headers = fields.map((field) => {

@@ -1,54 +1,51 @@
 import { randomUUID } from "node:crypto";
 
-/** A request to the fake SCM API. */
+/** A request to the API. */
 export interface ApiCall {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  /** As it came; empty where there is none. */
+  /** Empty if there is none. */
   readonly body: string;
-  /** Whether it bears a token of this server's that lives. */
-  readonly authorised: boolean;
+  /** Whether it has a valid token. */
+  readonly authorized: boolean;
 }
 
-/** An answer of the fake SCM API, its body still an object. */
-export interface ApiAnswer {
+/** A response of the API; the body is not serialized. */
+export interface ApiResponse {
   readonly status: number;
   readonly body: object;
 }
 
-/** Something that is configured: a tag, an address. */
+/** A configuration object: a tag, an address. */
 type Item = Readonly<Record<string, unknown>> & { readonly id: string };
 
-/** What stands in a collection, in the order it was made. */
+/** In the order of creation. */
 type Collection = Map<string, Item>;
 
-/** Where the tags are. */
+/** The tags. */
 export const TAGS_PATH = "/config/objects/v1/tags";
-/** Where the addresses are. */
+/** The addresses. */
 export const ADDRESSES_PATH = "/config/objects/v1/addresses";
 
-/** The tags that every tenant begins with. */
+/** The tags of a new tenant. */
 const TAGS: readonly Item[] = [
   { id: "f2a6a1f0-8d1e-4d0c-9d5b-0a9f3f1c7e11", name: "production", folder: "All", color: "Red" },
   { id: "0c4a3d52-7a2b-4a39-8b53-4f1d6b7a9e22", name: "staging", folder: "All", color: "Blue" },
 ];
 
-/** A list holds as many, unless it is asked for fewer or more. */
-const PAGE = 200;
+/** The default limit of a list. */
+const DEFAULT_LIMIT = 200;
 
-/**
- * Makes a small configuration of its own, and gives what answers for it as the SCM API would: lists, single items,
- * errors, and nothing without a living token.
- */
-export function makeScmApi(): (call: ApiCall) => ApiAnswer {
+/** Creates a small configuration API that responds as SCM's does: lists, single objects, errors, 401 without a token. */
+export function createScmApi(): (call: ApiCall) => ApiResponse {
   const collections: Readonly<Record<string, Collection>> = {
     [TAGS_PATH]: new Map(TAGS.map((tag) => [tag.id, tag])),
     [ADDRESSES_PATH]: new Map(),
   };
-  return ({ method, target, body, authorised }) => {
+  return ({ method, target, body, authorized }) => {
     const url = new URL(target, "https://api.invalid");
-    if (!authorised) return failure(401, "E016", "Authentication failed: the token is missing, unknown or expired");
+    if (!authorized) return failure(401, "E016", "Authentication failed: the token is missing, unknown or expired");
     const [, path = "", id] = /^(\/config\/\w+\/v1\/[\w-]+)(?:\/([\w-]+))?$/.exec(url.pathname) ?? [];
     const collection = collections[path];
     if (!collection) return failure(404, "API_I00013", "Your configuration is not valid: no such path");
@@ -67,15 +64,15 @@ export function makeScmApi(): (call: ApiCall) => ApiAnswer {
   };
 }
 
-/** A page of what stands in one folder. */
-function list(collection: Collection, query: URLSearchParams): ApiAnswer {
+/** A page of the objects of one SCM folder. */
+function list(collection: Collection, query: URLSearchParams): ApiResponse {
   const folder = query.get("folder");
   if (folder === null) return failure(400, "E003", "Missing query parameter: folder");
   const offset = Number(query.get("offset") ?? 0);
-  const limit = Number(query.get("limit") ?? PAGE);
+  const limit = Number(query.get("limit") ?? DEFAULT_LIMIT);
   const name = query.get("name");
   const found = [...collection.values()].filter((item) => item["folder"] === folder);
-  // With a name the SCM API gives the one that has it, not a list.
+  // With a name the SCM API returns one object, not a list.
   if (name !== null) {
     const [item] = found.filter((one) => one["name"] === name);
     return item ? { status: 200, body: item } : failure(404, "E005", "Object Not Present");
@@ -84,8 +81,8 @@ function list(collection: Collection, query: URLSearchParams): ApiAnswer {
   return { status: 200, body: { data, offset, total: found.length, limit } };
 }
 
-/** Puts a new or changed item into its place. */
-function put(collection: Collection, item: Item, status: number): ApiAnswer {
+/** Stores a new or changed object. */
+function put(collection: Collection, item: Item, status: number): ApiResponse {
   const { id, name, folder } = item;
   if (typeof name !== "string" || typeof folder !== "string")
     return failure(400, "E003", "Invalid Object: name and folder are required");
@@ -95,7 +92,7 @@ function put(collection: Collection, item: Item, status: number): ApiAnswer {
   return { status, body: item };
 }
 
-/** The object that a body holds; an empty one, which no collection takes, when it holds none. */
+/** The object in a body; an empty one, which no collection accepts, if there is none. */
 function read(body: string): object {
   try {
     const value: unknown = JSON.parse(body);
@@ -105,8 +102,8 @@ function read(body: string): object {
   }
 }
 
-/** An error in the shape that the SCM API gives all of them. */
-const failure = (status: number, code: string, message: string): ApiAnswer => ({
+/** An error in the format of the SCM API. */
+const failure = (status: number, code: string, message: string): ApiResponse => ({
   status,
   body: { _errors: [{ code, message, details: {} }], _request_id: randomUUID() },
 });

@@ -1,41 +1,34 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeCertificates } from "./certificate.ts";
+import { createCertificates } from "./certificates.ts";
 import { startConnectProxy, type ConnectProxy } from "./connect-proxy.ts";
 import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-server.ts";
 
 const AUTH_HOST = "auth.apps.paloaltonetworks.com";
 const API_HOST = "api.strata.paloaltonetworks.com";
 
-/** A network in which SCM's own host names lead to a local server. */
+/** A network in which SCM's host names lead to a local server, so that examples run unchanged. */
 export interface ScmNetwork {
   readonly server: ScmServer;
   readonly proxy: ConnectProxy;
-  /** The CA of that server, in a file. */
-  readonly caFile: string;
-  /** What puts a process into this network: proxy and CA, by the variables of node, curl, Python's requests and Go. */
+  /** The environment of a process in this network: proxy and CA, as Node, curl, Python's requests and Go read them. */
   readonly env: Readonly<Record<string, string>>;
-  /** Whether the auth server can be reached; the API can be all the time. */
-  readonly setOutage: (on: boolean) => void;
+  /** Makes the auth server unreachable, or reachable again. The API is always reachable. */
+  readonly setOutage: (isOut: boolean) => void;
   readonly close: () => Promise<void>;
 }
 
-/**
- * Starts it. Programs reach SCM's hosts as they stand in the examples, through a proxy that leads to loopback, so
- * nothing in an example has to be changed to run it.
- */
 export async function startScmNetwork(options: Pick<ScmServerOptions, "ttl"> = {}): Promise<ScmNetwork> {
-  const server = await startScmServer({ ...options, tls: await makeCertificates([AUTH_HOST, API_HOST]) });
+  const server = await startScmServer({ ...options, tls: createCertificates([AUTH_HOST, API_HOST]) });
   let reachable: readonly string[] = [AUTH_HOST, API_HOST];
   const proxy = await startConnectProxy({ to: (host) => (reachable.includes(host) ? server.port : undefined) });
-  const folder = await mkdtemp(join(tmpdir(), "scm-auth-network-"));
-  const caFile = join(folder, "ca.pem");
+  const directory = await mkdtemp(join(tmpdir(), "scm-auth-network-"));
+  const caFile = join(directory, "ca.pem");
   await writeFile(caFile, server.ca);
   return {
     server,
     proxy,
-    caFile,
     env: {
       https_proxy: proxy.url,
       NODE_EXTRA_CA_CERTS: caFile,
@@ -43,11 +36,11 @@ export async function startScmNetwork(options: Pick<ScmServerOptions, "ttl"> = {
       REQUESTS_CA_BUNDLE: caFile,
       SSL_CERT_FILE: caFile,
     },
-    setOutage: (on) => (reachable = on ? [API_HOST] : [AUTH_HOST, API_HOST]),
+    setOutage: (isOut) => (reachable = isOut ? [API_HOST] : [AUTH_HOST, API_HOST]),
     close: async () => {
       await proxy.close();
       await server.close();
-      await rm(folder, { recursive: true });
+      await rm(directory, { recursive: true });
     },
   };
 }

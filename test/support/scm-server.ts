@@ -1,104 +1,125 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse as Response } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { keepSecret } from "./canaries.ts";
-import { makeCertificates, type Certificates } from "./certificate.ts";
-import { makeScmApi, type ApiCall } from "./scm-api.ts";
-import { KEYS_PATH, makeScmProvider, makeSigningKey, TOKEN_PATH, type SigningKey } from "./scm-provider.ts";
-import { SCM_ISSUER } from "./tokens.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { createCertificates, type Certificates } from "./certificates.ts";
+import { createScmApi } from "./scm-api.ts";
+import { JWKS_PATH, ScmAuthServer, TOKEN_PATH, type ServerResponse } from "./scm-auth-server.ts";
+import { createSigner, SCM_ISSUER, type Signer } from "./tokens.ts";
 
-/** What a test may want different. */
+/** Options of a server. All have defaults. */
 export interface ScmServerOptions {
   readonly clientId?: string;
-  /** Default: a version 4 UUID of this server's own. */
+  /** Default: a version 4 UUID. */
   readonly clientSecret?: string;
-  /** TSG ids that the client may sign in to. The first one is the server's `tsgId`. */
-  readonly tenants?: readonly string[];
-  /** The `iss` of tokens. Default: SCM's, which is not this server's address. */
+  /** Tenants that the client may sign in to. The first one is the server's `tsgId`. */
+  readonly tsgIds?: readonly string[];
+  /** The `iss` of tokens. Default: SCM's, which is not the address of this server. */
   readonly issuer?: string;
-  /** Life of a token in seconds. Default: 900. */
+  /** Lifetime of tokens in seconds. Default: 900. */
   readonly ttl?: number;
   readonly tls?: Certificates;
-  /** Signs at first. Default: a new one, which takes some 100 ms to make. */
-  readonly signingKey?: SigningKey;
-  /** Default: a free one. */
+  /** The first signing key. Default: a new one, which takes about 100 ms. */
+  readonly signer?: Signer;
+  /** Default: a free port. */
   readonly port?: number;
 }
 
-/** A request as the server saw it, in the order they came. */
+/** A request as the server received it. */
 export interface ScmRequest {
   readonly method: string;
   /** With the query. */
   readonly path: string;
-  /** 0 until it is answered. */
+  /** 0 until the response is sent. */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Of a POST to the token endpoint. */
+  /** The form of a token request. */
   readonly form?: Readonly<Record<string, string>>;
+}
+
+/** What the token endpoint does instead of issuing tokens. */
+export interface TokenEndpointFailure {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: object;
 }
 
 /** A running server, and all that a client needs to sign in to it. */
 export interface ScmServer {
-  /** `https://127.0.0.1:<port>`; the certificate is also for `localhost` and the names under `.test`. */
+  /** `https://127.0.0.1:<port>`; the certificate is also valid for `localhost` and the names under `.test`. */
   readonly origin: string;
   readonly port: number;
   readonly tokenUrl: string;
   readonly jwksUrl: string;
-  /** The origin of the fake API. */
+  /** The origin of the API. */
   readonly apiUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
   readonly tsgId: string;
-  /** PEM text. */
+  /** PEM. */
   readonly ca: string;
+  /** All requests in the order of arrival. */
   readonly requests: readonly ScmRequest[];
-  /** Every token given out, in order. */
+  /** Every token issued, in order. */
   readonly issued: readonly string[];
-  /** From now on signs with a new key; the former ones stay in the key set. Resolves to the new `kid`. */
-  readonly rotate: () => Promise<string>;
-  /** From now on the client has this secret; the former one is refused. Tokens given out live on. */
-  readonly changeSecret: (secret: string) => void;
-  /** Breaks off every connection and stops listening. */
+  /** The number of token requests whose User-Agent matches, whatever the response was. */
+  readonly countTokenRequests: (userAgent?: RegExp) => number;
+  /** Signs with a new key from now on; the key set keeps the former ones. Resolves to the new `kid`. */
+  readonly rotateKeys: () => Promise<string>;
+  /** Accepts only this client secret from now on. Issued tokens remain valid. */
+  readonly changeSecret: (clientSecret: string) => void;
+  /** Fails all token requests from now on; undefined ends that. */
+  readonly failTokenRequests: (failure: TokenEndpointFailure | undefined) => void;
+  /** Delays all responses of the token endpoint from now on, in milliseconds. */
+  readonly delayTokenResponses: (delayMs: number) => void;
+  /** Closes all connections and stops listening. */
   readonly close: () => Promise<void>;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 const LOOPBACK = "127.0.0.1";
 
-/**
- * Starts a server shaped like Strata Cloud Manager's on loopback, over TLS: the auth server, which is a certified
- * OpenID provider, and a small fake of the API, which takes that server's tokens alone.
- */
+/** Starts a server that behaves like Strata Cloud Manager on loopback over TLS: its auth server and a small API. */
 export async function startScmServer(options: ScmServerOptions = {}): Promise<ScmServer> {
   const clientId = options.clientId ?? "ci@1234567890.iam.panserviceaccount.com";
   const clientSecret = options.clientSecret ?? randomUUID();
-  keepSecret("client secret", clientSecret);
-  const tenants = options.tenants ?? ["1234567890"];
-  const tls = options.tls ?? (await makeCertificates());
-  const keys = [options.signingKey ?? (await makeSigningKey())];
+  const tsgIds = options.tsgIds ?? ["1234567890"];
+  const tls = options.tls ?? createCertificates();
+  const { issuer = SCM_ISSUER, ttl = 900, signer = await createSigner() } = options;
+  const auth = new ScmAuthServer({ clientId, clientSecret, tsgIds, issuer, ttl, signer });
+  const api = createScmApi();
   const requests: ScmRequest[] = [];
-  const issued: string[] = [];
-  const records = new WeakMap<IncomingMessage, Mutable<ScmRequest>>();
+  let failure: TokenEndpointFailure | undefined;
+  let tokenDelay = 0;
 
-  const answerApi = makeScmApi();
-  let secret = clientSecret;
-  let authorise: Handler = refuse;
-  const server = createServer({ cert: tls.cert, key: tls.key }, (request, response) => {
-    const record: Mutable<ScmRequest> = {
-      method: request.method ?? "",
-      path: request.url ?? "",
-      status: 0,
-      headers: request.headers,
-    };
+  const respond = async (record: Mutable<ScmRequest>, body: string): Promise<ServerResponse> => {
+    const { method, path, headers } = record;
+    if (path === JWKS_PATH && method === "GET") return auth.getJwks();
+    if (path === TOKEN_PATH && method === "POST") {
+      const form = new URLSearchParams(body);
+      record.form = Object.fromEntries([...form.keys()].map((name) => [name, form.getAll(name).join()]));
+      const response = failure ? { body: {}, ...failure } : undefined;
+      await delay(tokenDelay);
+      return response ?? auth.requestToken(form, headers);
+    }
+    const token = /^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1];
+    return api({ method, target: path, body, authorized: token !== undefined && auth.isValid(token) });
+  };
+  const serve = async (request: IncomingMessage, response: Response): Promise<void> => {
+    const { method = "", url: path = "", headers } = request;
+    const record: Mutable<ScmRequest> = { method, path, status: 0, headers };
     requests.push(record);
-    records.set(request, record);
     response.on("finish", () => (record.status = response.statusCode));
-    const path = record.path.split("?", 1)[0];
-    if (path === TOKEN_PATH || path === KEYS_PATH) authorise(request, response);
-    else void serveApi(request, response, { issued, answerApi });
+    let text = "";
+    for await (const chunk of request.setEncoding("utf8")) text += chunk as string;
+    const { status, headers: more, body } = await respond(record, text);
+    response.writeHead(status, { "content-type": "application/json", ...more }).end(JSON.stringify(body));
+  };
+  const server = createServer({ cert: tls.cert, key: tls.key }, (request, response) => {
+    // A request that the client gave up on.
+    serve(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -107,49 +128,31 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
   const { port } = server.address() as AddressInfo;
   const origin = `https://${LOOPBACK}:${port}`;
 
-  const openWithKeys = (): void => {
-    authorise = makeScmProvider({
-      origin,
-      clientId,
-      clientSecret: secret,
-      tenants,
-      issuer: options.issuer ?? SCM_ISSUER,
-      ttl: options.ttl ?? 900,
-      keys,
-      onForm: ({ req }, form) => {
-        const record = records.get(req);
-        if (record) record.form = form;
-      },
-      onToken: (token) => {
-        issued.push(token);
-        keepSecret("token", token);
-      },
-    }).callback();
-  };
-  openWithKeys();
-
   return {
     origin,
     port,
     tokenUrl: origin + TOKEN_PATH,
-    jwksUrl: origin + KEYS_PATH,
+    jwksUrl: origin + JWKS_PATH,
     apiUrl: origin,
     clientId,
     clientSecret,
-    tsgId: tenants[0] ?? "",
+    tsgId: tsgIds[0] ?? "",
     ca: tls.ca,
     requests,
-    issued,
-    rotate: async () => {
-      const key = await makeSigningKey();
-      keys.unshift(key);
-      openWithKeys();
-      return key.kid;
+    get issued() {
+      return auth.issued;
     },
-    changeSecret: (changed) => {
-      secret = changed;
-      openWithKeys();
+    countTokenRequests: (userAgent = /^/) =>
+      requests.filter(
+        ({ method, path, headers }) =>
+          method === "POST" && path === TOKEN_PATH && userAgent.test(headers["user-agent"] ?? ""),
+      ).length,
+    rotateKeys: () => auth.rotateKeys(),
+    changeSecret: (secret) => {
+      auth.changeSecret(secret);
     },
+    failTokenRequests: (changed) => (failure = changed),
+    delayTokenResponses: (delayMs) => (tokenDelay = delayMs),
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -158,49 +161,4 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
         server.closeAllConnections();
       }),
   };
-}
-
-/** Stands in for the moments before the provider knows its port. */
-const refuse: Handler = (_request, response) => {
-  response.writeHead(503).end();
-};
-
-/** What the API's part of the server works with. */
-interface ApiPart {
-  readonly issued: readonly string[];
-  readonly answerApi: ReturnType<typeof makeScmApi>;
-}
-
-async function serveApi(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { issued, answerApi }: ApiPart,
-): Promise<void> {
-  const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
-  const authorised = token !== undefined && issued.includes(token) && Date.now() / 1000 < expiryOf(token);
-  const call: ApiCall = {
-    method: request.method ?? "",
-    target: request.url ?? "",
-    body: await textOf(request),
-    authorised,
-  };
-  const { status, body } = answerApi(call);
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-}
-
-/** What was sent; of a request that broke off, as much as came. */
-async function textOf(request: IncomingMessage): Promise<string> {
-  let body = "";
-  try {
-    for await (const chunk of request.setEncoding("utf8")) body += chunk as string;
-  } catch {
-    // The answer goes nowhere either.
-  }
-  return body;
-}
-
-/** Seconds since 1970 at which a token of this server's ends. */
-function expiryOf(token: string): number {
-  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { exp: number };
-  return claims.exp;
 }

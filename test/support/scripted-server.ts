@@ -9,59 +9,61 @@ import {
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Certificates } from "./certificate.ts";
-import { KEYS_PATH, TOKEN_PATH } from "./scm-provider.ts";
+import type { Certificates } from "./certificates.ts";
+import { JWKS_PATH, TOKEN_PATH } from "./scm-auth-server.ts";
 
-/** Which of the scripts answers. */
-export type Route = "token" | "keys" | "other";
+/** The endpoint of a request. */
+export type Route = "token" | "jwks" | "other";
 
-/** A request as it came, its body read. */
+/** A complete request. */
 export interface ScriptedRequest {
   readonly route: Route;
-  /** How many requests of this route came before it. */
+  /** The number of earlier requests to this endpoint. */
   readonly n: number;
   readonly method: string;
   /** With the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** When its headers had come, by `performance.now()`, in milliseconds. */
-  readonly at: number;
-  /** Aborted once the client has left the connection. */
-  readonly left: AbortSignal;
+  /** When its headers arrived, by `performance.now()`. */
+  readonly receivedAt: number;
+  /** Aborted when the client closes the connection. */
+  readonly closed: AbortSignal;
 }
 
-/** One answer, right or wrong. Without a `status` it is a 200. */
-export interface ScriptedAnswer {
+/** One response, valid or not. The default `status` is 200. */
+export interface ScriptedResponse {
   readonly status?: number;
-  /** Added to `content-type` (JSON for an object) and `content-length`, or in their place. */
+  /** Override `content-type` (JSON for an object) and `content-length`. */
   readonly headers?: OutgoingHttpHeaders;
   /** An object is sent as JSON. */
   readonly body?: string | Uint8Array | object;
-  /** Milliseconds to wait before the headers. */
+  /** Milliseconds before the headers. */
   readonly delayMs?: number;
-  /** Never answers. */
+  /** Never responds. */
   readonly hang?: true;
-  /** After the body spaces follow for as long as the client listens. */
+  /** The body is followed by spaces until the client closes the connection. */
   readonly endless?: true;
-  /** Sends so many bytes of the body, then breaks the connection (over TLS without a closing alert). */
+  /** Sends so many bytes of the body, then destroys the connection (over TLS without a closing alert). */
   readonly destroyAfterBytes?: number;
   /** Sends so many bytes of the body, then nothing more. */
   readonly stallAfterBytes?: number;
 }
 
-/** What answers: always the same, or made for the request at hand. */
-export type ScriptedHandler = ScriptedAnswer | ((request: ScriptedRequest) => ScriptedAnswer | Promise<ScriptedAnswer>);
+/** A response, or a function that returns one for a request. */
+export type ScriptedHandler =
+  ScriptedResponse | ((request: ScriptedRequest) => ScriptedResponse | Promise<ScriptedResponse>);
 
-/** A handler for each request in turn; the last one goes on answering. */
+/** A handler for each request in turn; the last one handles all further requests. */
 export type Script = ScriptedHandler | readonly ScriptedHandler[];
 
-/** The scripts of a server, and whether it speaks TLS. */
+/** The scripts of a server. */
 export interface ScriptedServerOptions {
   readonly token: Script;
-  readonly keys: Script;
-  /** What any other path answers. Default: a 404. */
+  readonly jwks: Script;
+  /** Any other path. Default: 404. */
   readonly other?: Script;
+  /** Without it the server speaks plain HTTP. */
   readonly tls?: Certificates;
 }
 
@@ -72,43 +74,52 @@ export interface ScriptedServer {
   readonly port: number;
   readonly tokenUrl: string;
   readonly jwksUrl: string;
-  /** In the order they came. */
+  /** In the order of arrival. */
   readonly requests: readonly ScriptedRequest[];
-  /** Those of one route. */
+  /** Those to one endpoint. */
   readonly requestsTo: (route: Route) => readonly ScriptedRequest[];
-  /** Breaks off every connection and stops listening. */
+  /** Closes all connections and stops listening. */
   readonly close: () => Promise<void>;
 }
 
 const LOOPBACK = "127.0.0.1";
-const ROUTES: Readonly<Record<string, Route>> = { [TOKEN_PATH]: "token", [KEYS_PATH]: "keys" };
+const ROUTES: Readonly<Record<string, Route>> = { [TOKEN_PATH]: "token", [JWKS_PATH]: "jwks" };
 
-/** Starts a server on loopback whose answers the test writes. */
+/** Starts a server on loopback whose responses a test scripts. */
 export async function startScriptedServer({
   token,
-  keys,
+  jwks,
   other = { status: 404 },
   tls,
 }: ScriptedServerOptions): Promise<ScriptedServer> {
-  const scripts: Readonly<Record<Route, Script>> = { token, keys, other };
+  const scripts: Readonly<Record<Route, Script>> = { token, jwks, other };
   const requests: ScriptedRequest[] = [];
-  const counts: Record<Route, number> = { token: 0, keys: 0, other: 0 };
+  const counts: Record<Route, number> = { token: 0, jwks: 0, other: 0 };
   const sockets = new Set<Socket>();
 
   const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const at = performance.now();
+    const receivedAt = performance.now();
     const path = incoming.url ?? "";
     const route = ROUTES[path.split("?", 1)[0] ?? ""] ?? "other";
     const n = counts[route]++;
-    const left = leavingOf(incoming.socket);
+    const closed = getClosedSignal(incoming.socket);
     const body = await readAll(incoming);
-    const request = { route, n, method: incoming.method ?? "", path, headers: incoming.headers, body, at, left };
+    const request = {
+      route,
+      n,
+      method: incoming.method ?? "",
+      path,
+      headers: incoming.headers,
+      body,
+      receivedAt,
+      closed,
+    };
     requests.push(request);
     const handler = pick(scripts[route], n);
     await send(response, typeof handler === "function" ? await handler(request) : handler);
   };
   const listener: RequestListener = (incoming, response) => {
-    // A client that leaves early, or a handler that throws: either way there is nobody to answer.
+    // The client closed the connection, or a handler threw.
     serve(incoming, response).catch(() => response.destroy());
   };
   const server = tls ? createHttpsServer({ cert: tls.cert, key: tls.key }, listener) : createHttpServer(listener);
@@ -124,7 +135,7 @@ export async function startScriptedServer({
     origin,
     port,
     tokenUrl: origin + TOKEN_PATH,
-    jwksUrl: origin + KEYS_PATH,
+    jwksUrl: origin + JWKS_PATH,
     requests,
     requestsTo: (route) => requests.filter((request) => request.route === route),
     close: () =>
@@ -137,7 +148,7 @@ export async function startScriptedServer({
   };
 }
 
-/** The `n`-th handler of a script, its last one from there on. */
+/** The `n`-th handler of a script, or its last one. */
 function pick(script: Script, n: number): ScriptedHandler {
   if (!isList(script)) return script;
   const handler = script[Math.min(n, script.length - 1)];
@@ -145,23 +156,23 @@ function pick(script: Script, n: number): ScriptedHandler {
   return handler;
 }
 
-/** `Array.isArray` does not narrow readonly arrays. */
+/** Array.isArray does not narrow readonly arrays. */
 const isList = (script: Script): script is readonly ScriptedHandler[] => Array.isArray(script);
 
-const leavings = new WeakMap<Socket, AbortSignal>();
+const closedSignals = new WeakMap<Socket, AbortSignal>();
 
-/** Aborted once the other side has left a connection: one signal for all requests on it. */
-function leavingOf(socket: Socket): AbortSignal {
-  const known = leavings.get(socket);
+/** One signal for all requests of a connection. */
+function getClosedSignal(socket: Socket): AbortSignal {
+  const known = closedSignals.get(socket);
   if (known !== undefined) return known;
-  const left = new AbortController();
+  const closed = new AbortController();
   for (const event of ["end", "close"]) {
     socket.once(event, () => {
-      left.abort();
+      closed.abort();
     });
   }
-  leavings.set(socket, left.signal);
-  return left.signal;
+  closedSignals.set(socket, closed.signal);
+  return closed.signal;
 }
 
 async function readAll(incoming: IncomingMessage): Promise<string> {
@@ -170,41 +181,41 @@ async function readAll(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-async function send(response: ServerResponse, answer: ScriptedAnswer): Promise<void> {
-  if (answer.hang) return;
-  if (answer.delayMs !== undefined) await delay(answer.delayMs);
-  const [bytes, type] = encode(answer.body);
-  response.writeHead(answer.status ?? 200, {
+async function send(response: ServerResponse, scripted: ScriptedResponse): Promise<void> {
+  if (scripted.hang) return;
+  if (scripted.delayMs !== undefined) await delay(scripted.delayMs);
+  const [bytes, type] = encode(scripted.body);
+  response.writeHead(scripted.status ?? 200, {
     ...(type === undefined ? {} : { "content-type": type }),
-    ...(answer.endless ? {} : { "content-length": bytes.length }),
-    ...answer.headers,
+    ...(scripted.endless ? {} : { "content-length": bytes.length }),
+    ...scripted.headers,
   });
-  const cut = answer.destroyAfterBytes ?? answer.stallAfterBytes;
-  if (cut !== undefined) {
+  const limit = scripted.destroyAfterBytes ?? scripted.stallAfterBytes;
+  if (limit !== undefined) {
     response.flushHeaders();
-    response.write(bytes.subarray(0, cut), () => {
-      // The end must not overtake the bytes.
-      if (answer.destroyAfterBytes !== undefined) setTimeout(() => response.socket?.destroy(), 5);
+    response.write(bytes.subarray(0, limit), () => {
+      // The bytes must arrive first.
+      if (scripted.destroyAfterBytes !== undefined) setTimeout(() => response.socket?.destroy(), 5);
     });
-  } else if (answer.endless) pourForever(response, bytes);
+  } else if (scripted.endless) sendForever(response, bytes);
   else response.end(bytes);
 }
 
-/** The bytes of a body, and the media type that they suggest. */
-function encode(body: ScriptedAnswer["body"]): readonly [bytes: Buffer, type: string | undefined] {
+/** The bytes of a body, and its media type. */
+function encode(body: ScriptedResponse["body"]): readonly [bytes: Buffer, type: string | undefined] {
   if (body === undefined) return [Buffer.alloc(0), undefined];
   if (typeof body === "string") return [Buffer.from(body), undefined];
   if (body instanceof Uint8Array) return [Buffer.from(body), undefined];
   return [Buffer.from(JSON.stringify(body)), "application/json"];
 }
 
-/** Writes as fast as the client reads, until it leaves. */
-function pourForever(response: ServerResponse, start: Buffer): void {
+/** Writes as fast as the client reads, until it closes the connection. */
+function sendForever(response: ServerResponse, start: Buffer): void {
   const spaces = Buffer.alloc(65_536, " ");
-  const pour = (): void => {
+  const fill = (): void => {
     while (!response.destroyed && response.write(spaces));
   };
-  response.on("drain", pour);
+  response.on("drain", fill);
   response.write(start);
-  pour();
+  fill();
 }

@@ -1,7 +1,7 @@
-import type { Random } from "../../shared/clock.ts";
+import type { RandomSource } from "../../shared/clock.ts";
 
-/** Chance that comes out the same in every run: a Weyl sequence, mixed (as splitmix32 does). */
-export function seededRandom(seed: number): Random {
+/** Random numbers that are the same in every run: a Weyl sequence, mixed as in splitmix32. */
+export function createSeededRandom(seed: number): RandomSource {
   let state = seed | 0;
   return () => {
     state = (state + 0x9e3779b9) | 0;

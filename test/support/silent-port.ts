@@ -1,30 +1,33 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 
-/** Listens, tells its port, and never takes a connection: it sleeps in a call that nothing ends. */
+/** Listens, reports its port, and never accepts a connection: the thread blocks in Atomics.wait. */
 const LISTENER = `
-  const { parentPort } = require("node:worker_threads");
-  const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+  const { parentPort, workerData } = require("node:worker_threads");
+  const server = require("node:net").createServer().listen({ ...workerData, backlog: 1 }, () => {
     parentPort.postMessage(server.address().port);
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
   });`;
 
-/** More than the system keeps waiting for a listener with a backlog of one. */
-const CROWD = 8;
+/** More connections than the system queues for a listener with a backlog of one. */
+const CONNECTIONS = 8;
 
-/** A port on loopback whose queue is full, so that a connection to it never comes about, as behind a firewall. */
-export async function startSilentPort(t: Pick<TestContext, "after">): Promise<number> {
-  const listener = new Worker(LISTENER, { eval: true });
-  const crowd: Socket[] = [];
+/** A port on loopback with a full queue: connecting to it never succeeds, as behind a firewall that drops packets. */
+export async function startSilentPort(
+  t: { readonly after: (callback: () => Promise<void>) => void },
+  { host = "127.0.0.1", port: wanted = 0 } = {},
+): Promise<number> {
+  const listener = new Worker(LISTENER, { eval: true, workerData: { host, port: wanted } });
+  const sockets: Socket[] = [];
   t.after(async () => {
-    for (const socket of crowd) socket.destroy();
+    for (const socket of sockets) socket.destroy();
     await listener.terminate();
   });
   const [port] = (await once(listener, "message")) as [number];
-  for (let n = 0; n < CROWD; n++) crowd.push(connect(port, "127.0.0.1").on("error", () => undefined));
-  // Those that find room have it by then.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  for (let n = 0; n < CONNECTIONS; n++) sockets.push(connect(port, host).on("error", () => undefined));
+  // By then those that fit into the queue are in it.
+  await delay(200);
   return port;
 }

@@ -1,4 +1,4 @@
-import * as fc from "./fuzzing.ts";
+import { fc } from "./fuzzing.ts";
 
 /** Pieces that mean something to the runner, to a terminal or to an encoder. */
 const PIECES = [
@@ -8,15 +8,13 @@ const PIECES = [
   "***", "&", "<", ">", '"', "'", "\\", "/", "\\u0041", "&amp;", "a", "B", "0", "error", "İ", "ß", "K",
 ]; // prettier-ignore
 
-// fast-check's own units "grapheme" and "binary" take up to a second to get ready, in every file of tests.
-
-/** What people see as one character, of several scripts and lengths. */
+/** One user-perceived character. fast-check's own unit "grapheme" takes up to a second to initialize. */
 export const grapheme: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 1 }),
   fc.constantFrom(..."éßİıǅΩжעش日本한√€", "e\u0301", "नि", "🇩🇪", "😀", "👩‍👩‍👧", "Ａ", "ﬁ", "\u{1d54f}"),
 );
 
-/** Text as a hostile or broken server would write it. */
+/** Text as a hostile or broken server might write it. */
 export const foreignText: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
@@ -31,9 +29,7 @@ export const foreignText: fc.Arbitrary<string> = fc
   )
   .map((pieces) => pieces.join(""));
 
-const notBlank = (text: string): boolean => text.trim() !== "";
-
-/** Secrets of every sort, as short as one character, made of asterisks or of what encoders change. */
+/** Secrets of every kind: as short as one character, made of asterisks or of characters that encoders change. */
 export const anySecret: fc.Arbitrary<string> = fc
   .oneof(
     fc.uuid({ version: 4 }),
@@ -42,9 +38,9 @@ export const anySecret: fc.Arbitrary<string> = fc
     fc.string({ unit: fc.constantFrom("*", "a", "A", ":"), minLength: 1, maxLength: 6 }),
     fc.string({ unit: fc.constantFrom(..."abC12 +/=&%<>\"'\\~*!()é√😀\n"), minLength: 1, maxLength: 16 }),
   )
-  .filter(notBlank);
+  .filter((text) => text.trim() !== "");
 
-/** Secrets as service accounts have them: at least 8 characters that no front door refuses. */
+/** Secrets as service accounts have them: at least 8 characters. */
 export const usualSecret: fc.Arbitrary<string> = fc
   .oneof(
     fc.uuid({ version: 4 }),

@@ -1,7 +1,8 @@
-import type { TestContext } from "node:test";
-
-/** Sets variables of this process's environment for one test; those that are undefined are taken away. */
-export function setVariables(t: TestContext, variables: Readonly<Record<string, string | undefined>>): void {
+/** Sets environment variables of this process for one test; undefined unsets a variable. */
+export function setVariables(
+  t: { readonly after: (callback: () => void) => void },
+  variables: Readonly<Record<string, string | undefined>>,
+): void {
   for (const [name, value] of Object.entries(variables)) {
     const before = process.env[name];
     set(name, value);
@@ -12,7 +13,7 @@ export function setVariables(t: TestContext, variables: Readonly<Record<string, 
 }
 
 function set(name: string, value: string | undefined): void {
-  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- only deleting takes a variable away
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- process.env has no other way to unset a variable
   if (value === undefined) delete process.env[name];
   else process.env[name] = value;
 }

@@ -1,6 +1,6 @@
-/** The wall clock is `SHIFT_CLOCK` seconds ahead of the machine's. */
+/** Sets the wall clock CLOCK_SHIFT seconds ahead. */
 const { Date: RealDate } = globalThis;
-const shift = Number(process.env.SHIFT_CLOCK) * 1000;
+const shift = Number(process.env.CLOCK_SHIFT) * 1000;
 
 globalThis.Date = class extends RealDate {
   constructor(...args) {

@@ -1,11 +1,25 @@
-/** Names under `.test` are on loopback, `unknown.invalid` does not exist, and no one answers for `busy.invalid`. */
+/**
+ * A name server: DNS_ADDRESSES are the addresses of names under `.test` (default: 127.0.0.1), returned after DNS_DELAY
+ * milliseconds, or never if that is `never`. `unknown.invalid` does not exist and `busy.invalid` cannot be looked up.
+ */
 const dns = require("node:dns");
+const { isIP } = require("node:net");
+const { setTimeout } = require("node:timers");
 
 const CODES = { "unknown.invalid": "ENOTFOUND", "busy.invalid": "EAI_AGAIN" };
+const addresses = (process.env.DNS_ADDRESSES ?? "127.0.0.1").split(",");
+const delay = process.env.DNS_DELAY ?? "0";
 const { lookup } = dns;
 
-dns.lookup = (host, options, done) => {
+dns.lookup = (host, options, callback) => {
   const code = CODES[host];
-  if (code) process.nextTick(done, Object.assign(new Error(`getaddrinfo ${code} ${host}`), { code, hostname: host }));
-  else lookup(host.endsWith(".test") ? "127.0.0.1" : host, options, done);
+  if (code === undefined && !host.endsWith(".test")) lookup(host, options, callback);
+  else if (delay !== "never") {
+    setTimeout(() => {
+      const found = addresses.map((address) => ({ address, family: isIP(address) }));
+      if (code) callback(Object.assign(new Error(`getaddrinfo ${code} ${host}`), { code, hostname: host }));
+      else if (options.all) callback(null, found);
+      else callback(null, found[0].address, found[0].family);
+    }, Number(delay));
+  } else setTimeout(() => undefined, 60_000);
 };

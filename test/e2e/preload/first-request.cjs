@@ -1,11 +1,11 @@
-/** Calls `act` when this process opens its first connection, before anything is sent. */
+/** Calls `callback` when this process opens its first connection, before anything is sent. */
 const { Socket } = require("node:net");
 
-exports.onFirstRequest = (act) => {
+exports.onFirstRequest = (callback) => {
   const { connect } = Socket.prototype;
   Socket.prototype.connect = function (...args) {
     Socket.prototype.connect = connect;
-    act();
+    callback();
     return connect.apply(this, args);
   };
 };

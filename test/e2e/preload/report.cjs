@@ -1,4 +1,4 @@
-/** Something has node write a report about this process during the first request. */
+/** Node writes a diagnostic report during the first request. */
 const { onFirstRequest } = require("./first-request.cjs");
 
 onFirstRequest(() => {

@@ -1,7 +1,7 @@
-/** This process gets the signal `SENT_SIGNAL` while the first request is under way. */
+/** The process receives the signal SIGNAL during the first request. */
 const { setTimeout } = require("node:timers");
 const { onFirstRequest } = require("./first-request.cjs");
 
 onFirstRequest(() => {
-  setTimeout(() => process.kill(process.pid, process.env.SENT_SIGNAL), 50);
+  setTimeout(() => process.kill(process.pid, process.env.SIGNAL), 50);
 });

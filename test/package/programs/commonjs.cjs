@@ -1,7 +1,7 @@
 const { ApiError, AuthError, AuthRequest, OAuth2Client } = require("scm-auth");
 
 async function main() {
-  const client = await OAuth2Client.connect(AuthRequest.fromEnv(), { apiUrl: process.env.API_URL });
+  const client = await OAuth2Client.connect(AuthRequest.fromEnv());
   const tags = client.session.list("/config/objects/v1/tags", { query: { folder: "All" } });
   for await (const { name } of tags) console.log(name);
 
@@ -13,7 +13,7 @@ async function main() {
     AuthRequest.parse({ clientId: "ci" });
   } catch (error) {
     if (!AuthError.isAuthError(error)) throw error;
-    console.log(error.kind, error.problems.map(({ field }) => field).join());
+    console.log(error.kind, error.issues.map(({ field }) => field).join());
   }
 }
 

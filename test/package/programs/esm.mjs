@@ -1,6 +1,6 @@
 import { ApiError, AuthError, AuthRequest, OAuth2Client } from "scm-auth";
 
-const client = await OAuth2Client.connect(AuthRequest.fromEnv(), { apiUrl: process.env.API_URL });
+const client = await OAuth2Client.connect(AuthRequest.fromEnv());
 const tags = client.session.list("/config/objects/v1/tags", { query: { folder: "All" } });
 for await (const { name } of tags) console.log(name);
 
@@ -14,5 +14,5 @@ try {
   AuthRequest.parse({ clientId: "ci" });
 } catch (error) {
   if (!AuthError.isAuthError(error)) throw error;
-  console.log(error.kind, error.problems.map(({ field }) => field).join());
+  console.log(error.kind, error.issues.map(({ field }) => field).join());
 }

@@ -1,137 +1,144 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { credentials, type requestCallback, type ServiceError } from "@grpc/grpc-js";
+import { createInterface } from "node:readline";
+import { credentials, type requestCallback } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
-import type * as Messages from "@pulumi/pulumi/proto/provider_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
+import type { CheckResponse, CreateResponse, DiffResponse, ReadResponse } from "@pulumi/pulumi/proto/provider_pb.js";
 import structs from "google-protobuf/google/protobuf/struct_pb.js";
 import type { JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
-import { spawn } from "../searched-process.ts";
-import type { Traffic } from "./traffic.ts";
-import { open, type Properties } from "./values.ts";
+import { unwrap, type Properties } from "./values.ts";
 
-/** How processes are started. */
-export interface ProcessOptions {
-  readonly node: string;
-  /** The folder of the program: from there everything is looked for. */
-  readonly folder: string;
+/** How the processes of a stack are started. */
+export interface StackProcessOptions {
+  /** The directory of the program. */
+  readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly traffic: Traffic;
+  /** The node of all processes. Default: this one. */
+  readonly node?: string | undefined;
+  /** Receives everything that is sent over gRPC: `from dynamic: check`. */
+  readonly onMessage?: ((name: string, message: string) => void) | undefined;
 }
 
-/** The real dynamic-provider server, for one phase of an operation. */
-export interface DynamicProcess {
-  readonly check: (olds: Properties, news: Properties) => Promise<{ inputs: Properties; reasons: readonly string[] }>;
-  readonly diff: (id: string, olds: Properties, news: Properties) => Promise<{ changes: boolean; replaces: boolean }>;
-  readonly create: (inputs: Properties) => Promise<{ id: string; outputs: Properties }>;
-  readonly update: (id: string, olds: Properties, news: Properties) => Promise<Properties>;
-  readonly read: (id: string, outputs: Properties) => Promise<Properties>;
-  readonly delete: (id: string, outputs: Properties) => Promise<void>;
-  /** Ends it as the engine does, and waits. @returns all that it wrote, but for the port */
+interface Fields {
+  readonly id?: string;
+  readonly olds?: Properties;
+  readonly news?: Properties;
+  readonly properties?: Properties;
+}
+
+/** The real dynamic provider process of `@pulumi/pulumi`, for one phase of an operation. */
+export class DynamicProcess {
+  readonly #client: ResourceProviderClient;
+  readonly #onMessage: StackProcessOptions["onMessage"];
+  /** Ends the process as the engine does. Returns what it wrote. */
   readonly stop: () => Promise<string>;
-}
 
-const struct = (properties: Properties): Struct =>
-  structs.Struct.fromJavaScript(open(properties) as Record<string, JavaScriptValue>);
-const plain = (sent: Struct | undefined): Properties => sent?.toJavaScript() ?? {};
+  private constructor(port: string, onMessage: StackProcessOptions["onMessage"], stop: () => Promise<string>) {
+    this.#client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
+    this.#onMessage = onMessage;
+    this.stop = async () => {
+      this.#client.close();
+      return stop();
+    };
+  }
 
-/** Starts one. */
-export async function startDynamicProcess({ node, folder, env, traffic }: ProcessOptions): Promise<DynamicProcess> {
-  const script = createRequire(join(folder, "index.js")).resolve("@pulumi/pulumi/cmd/dynamic-provider");
-  const child = spawn(node, [script, "127.0.0.1:1"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(child, "close");
-  let text = "";
-  child.stderr.on("data", (data: Buffer) => (text += data.toString()));
-  const port = await new Promise<string>((resolve, reject) => {
-    let out = "";
-    child.stdout.on("data", (data: Buffer) => {
-      out += data.toString();
-      const [line, ...rest] = out.split("\n");
-      if (rest.length === 0 || line === undefined) return;
-      resolve(line);
-      text += rest.join("\n");
-      out = `${line}\n`;
+  static async start({
+    directory,
+    env,
+    node = process.execPath,
+    onMessage,
+  }: StackProcessOptions): Promise<DynamicProcess> {
+    const script = createRequire(join(directory, "index.js")).resolve("@pulumi/pulumi/cmd/dynamic-provider");
+    const child = spawn(node, [script, "127.0.0.1:1"], {
+      cwd: directory,
+      env: { ...env },
+      stdio: ["ignore", "pipe", "pipe"],
     });
-    child.once("close", () => {
-      reject(new Error(`the dynamic-provider process ended: ${text}`));
-    });
-  });
-  const client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
+    const exited = once(child, "close");
+    const output: string[] = [];
+    createInterface(child.stderr).on("line", (line) => output.push(line));
+    const lines = createInterface(child.stdout);
+    const [port] = (await Promise.race([once(lines, "line"), exited])) as [unknown];
+    if (typeof port !== "string") throw new Error(`the dynamic provider process ended: ${output.join("\n")}`);
+    lines.on("line", (line) => output.push(line));
+    const stop = async (): Promise<string> => {
+      child.kill("SIGINT");
+      await exited;
+      return output.join("\n");
+    };
+    const started = new DynamicProcess(port, onMessage, stop);
+    const configure = new messages.ConfigureRequest();
+    configure.setArgs(toStruct({}));
+    await started.#call("configure", configure, {});
+    return started;
+  }
 
-  const call = async <Request extends Messages.CheckRequest | object, Response>(
-    name: string,
-    request: Request,
-    send: (request: Request, callback: requestCallback<Response>) => unknown,
-  ): Promise<Response> => {
-    traffic.note(`to dynamic: ${name}`, request as never);
+  /** @returns the inputs and the failures as the engine prints them */
+  async check(olds: Properties, news: Properties) {
+    const response: CheckResponse = await this.#call("check", new messages.CheckRequest(), { olds, news });
+    const failures = response.getFailuresList().map((failure) => failure.getProperty() + failure.getReason());
+    return { inputs: fromStruct(response.getInputs()), failures };
+  }
+
+  async diff(id: string, olds: Properties, news: Properties) {
+    const response: DiffResponse = await this.#call("diff", new messages.DiffRequest(), { id, olds, news });
+    const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
+    const changes = response.getChanges();
+    if (changes !== DIFF_NONE && changes !== DIFF_SOME) throw new Error("diff left the comparison to the engine");
+    return { changes: changes === DIFF_SOME, replaces: response.getReplacesList().length > 0 };
+  }
+
+  async create(properties: Properties) {
+    const response: CreateResponse = await this.#call("create", new messages.CreateRequest(), { properties });
+    return { id: response.getId(), outputs: fromStruct(response.getProperties()) };
+  }
+
+  async update(id: string, olds: Properties, news: Properties): Promise<Properties> {
+    const response: ReadResponse = await this.#call("update", new messages.UpdateRequest(), { id, olds, news });
+    return fromStruct(response.getProperties());
+  }
+
+  async read(id: string, properties: Properties): Promise<Properties> {
+    const response: ReadResponse = await this.#call("read", new messages.ReadRequest(), { id, properties });
+    return fromStruct(response.getProperties());
+  }
+
+  async delete(id: string, properties: Properties): Promise<void> {
+    await this.#call("delete", new messages.DeleteRequest(), { id, properties });
+  }
+
+  async #call<Response>(
+    method: "configure" | "check" | "diff" | "create" | "update" | "read" | "delete",
+    request: object,
+    { id, ...properties }: Fields,
+  ): Promise<Response> {
+    const setters = request as Readonly<Record<string, (value: unknown) => void>>;
+    if (id !== undefined) setters["setId"]?.(id);
+    for (const [name, value] of Object.entries(properties))
+      setters[`set${name.charAt(0).toUpperCase()}${name.slice(1)}`]?.(toStruct(value));
+    this.#note(`to dynamic: ${method}`, request);
+    const send = this.#client[method].bind(this.#client) as unknown as (
+      request: object,
+      callback: requestCallback<Response>,
+    ) => void;
     const response = await new Promise<Response>((resolve, reject) => {
-      send(request, (error: ServiceError | null, answer?: Response) => {
-        if (answer !== undefined) resolve(answer);
-        else reject(new Error(error?.details ?? "no answer"));
+      send(request, (error, value) => {
+        if (value === undefined) reject(new Error(error?.details ?? "no response"));
+        else resolve(value);
       });
     });
-    traffic.note(`from dynamic: ${name}`, response as never);
+    this.#note(`from dynamic: ${method}`, response as object);
     return response;
-  };
+  }
 
-  const configure = new messages.ConfigureRequest();
-  configure.setArgs(struct({}));
-  await call("configure", configure, client.configure.bind(client));
-
-  return {
-    check: async (olds, news) => {
-      const request = new messages.CheckRequest();
-      request.setOlds(struct(olds));
-      request.setNews(struct(news));
-      const answer: Messages.CheckResponse = await call("check", request, client.check.bind(client));
-      // With the name of a property the engine prints its value.
-      const reasons = answer.getFailuresList().map((failure) => `${failure.getProperty()}${failure.getReason()}`);
-      return { inputs: plain(answer.getInputs()), reasons };
-    },
-    diff: async (id, olds, news) => {
-      const request = new messages.DiffRequest();
-      request.setId(id);
-      request.setOlds(struct(olds));
-      request.setNews(struct(news));
-      const answer: Messages.DiffResponse = await call("diff", request, client.diff.bind(client));
-      const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
-      const changes = answer.getChanges();
-      if (changes !== DIFF_NONE && changes !== DIFF_SOME) throw new Error("diff left it to the engine to compare");
-      return { changes: changes === DIFF_SOME, replaces: answer.getReplacesList().length > 0 };
-    },
-    create: async (inputs) => {
-      const request = new messages.CreateRequest();
-      request.setProperties(struct(inputs));
-      const answer: Messages.CreateResponse = await call("create", request, client.create.bind(client));
-      return { id: answer.getId(), outputs: plain(answer.getProperties()) };
-    },
-    update: async (id, olds, news) => {
-      const request = new messages.UpdateRequest();
-      request.setId(id);
-      request.setOlds(struct(olds));
-      request.setNews(struct(news));
-      const answer: Messages.UpdateResponse = await call("update", request, client.update.bind(client));
-      return plain(answer.getProperties());
-    },
-    read: async (id, outputs) => {
-      const request = new messages.ReadRequest();
-      request.setId(id);
-      request.setProperties(struct(outputs));
-      const answer: Messages.ReadResponse = await call("read", request, client.read.bind(client));
-      return plain(answer.getProperties());
-    },
-    delete: async (id, outputs) => {
-      const request = new messages.DeleteRequest();
-      request.setId(id);
-      request.setProperties(struct(outputs));
-      await call("delete", request, client.delete.bind(client));
-    },
-    stop: async () => {
-      client.close();
-      child.kill("SIGINT");
-      await ended;
-      return text;
-    },
-  };
+  #note(name: string, message: object): void {
+    this.#onMessage?.(name, JSON.stringify((message as { toObject: () => unknown }).toObject()));
+  }
 }
+
+const toStruct = (properties: Properties): Struct =>
+  structs.Struct.fromJavaScript(unwrap(properties) as Record<string, JavaScriptValue>);
+const fromStruct = (struct: Struct | undefined): Properties => struct?.toJavaScript() ?? {};

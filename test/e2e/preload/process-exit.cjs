@@ -1,0 +1,7 @@
+/** A library calls process.exit(EXIT_CODE) during the first request, or process.exit() without that variable. */
+const { onFirstRequest } = require("./first-request.cjs");
+
+onFirstRequest(() => {
+  if (process.env.EXIT_CODE === undefined) process.exit();
+  process.exit(Number(process.env.EXIT_CODE));
+});

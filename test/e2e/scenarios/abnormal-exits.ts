@@ -1,0 +1,48 @@
+import { preload } from "../fixtures.ts";
+import { fails, type Pattern, type RequestCounts, type Scenario } from "../scenario.ts";
+
+const FEW: RequestCounts = { token: [0, 1], jwks: [0, 1] };
+
+/** What is thrown: what is reported. */
+const THROWN: Readonly<Record<string, Pattern>> = {
+  error: /unexpected failure: Error: boom\n.*This is a bug/,
+  "error with the secret": /unexpected failure/,
+  "error with several lines": /unexpected failure: Error: boom/,
+  "error with a throwing message": /unexpected failure: unknown error/,
+};
+
+export const abnormalExits: readonly Scenario[] = [
+  ...Object.entries(THROWN).map(([value, error]) => ({
+    name: `fails on an uncaught exception: ${value}`,
+    env: { NODE_OPTIONS: preload("throw"), THROWN: value },
+    expect: fails(error, FEW, { notInLog: ["Signed in"] }),
+  })),
+  {
+    name: "fails on an unhandled rejection",
+    env: { NODE_OPTIONS: preload("throw"), THROWN: "error", AS_REJECTION: "1" },
+    expect: fails(/unexpected failure: Error: boom/, FEW, { notInLog: ["Signed in"] }),
+  },
+  {
+    name: "fails when the event loop is empty before the end",
+    env: { NODE_OPTIONS: preload("no-events") },
+    expect: fails(/unexpected failure: Error: the process exited before completing/, FEW),
+  },
+  ...(["SIGTERM", "SIGKILL"] as const).map((signal) => ({
+    name: `sets no outputs on ${signal}`,
+    skipOn: ["win32" as const],
+    env: { NODE_OPTIONS: preload("signal"), SIGNAL: signal },
+    server: { jwks: { hang: true as const } },
+    expect: { outcome: signal, requests: FEW },
+  })),
+  {
+    name: "sets no outputs when the runner no longer reads stdout",
+    closeStdout: true,
+    expect: { outcome: "failure", requests: FEW },
+  },
+  {
+    name: "ends in time when the runner no longer reads stdout and the server does not respond",
+    closeStdout: true,
+    server: { token: { hang: true } },
+    expect: { outcome: "failure", requests: { token: [0, 2], jwks: [0, 2] }, maxMs: 30_000 },
+  },
+];

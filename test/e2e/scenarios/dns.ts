@@ -1,0 +1,60 @@
+import { TOKEN_PATH } from "../../support/scm-auth-server.ts";
+import { preload, TEST_HOST, tls } from "../fixtures.ts";
+import { fails, NO_REQUESTS, succeeds, type Harness, type Scenario } from "../scenario.ts";
+
+/** Inputs for the server by a name that only the preload script can resolve. */
+const byName = ({ server }: Harness) => ({
+  "token-url": `https://${TEST_HOST}:${server.port}${TOKEN_PATH}`,
+  "ca-cert": tls.ca,
+  timeout: "10",
+});
+
+/** The name server of the action. */
+const nameServer = (variables: Readonly<Record<string, string>> = {}) => ({
+  NODE_OPTIONS: preload("dns"),
+  ...variables,
+});
+
+export const dns: readonly Scenario[] = [
+  ...["0", "50"].map((delay) => ({
+    name: `uses the second address when the first refuses, with a name server that takes ${delay} ms`,
+    inputs: byName,
+    env: nameServer({ DNS_ADDRESSES: "::1,127.0.0.1", DNS_DELAY: delay }),
+    server: { tls },
+    expect: succeeds(),
+  })),
+  {
+    name: "uses the second address when the first drops packets",
+    // Only Linux has other loopback addresses without configuration.
+    skipOn: ["darwin", "win32"],
+    inputs: byName,
+    env: nameServer({ DNS_ADDRESSES: "127.0.0.2,127.0.0.1" }),
+    server: { tls },
+    silentAddress: "127.0.0.2",
+    expect: succeeds(),
+  },
+  {
+    name: "reports that all addresses refuse",
+    inputs: { "token-url": `https://${TEST_HOST}:1${TOKEN_PATH}` },
+    env: nameServer({ DNS_ADDRESSES: "::1,127.0.0.1", DNS_DELAY: "30" }),
+    expect: fails(/auth\.scm\.test:1.*ECONNREFUSED.*\n.*Nothing listens/, NO_REQUESTS),
+  },
+  {
+    name: "reports an unknown host after one attempt",
+    inputs: { "token-url": `https://unknown.invalid${TOKEN_PATH}` },
+    env: nameServer(),
+    expect: fails(/unknown\.invalid.*\n.*Check the spelling/, NO_REQUESTS, { notInLog: ["attempt"] }),
+  },
+  {
+    name: "retries a failed lookup and reports it",
+    inputs: { "token-url": `https://busy.invalid${TOKEN_PATH}` },
+    env: nameServer(),
+    expect: fails(/busy\.invalid.*EAI_AGAIN.*2 attempts.*\n.*DNS/, NO_REQUESTS),
+  },
+  {
+    name: "ends soon after the timeout when the name server does not respond",
+    inputs: { "token-url": `https://${TEST_HOST}${TOKEN_PATH}`, timeout: "1" },
+    env: nameServer({ DNS_DELAY: "never" }),
+    expect: fails(/DNS|name|lookup/i, NO_REQUESTS, { maxMs: 15_000 }),
+  },
+];

@@ -1,0 +1,104 @@
+import {
+  ApiError,
+  AuthError,
+  AuthRequest,
+  ensureAuthFile,
+  OAuth2Client,
+  sealToken,
+  unsealToken,
+  type AccessTokenOptions,
+  type AuthErrorCode,
+  type AuthEvent,
+  type AuthFileResult,
+  type AuthRequestInput,
+  type ClientOptions,
+  type ConfigIssue,
+  type HttpMethod,
+  type JWTClaims,
+  type QueryParams,
+  type RequestOptions,
+  type Session,
+  type SigningKey,
+  type TokenExpiredError,
+  type UnsealedToken,
+} from "scm-auth";
+
+/** The public types, in use: compiled against the sources and against the packed package, never run. */
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+/** Compiles if both types are the same. */
+const expectSame = <A, B>(_same: Equal<A, B>): void => undefined;
+
+interface Tag {
+  readonly name: string;
+}
+
+export async function useClient(input: AuthRequestInput, request: AuthRequest, method: HttpMethod): Promise<unknown[]> {
+  const options: ClientOptions = { maxRetries: 1, timeout: undefined, maxResponseBytes: 5, onEvent: describeEvent };
+  const client: OAuth2Client = await OAuth2Client.connect(input, { ...options, signal: AbortSignal.timeout(1) });
+  new OAuth2Client();
+  new OAuth2Client(request, options);
+  // Values of process.env are accepted as they are.
+  new OAuth2Client({ clientId: undefined as string | undefined, clientSecret: undefined as string | undefined });
+  new OAuth2Client({ ...input, tokenUrl: request.tokenUrl });
+  // @ts-expect-error -- the client ID and the secret are required
+  new OAuth2Client({});
+  // @ts-expect-error -- a request is created by parse() and fromEnv()
+  new AuthRequest(input);
+  // @ts-expect-error -- test hooks are not public
+  new OAuth2Client(request, { clock: undefined });
+  // @ts-expect-error -- not an option
+  new OAuth2Client(request, { timeOut: 5 });
+  // @ts-expect-error -- a request is immutable
+  request.clientId = "other";
+
+  const tokenOptions: AccessTokenOptions = { minTtl: 60, signal: undefined };
+  expectSame<Awaited<ReturnType<OAuth2Client["accessToken"]>>, string>(true);
+  expectSame<Awaited<ReturnType<OAuth2Client["decodeToken"]>>, JWTClaims>(true);
+  expectSame<OAuth2Client["signingKey"], SigningKey | undefined>(true);
+  expectSame<OAuth2Client["expiresAt"], Date | undefined>(true);
+  expectSame<OAuth2Client["session"], Session>(true);
+  expectSame<typeof OAuth2Client.MAX_RETRIES, number>(true);
+
+  const query: QueryParams = { folder: "All", limit: 200, deep: true, tag: ["a", "b"], none: undefined };
+  const requestOptions: RequestOptions = { query, body: {}, headers: { accept: "*/*" } };
+  const names: string[] = [];
+  for await (const tag of client.session.list<Tag>("/", { query })) names.push(tag.name);
+  const tag: Tag = await client.session.request<Tag>("POST", "/", requestOptions);
+  // @ts-expect-error -- not a method
+  void client.session.request("TRACE", "/");
+  // @ts-expect-error -- a list has no body
+  client.session.list("/", { body: {} });
+  const unsealed: UnsealedToken = await unsealToken(input, await sealToken(request, "token"), { minTtl: 60 });
+  const file: AuthFileResult = await ensureAuthFile(request, { path: "auth.json", minTtl: 5 });
+  return [await client.accessToken(tokenOptions), await client.session.request(method, "/"), tag, unsealed, file];
+}
+
+export function describeError(error: unknown): string {
+  if (ApiError.isApiError(error)) return `${error.status} ${error.code ?? ""} ${error.requestId ?? ""}`;
+  if (!AuthError.isAuthError(error)) return String(error);
+  const issues: readonly ConfigIssue[] = error.issues;
+  const code: AuthErrorCode = error.code;
+  expectSame<TokenExpiredError extends AuthError ? true : false, true>(true);
+  // @ts-expect-error -- not a code
+  if (code === "no_such_code") return "";
+  return `${code} ${error.hint} ${error.retryAfterMs ?? 0} ${issues.map(({ field }) => field).join()}`;
+}
+
+/** Covers every event. */
+export function describeEvent(event: AuthEvent): string {
+  switch (event.type) {
+    case "request":
+      return `${event.method} ${event.url} ${event.attempt} of ${event.maxAttempts}`;
+    case "connection":
+      return `${event.request} ${event.step} ${event.detail}`;
+    case "response":
+      return `${event.status} ${event.durationMs}`;
+    case "retry":
+      return `${event.delayMs} ${event.error.code}`;
+    case "token":
+      return `${event.scope} ${event.expiresAt?.toISOString() ?? ""}`;
+    case "error":
+      return event.error.hint;
+  }
+}

@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { arch, platform, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { findProgram, runProcess } from "./processes.ts";
+
+/** Real clients, which tests use if they are on PATH. What ran and what did not is in the output of the tests. */
+
+/** How to get the version of a client, unless `--version` prints it. */
+const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  "pan-scm-sdk": ["python", "-c", "from importlib.metadata import version; print(version('pan-scm-sdk'))"],
+  pulumi: ["pulumi", "version"],
+};
+
+/** Plugins, which print no version. */
+const PLUGINS: readonly string[] = ["terraform-provider-scm", "pulumi-resource-scm", "pulumi-language-nodejs"];
+
+/** The version of a client, for example `1.12.6`; undefined if this machine does not have it. */
+export async function getClientVersion(client: string): Promise<string | undefined> {
+  if (PLUGINS.includes(client)) return (await findProgram(client)) === undefined ? undefined : "of unknown version";
+  const [command = client, ...args] = VERSION_COMMANDS[client] ?? [client, "--version"];
+  const { exitCode, log } = await runProcess(command, args);
+  return exitCode === 0 ? (/\d[\w.-]*/.exec(log)?.[0] ?? "of unknown version") : undefined;
+}
+
+/** The first of several clients that this machine does not have. */
+export async function findMissingClient(clients: readonly string[]): Promise<string | undefined> {
+  for (const client of clients) if ((await getClientVersion(client)) === undefined) return client;
+  return undefined;
+}
+
+/** The reason to skip tests of a client: `NOT RUN tofu: terraform-provider-scm is not on PATH`. */
+export async function getSkipReason(client: string, clients: readonly string[] = [client]): Promise<string | false> {
+  const missing = await findMissingClient(clients);
+  return missing === undefined ? false : `NOT RUN ${client}: ${missing} is not on PATH`;
+}
+
+/** Reports that a real client ran: `RAN tofu 1.12.6: ...`. */
+export async function reportRun(t: TestContext, client: string, what: string): Promise<void> {
+  t.diagnostic(`RAN ${client} ${(await getClientVersion(client)) ?? ""}: ${what}`);
+}
+
+/** What OpenTofu needs. */
+export const OPENTOFU: readonly string[] = ["tofu", "terraform-provider-scm"];
+
+/** A directory in place of the provider registry. */
+export interface ProviderMirror {
+  /** Makes OpenTofu install providers from there only. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly remove: () => Promise<void>;
+}
+
+/** The version of the provider in the mirror. The program does not print one. */
+const PROVIDER_VERSION = "1.0.9";
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64" };
+
+/** Makes the scm provider on PATH available to `tofu init`, without a network. */
+export async function createProviderMirror(): Promise<ProviderMirror> {
+  const directory = await mkdtemp(join(tmpdir(), "scm-auth-mirror-"));
+  const provider = await findProgram("terraform-provider-scm");
+  if (provider !== undefined) {
+    const target = `${platform()}_${ARCHITECTURES[arch()] ?? arch()}`;
+    const path = join(directory, "registry.opentofu.org/paloaltonetworks/scm", PROVIDER_VERSION, target);
+    await mkdir(path, { recursive: true });
+    await symlink(provider, join(path, `terraform-provider-scm_v${PROVIDER_VERSION}`));
+  }
+  const config = join(directory, "config.tfrc");
+  const mirror = `filesystem_mirror {\n    path = ${JSON.stringify(directory)}\n  }`;
+  await writeFile(config, `provider_installation {\n  ${mirror}\n}\n`);
+  return { env: { TF_CLI_CONFIG_FILE: config }, remove: () => rm(directory, { recursive: true }) };
+}

@@ -1,0 +1,55 @@
+import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import { request as requestHttps } from "node:https";
+
+/** A request that a test sends itself, next to those of the code under test. */
+export interface TestRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** PEM of the authority to trust. */
+  readonly ca?: string;
+}
+
+/** A complete response. */
+export interface TestResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+const TIMEOUT_MS = 5000;
+
+/**
+ * Sends one request on a connection of its own.
+ *
+ * @throws Error if the connection breaks, the response is truncated or takes more than 5 s
+ */
+export function httpRequest(
+  url: string,
+  { method = "GET", headers, body, ca }: TestRequest = {},
+): Promise<TestResponse> {
+  return new Promise((resolve, reject) => {
+    const read = (response: IncomingMessage): void => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const { statusCode: status = 0, headers } = response;
+        resolve({ status, headers, body: Buffer.concat(chunks).toString() });
+      });
+    };
+    const options = { method, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS), ...(headers && { headers }) };
+    const request = url.startsWith("https:")
+      ? requestHttps(url, { ...options, ...(ca !== undefined && { ca }) }, read)
+      : requestHttp(url, options, read);
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+/** A form as an OAuth client posts it. */
+export const formRequest = (fields: Readonly<Record<string, string>>): TestRequest => ({
+  method: "POST",
+  headers: { "content-type": "application/x-www-form-urlencoded" },
+  body: new URLSearchParams(fields).toString(),
+});

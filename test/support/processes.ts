@@ -1,0 +1,133 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { access, constants, readdir, readFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+
+/** How to run a program. */
+export interface ProcessOptions {
+  readonly cwd?: string;
+  /** The whole environment; undefined values are omitted. Default: this process's environment. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Written to stdin, which is then closed. Default: stdin is empty. */
+  readonly input?: string;
+  /** When the process group is killed, in milliseconds. Default: 30 s. */
+  readonly timeoutMs?: number;
+  /** Closes the reading end of stdout immediately, so that writing to it fails. */
+  readonly closeStdout?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** How a process ended. */
+export interface ProcessResult {
+  /** Null if a signal ended it, `-1` if it could not be started. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both streams, in the order of arrival. */
+  readonly log: string;
+  readonly durationMs: number;
+}
+
+/** As the Actions runner: how long processes that were left behind may keep the pipes open after the exit. */
+const PIPE_TIMEOUT_MS = 5000;
+
+/** Runs a program until it exits. Its process group is killed at the deadline; a failure to start is exit code -1. */
+export function runProcess(
+  command: string,
+  args: readonly string[],
+  { cwd, env = process.env, input, timeoutMs = 30_000, closeStdout, signal }: ProcessOptions = {},
+): Promise<ProcessResult> {
+  return new Promise((resolve) => {
+    const start = performance.now();
+    // Without the marker of the test runner, or the output would be read as a report of tests.
+    const child = spawn(command, args, {
+      ...(cwd !== undefined && { cwd }),
+      env: { ...env, NODE_TEST_CONTEXT: undefined },
+      detached: process.platform !== "win32",
+      windowsHide: true,
+    });
+    const chunks: { readonly fd: number; readonly data: Buffer }[] = [];
+    child.stdin.on("error", () => undefined).end(input);
+    child.stdout.on("data", (data: Buffer) => chunks.push({ fd: 1, data }));
+    child.stderr.on("data", (data: Buffer) => chunks.push({ fd: 2, data }));
+    if (closeStdout) child.stdout.destroy();
+    const kill = (): void => {
+      killGroup(child);
+    };
+    const timer = setTimeout(kill, timeoutMs);
+    signal?.addEventListener("abort", kill, { once: true });
+    let pipeTimer: NodeJS.Timeout | undefined;
+    child.once("exit", () => {
+      pipeTimer = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, PIPE_TIMEOUT_MS);
+    });
+    const getText = (fd?: number): string =>
+      Buffer.concat(chunks.filter((chunk) => fd === undefined || chunk.fd === fd).map(({ data }) => data)).toString();
+    const settle = (exitCode: number | null, endSignal: NodeJS.Signals | null): void => {
+      clearTimeout(timer);
+      clearTimeout(pipeTimer);
+      signal?.removeEventListener("abort", kill);
+      const durationMs = performance.now() - start;
+      const texts = { stdout: getText(1), stderr: getText(2), log: getText() };
+      resolve({ exitCode, signal: endSignal, ...texts, durationMs });
+    };
+    child.once("error", (error) => {
+      chunks.push({ fd: 2, data: Buffer.from(error.message) });
+      settle(-1, null);
+    });
+    child.once("close", settle);
+  });
+}
+
+/** Kills a process that was started with `detached`, and all that it started. */
+export function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    if (process.platform === "win32") child.kill("SIGKILL");
+    else process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has exited.
+  }
+}
+
+/** A running process, as /proc shows it to the same user. */
+export interface RunningProcess {
+  readonly pid: number;
+  readonly environment: string;
+  readonly commandLine: string;
+}
+
+/** Whether /proc lists processes. */
+export const canListProcesses = process.platform === "linux";
+
+/** The processes of a job, found as the runner finds orphans: by the tracking ID in their environment. */
+export const findJobProcesses = (trackingId: string): Promise<readonly RunningProcess[]> =>
+  findProcesses(({ environment }) => environment.split("\0").includes(`RUNNER_TRACKING_ID=${trackingId}`));
+
+export async function findProcesses(
+  matches: (candidate: RunningProcess) => boolean,
+): Promise<readonly RunningProcess[]> {
+  const found: RunningProcess[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const read = (file: string): Promise<string> => readFile(`/proc/${name}/${file}`, "latin1").catch(() => "");
+    const candidate = { pid: Number(name), environment: await read("environ"), commandLine: await read("cmdline") };
+    if (matches(candidate)) found.push(candidate);
+  }
+  return found;
+}
+
+/** The path of a program on PATH. */
+export async function findProgram(name: string): Promise<string | undefined> {
+  for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
+    const path = join(directory, name);
+    const isExecutable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isExecutable) return path;
+  }
+  return undefined;
+}

@@ -1,0 +1,135 @@
+import { cp, mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import assert from "node:assert/strict";
+import { bundleTypes } from "../../scripts/build/types.ts";
+import { createProject, writeFiles } from "./engine/project.ts";
+import type { NetworkJobs } from "./network-jobs.ts";
+import { runProcess, type ProcessResult } from "./processes.ts";
+import { assertNoSecret } from "./secrets.ts";
+
+/** What the tests with the real Pulumi need on PATH. */
+export const PULUMI: readonly string[] = ["pulumi", "pulumi-language-nodejs", "pulumi-resource-scm"];
+
+type Variables = Readonly<Record<string, string>>;
+
+/** The part of `@pulumi/scm` that the tests use. Users generate it with `pulumi package add`. */
+const SCM_SDK: Variables = {
+  "package.json": '{ "name": "@pulumi/scm", "version": "1.0.0", "main": "index.js", "types": "index.d.ts" }\n',
+  "index.js": `"use strict";
+const pulumi = require("@pulumi/pulumi");
+exports.Provider = class extends pulumi.ProviderResource {
+  constructor(name, args, opts) { super("scm", name, args, opts); }
+};
+exports.Tag = class extends pulumi.CustomResource {
+  constructor(name, args, opts) {
+    super("scm:index/tag:Tag", name, { color: undefined, comments: undefined, folder: undefined, name: undefined, ...args }, opts);
+  }
+};
+exports.Address = class extends pulumi.CustomResource {
+  constructor(name, args, opts) {
+    super("scm:index/address:Address", name, { folder: undefined, ipNetmask: undefined, name: undefined, tags: undefined, ...args }, opts);
+  }
+};
+`,
+  "index.d.ts": `import * as pulumi from "@pulumi/pulumi";
+type Args = Record<string, pulumi.Input<string> | pulumi.Input<pulumi.Input<string>[]>>;
+export declare class Provider extends pulumi.ProviderResource {
+  constructor(name: string, args?: { authFile?: pulumi.Input<string> }, opts?: pulumi.ResourceOptions);
+}
+export declare class Tag extends pulumi.CustomResource {
+  readonly name: pulumi.Output<string>;
+  constructor(name: string, args?: Args, opts?: pulumi.CustomResourceOptions);
+}
+export declare class Address extends pulumi.CustomResource {
+  constructor(name: string, args?: Args, opts?: pulumi.CustomResourceOptions);
+}
+`,
+};
+
+/** The result of a command, and the token requests that it made. */
+export interface PulumiResult extends ProcessResult {
+  readonly tokenRequests: number;
+}
+
+/** A program with a stack `dev` on the real engine. Its state is in its directory. */
+export class PulumiStack {
+  readonly directory: string;
+  readonly jobs: NetworkJobs;
+  readonly #logs: string[] = [];
+
+  private constructor(directory: string, jobs: NetworkJobs) {
+    this.directory = directory;
+    this.jobs = jobs;
+  }
+
+  /** @param program - `index.js`, several files, or a directory that has all of them */
+  static async create(directory: string, jobs: NetworkJobs, program: string | Variables | URL): Promise<PulumiStack> {
+    const projectFile = { "Pulumi.yaml": "name: project\nruntime: nodejs\n" };
+    const files = typeof program === "string" ? { "index.js": program } : program;
+    if (files instanceof URL) await cp(files, directory, { recursive: true });
+    const packageJson = files instanceof URL ? await readFile(join(directory, "package.json"), "utf8") : "{}";
+    await createProject(directory, {
+      "package.json": packageJson,
+      ...(files instanceof URL ? {} : { ...projectFile, ...files }),
+    });
+    if (files instanceof URL) {
+      const types = await bundleTypes("provider/index.ts", ["@pulumi/"]);
+      await writeFiles(join(directory, "node_modules/scm-auth/dist/pulumi"), types);
+    }
+    await writeFiles(join(directory, "node_modules/@pulumi/scm"), SCM_SDK);
+    await mkdir(join(directory, "state"));
+    const stack = new PulumiStack(directory, jobs);
+    await stack.succeed(["stack", "init", "dev"]);
+    return stack;
+  }
+
+  /** The credentials of the network's server. */
+  get credentials(): Variables {
+    const { clientId, clientSecret, tsgId } = this.jobs.network.server;
+    return { SCM_CLIENT_ID: clientId, SCM_CLIENT_SECRET: clientSecret, SCM_TSG_ID: tsgId };
+  }
+
+  /** The environment of Pulumi: everything stays on this machine. */
+  get env(): Variables {
+    return {
+      PATH: process.env["PATH"] ?? "",
+      HOME: this.directory,
+      PULUMI_BACKEND_URL: `file://${this.directory}/state`,
+      PULUMI_CONFIG_PASSPHRASE: "a passphrase",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      // Pulumi's processes communicate on loopback, and its Node part reads this spelling only.
+      no_proxy: "127.0.0.1",
+      ...this.jobs.network.env,
+    };
+  }
+
+  /** Runs `pulumi`, by default with the credentials in its environment. */
+  async run(args: readonly string[], env: Variables = this.credentials): Promise<PulumiResult> {
+    const { server } = this.jobs.network;
+    const before = server.countTokenRequests();
+    const result = await runProcess("pulumi", [...args, "--non-interactive", "--color=never"], {
+      cwd: this.directory,
+      env: { ...this.env, ...env },
+      timeoutMs: 180_000,
+    });
+    this.#logs.push(result.log);
+    return { ...result, tokenRequests: server.countTokenRequests() - before };
+  }
+
+  async succeed(args: readonly string[], env?: Variables): Promise<PulumiResult> {
+    const result = await this.run(args, env);
+    assert.equal(result.exitCode, 0, result.log);
+    return result;
+  }
+
+  /** Looks for secrets in all that Pulumi wrote: logs, state, backups, history, plans, settings. */
+  async assertNoSecrets(): Promise<void> {
+    const entries = await readdir(this.directory, { recursive: true, withFileTypes: true });
+    const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    const written = paths.filter((path) => !/[/\\](node_modules|\.scm|\.npm)[/\\]/.test(path));
+    const texts = await Promise.all(written.map(async (path) => [path, await readFile(path, "latin1")] as const));
+    assert.ok(texts.some(([path]) => path.includes("stacks")) && texts.some(([, text]) => text.includes("__provider")));
+    const { clientSecret, issued } = this.jobs.network.server;
+    assertNoSecret({ ...Object.fromEntries(texts), logs: this.#logs.join("\n") }, [clientSecret, ...issued]);
+  }
+}

@@ -1,64 +1,90 @@
 import { defineConfig, globalIgnores } from "eslint/config";
+import importX from "eslint-plugin-import-x";
 import tseslint from "typescript-eslint";
 
-/** A test in `node:test` may be called without awaiting it: the runner waits for it. */
+/** A test of `node:test` may be called without awaiting it: the runner waits for it. */
 const TEST_CALLS = { from: "package", package: "node:test", name: ["test", "describe", "it", "suite", "skip", "todo"] };
-
-/** Files of tests that start processes by themselves, each with the reason why. */
-const STARTS_PROCESSES = [
-  // What all others start processes by.
-  "test/support/searched-process.ts",
-  // What is measured is measured as it is.
-  "test/bench/*.ts",
-  // Starts the files of tests, which search by themselves.
-  "test/stryker/*.ts",
-];
 
 const NODE_GLOBALS = Object.fromEntries(Object.getOwnPropertyNames(globalThis).map((name) => [name, "readonly"]));
 
+/**
+ * The layers of shared/, from the bottom up. A file imports from its own layer and from those below it. Files that are
+ * not listed belong to the top layer: the client and the auth file.
+ */
+const LAYERS = [
+  ["clock", "version", "duration", "inspect", "scope", "hints", "errors", "redact", "events", "options"],
+  ["http/*"],
+  [
+    ...["access-token", "auth-request", "auth-request-schema", "ca-certificates", "environment"],
+    ...["jwks", "jwt", "sign-in", "token-endpoint", "verify-jwt"],
+  ],
+  ["sealed-token", "token-source"],
+];
+
+const layerRules = LAYERS.slice(0, -1).map((files, index) => ({
+  files: files.map((file) => `shared/${file}.ts`),
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: [
+          {
+            regex: `^\\.{1,2}/(.*/)?(${[
+              ...LAYERS.slice(index + 1).flat(),
+              "oauth2-client",
+              "session",
+              "auth-file/[^/]+",
+            ]
+              .map((name) => name.replace("*", "[^/]+"))
+              .join("|")})\\.ts$`,
+            allowTypeImports: false,
+            message: "shared/ is layered (docs/architecture.md): a lower layer does not import a higher one.",
+          },
+        ],
+      },
+    ],
+  },
+}));
+
 export default defineConfig(
-  // The Pulumi example has packages that are none of ours; test/pulumi-programs.test.ts checks its types.
+  // The example has dependencies of its own; a test checks its types.
   globalIgnores(["dist/", "node_modules/", "examples/pulumi/"]),
   { linterOptions: { reportUnusedDisableDirectives: "error", reportUnusedInlineConfigs: "error" } },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    plugins: { "import-x": importX },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    settings: {
+      "import-x/parsers": { "@typescript-eslint/parser": [".ts"] },
+      "import-x/extensions": [".ts"],
+    },
     rules: {
       "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [TEST_CALLS] }],
       "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true }],
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      // Its real finds are few, and it forbids taking a string apart into characters, which is meant here.
+      // It also forbids splitting a string into characters, which is intended here.
       "@typescript-eslint/no-misused-spread": "off",
+      "import-x/no-cycle": "error",
+      "import-x/no-restricted-paths": [
+        "error",
+        {
+          zones: [
+            { target: "./shared", from: ["./action", "./provider"], message: "shared/ does not know its users." },
+            { target: "./action", from: "./provider", message: "The action does not use the Pulumi provider." },
+            { target: "./provider", from: "./action", message: "The Pulumi provider does not use the action." },
+            { target: ["./shared", "./action", "./provider"], from: ["./test", "./scripts"] },
+          ],
+        },
+      ],
       eqeqeq: "error",
     },
   },
+  ...layerRules,
   {
-    // Its own `assert` knows nothing of `npm run fuzz`, and draws other values in each run.
-    files: ["test/**/*.ts"],
-    ignores: ["test/support/fuzzing.ts"],
-    rules: {
-      "no-restricted-imports": ["error", { name: "fast-check", message: "Import fc from test/support/fuzzing.ts." }],
-    },
-  },
-  {
-    // What a process of a test writes is searched for secrets.
-    files: ["test/**/*.ts"],
-    ignores: STARTS_PROCESSES,
-    rules: {
-      "@typescript-eslint/no-restricted-imports": [
-        "error",
-        ...["node:child_process", "child_process"].map((name) => ({
-          ...{ name, allowTypeImports: true },
-          message: "Start processes by test/support/searched-process.ts, which searches what they write for secrets.",
-        })),
-      ],
-    },
-  },
-  {
-    // What runs on a machine's own node, before there is anything to check types with.
+    // Runs on the node of the machine.
     files: ["**/*.cjs", "**/*.js"],
     extends: [tseslint.configs.recommended],
     languageOptions: { globals: NODE_GLOBALS },

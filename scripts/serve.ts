@@ -6,20 +6,17 @@ import { join } from "node:path";
 import { startScmServer } from "../test/support/scm-server.ts";
 
 /**
- * `npm run serve`: the tests' server shaped like Strata Cloud Manager's, for trying the action out. By hand it
- * runs until Ctrl-C. As a step of a workflow it goes on in a process of its own for the steps that follow, which get
- * what they need to sign in as this step's outputs; the runner ends that process with the job.
+ * `npm run serve` starts a local server shaped like Strata Cloud Manager's: token endpoint, JWKS and a small API. On a
+ * terminal it runs until Ctrl-C. As a step of a workflow it continues in a background process for the steps that follow,
+ * sets what they need as outputs, and ends after 30 minutes at the latest.
  */
 
-/** Name of an output, and its value. */
+const MAX_BACKGROUND_MS = 30 * 60 * 1000;
+const BACKGROUND_FLAG = "--background";
+
 type Outputs = Readonly<Record<string, string>>;
 
-/** Not every runner ends what a job leaves behind. */
-const LONGEST_JOB_MS = 30 * 60 * 1000;
-
-const IN_BACKGROUND = "--in-background";
-
-/** The CA's file goes when this process ends. */
+/** Starts the server in this process. The file with its CA is removed when the process exits. */
 async function serve(): Promise<Outputs> {
   const server = await startScmServer();
   const caFile = join(process.env["RUNNER_TEMP"] ?? tmpdir(), `scm-server-${server.port}-ca.pem`);
@@ -27,7 +24,7 @@ async function serve(): Promise<Outputs> {
   process.once("exit", () => {
     rmSync(caFile, { force: true });
   });
-  // Without a listener a signal ends the process with no `exit` event.
+  // Without a listener, a signal ends the process without an `exit` event.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   return {
@@ -41,31 +38,31 @@ async function serve(): Promise<Outputs> {
   };
 }
 
-/** The process that outlives the step sends its outputs as its only message. */
+/** Starts the server in a process that outlives this one. Its outputs are its only message. */
 async function serveInBackground(): Promise<Outputs> {
-  const child = fork(import.meta.filename, [IN_BACKGROUND], { detached: true, stdio: "ignore" });
-  const ended = once(child, "exit").then(() => {
-    throw new Error("the server ended before it listened");
+  const child = fork(import.meta.filename, [BACKGROUND_FLAG], { detached: true, stdio: "ignore" });
+  const exited = once(child, "exit").then(() => {
+    throw new Error("The server process exited before it was ready.");
   });
-  const [outputs] = (await Promise.race([once(child, "message"), ended])) as [Outputs];
+  const [outputs] = (await Promise.race([once(child, "message"), exited])) as [Outputs];
   child.disconnect();
   child.unref();
   return outputs;
 }
 
-const linesOf = (outputs: Outputs): string =>
+const toLines = (outputs: Outputs): string =>
   Object.entries(outputs)
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
 
 const outputFile = process.env["GITHUB_OUTPUT"];
-if (process.argv.includes(IN_BACKGROUND)) {
+if (process.argv.includes(BACKGROUND_FLAG)) {
   process.send?.(await serve());
-  setTimeout(() => process.exit(), LONGEST_JOB_MS);
+  setTimeout(() => process.exit(), MAX_BACKGROUND_MS);
 } else if (outputFile) {
   const outputs = await serveInBackground();
   console.log(`::add-mask::${outputs["client-secret"] ?? ""}`);
-  appendFileSync(outputFile, linesOf(outputs));
+  appendFileSync(outputFile, toLines(outputs));
 } else {
-  process.stdout.write(linesOf(await serve()));
+  process.stdout.write(toLines(await serve()));
 }

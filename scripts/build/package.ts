@@ -1,0 +1,68 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { isBuiltin } from "node:module";
+import { basename, join } from "node:path";
+import * as esbuild from "esbuild";
+import { collectLicenses } from "./licenses.ts";
+import { PACKAGE_OPTIONS, TOOLKIT_PLUGINS } from "./options.ts";
+import { buildPulumi } from "./pulumi.ts";
+import { bundleTypes } from "./types.ts";
+
+/**
+ * `npm run build:package` builds what `npm pack` includes and git ignores: `dist/library/` (ES modules, CommonJS, types)
+ * and `dist/pulumi/`, each with the licenses of bundled code.
+ */
+
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+/** CommonJS packages `require` Node's modules, which ES modules cannot: there they are imported. */
+const importBuiltins: esbuild.Plugin = {
+  name: "import-builtins",
+  setup(build) {
+    build.onResolve({ filter: /.*/ }, ({ path, kind }) =>
+      kind === "require-call" && isBuiltin(path) ? { path, namespace: "builtin" } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `import builtin from "node:${path.replace(/^node:/, "")}"; module.exports = builtin;`,
+    }));
+  },
+};
+
+async function buildLibrary(): Promise<Files> {
+  const options = { ...PACKAGE_OPTIONS, outdir: "dist/library" } as const;
+  const esm = await esbuild.build({
+    ...options,
+    entryPoints: { index: "shared/index.ts" },
+    format: "esm",
+    splitting: true,
+    chunkNames: "part-[hash]",
+    plugins: [...TOOLKIT_PLUGINS, importBuiltins],
+  });
+  const cjs = await esbuild.build({
+    ...options,
+    entryPoints: { index: "shared/index.ts" },
+    format: "cjs",
+    outExtension: { ".js": ".cjs" },
+    plugins: [...TOOLKIT_PLUGINS],
+  });
+  const code = [...esm.outputFiles, ...cjs.outputFiles];
+  return {
+    ...Object.fromEntries(code.map(({ path, contents }) => [basename(path), contents])),
+    ...(await bundleTypes("shared/index.ts")),
+    "LICENSES.txt": await collectLicenses({ ...esm.metafile.outputs, ...cjs.metafile.outputs }),
+  };
+}
+
+async function buildPulumiPackage(): Promise<Files> {
+  const { files, outputs } = await buildPulumi();
+  const types = await bundleTypes("provider/index.ts", ["@pulumi/"]);
+  return { ...files, ...types, "LICENSES.txt": await collectLicenses(outputs) };
+}
+
+async function writeDirectory(dir: string, files: Files): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true });
+  for (const [name, content] of Object.entries(files)) await writeFile(join(dir, name), content);
+}
+
+await writeDirectory("dist/library", await buildLibrary());
+await writeDirectory("dist/pulumi", await buildPulumiPackage());

@@ -1,0 +1,77 @@
+"use strict";
+// Runs a TypeScript file or the test runner: `node scripts/run.cjs ARGUMENTS-OF-NODE...`. Installs the locked dependencies
+// first if they are missing. It is CommonJS for old versions of Node, because `npm start` and `npm test` must work with the
+// node that the machine has (20 or newer): what it starts runs on the node of the locked dependency `node`.
+const { spawn, spawnSync } = require("node:child_process");
+const { existsSync, readFileSync } = require("node:fs");
+const { delimiter, join, sep } = require("node:path");
+const { constants } = require("node:os");
+
+const root = join(__dirname, "..");
+const modules = join(root, "node_modules");
+const lockedNode = join(modules, "node", "bin", process.platform === "win32" ? "node.exe" : "node");
+
+/** The packages in a lockfile; undefined if it is missing or damaged. */
+function readLockfile(path) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")).packages;
+  } catch {
+    return undefined;
+  }
+}
+
+/** npm writes node_modules/.package-lock.json at the end of an installation, so it exists only after a complete one. */
+function isInstalled() {
+  const installed = readLockfile(join(modules, ".package-lock.json"));
+  const isPresent = ([path, locked]) => {
+    const found = installed[path];
+    if (found) return found.version === locked.version && found.integrity === locked.integrity;
+    return path === "" || ((locked.optional || locked.devOptional) && !isForThisPlatform(locked));
+  };
+  return installed !== undefined && Object.entries(readLockfile(join(root, "package-lock.json"))).every(isPresent);
+}
+
+function isForThisPlatform({ os = [], cpu = [], libc }) {
+  return os.includes(process.platform) && cpu.includes(process.arch) && libc === undefined;
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+function install() {
+  // Windows cannot delete a running program, and this process may be the node in node_modules.
+  if (process.platform === "win32" && process.execPath.startsWith(modules + sep))
+    fail("The installed dependencies do not match package-lock.json. Run `npm ci` and try again.");
+  console.log("Installing the locked dependencies (once) ...");
+  const { npm_execpath: npm = "", npm_node_execpath: node = process.execPath } = process.env;
+  // --include=dev, because NODE_ENV=production would skip them.
+  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
+  const options = { cwd: root, stdio: "inherit" };
+  const { status } = /npm-cli\.[cm]?js$/.test(npm)
+    ? spawnSync(node, [npm, ...args], options)
+    : spawnSync(["npm", ...args].join(" "), { ...options, shell: true });
+  if (status !== 0)
+    fail("The installation failed (`npm ci`, see above). It needs the npm registry and npm 10 or newer.");
+}
+
+/** The node to use: this one if it runs TypeScript, otherwise the locked one. */
+function findNode() {
+  if (process.features.typescript) return process.execPath;
+  return existsSync(lockedNode) ? lockedNode : undefined;
+}
+
+if (!isInstalled()) install();
+const node = findNode();
+if (node === undefined)
+  fail(
+    `This project's scripts need node 24, and this is node ${process.version}. Installing the dependencies brings one ` +
+      "unless install scripts are off: run `npm ci --ignore-scripts=false`, or install node 24.",
+  );
+// Child processes that start `node` get the same one.
+process.env.PATH = [join(modules, ".bin"), process.env.PATH].join(delimiter);
+const child = spawn(node, process.argv.slice(2), { cwd: root, stdio: "inherit" });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("error", (error) => fail(`node could not be started: ${error.message}`));
+child.on("exit", (code, signal) => process.exit(code === null ? 128 + constants.signals[signal] : code));

@@ -1,4 +1,4 @@
-# A tag and an address in Strata Cloud Manager, for Terraform and OpenTofu alike.
+# A tag and an address object in Strata Cloud Manager, for Terraform and OpenTofu.
 terraform {
   required_providers {
     scm = {
@@ -8,8 +8,8 @@ terraform {
   }
 }
 
-# The action sets TF_VAR_scm_auth_file. Ephemeral (Terraform 1.10, OpenTofu 1.11): the path goes into no plan, so that
-# another job, with its own file, can apply it.
+# The action sets TF_VAR_scm_auth_file. An ephemeral variable (Terraform 1.10, OpenTofu 1.11) is not stored in a saved
+# plan, so another job can apply the plan with its own auth file.
 variable "scm_auth_file" {
   type      = string
   ephemeral = true

@@ -1,11 +1,12 @@
-// A tag and an address object in Strata Cloud Manager, by Pulumi.
+// A tag and an address object in Strata Cloud Manager.
 //
-// @pulumi/scm is made on your machine, and added to package.json, by
-// `pulumi package add terraform-provider paloaltonetworks/scm`. Keep what it makes under version control.
+// `pulumi package add terraform-provider paloaltonetworks/scm` generates @pulumi/scm and adds it to package.json. Commit
+// the generated files.
 import * as scm from "@pulumi/scm";
 import * as scmAuth from "scm-auth/pulumi";
 
-// In CI the sign-in step has made this file; elsewhere it is made now, with SCM_CLIENT_ID and SCM_CLIENT_SECRET.
+// In CI, the scm-auth step has created this file. Elsewhere it is created here, with SCM_CLIENT_ID and
+// SCM_CLIENT_SECRET.
 const auth = new scmAuth.AuthFile("scm-auth", { path: ".scm/auth.json" });
 const provider = new scm.Provider("scm", { authFile: auth.path });
 

@@ -1,40 +1,31 @@
 import { readFileSync } from "node:fs";
-
-/** What the runner says about the event, and the file with the event as JSON. */
-interface EventContext {
-  readonly eventName: string;
-  readonly actor: string;
-  readonly eventPath: string;
-}
-
-/** Why GitHub passes no secrets to this run, and what to do about it. */
-interface MissingSecrets {
-  readonly reason: string;
-  readonly hint: string;
-}
+import type { Environment } from "../shared/environment.ts";
+import type { ConfigIssue } from "../shared/errors.ts";
 
 /**
- * Whether GitHub withholds secrets from this run (GitHub docs, "Using secrets in GitHub Actions"). No environment
- * variable says that a pull request comes from a fork, so the event is read.
- *
- * @returns undefined if the run should have secrets
+ * Why the client secret is missing, and what to do. The blank input does not say that GitHub withholds secrets from this
+ * run (GitHub docs, "Using secrets in GitHub Actions"), and no variable says that a pull request comes from a fork.
  */
-export function getMissingSecretsReason({ eventName, actor, eventPath }: EventContext): MissingSecrets | undefined {
-  if (actor === "dependabot[bot]") {
+export function explainMissingSecret(env: Environment): Pick<ConfigIssue, "message" | "hint"> {
+  const { GITHUB_EVENT_NAME = "", GITHUB_ACTOR, GITHUB_EVENT_PATH = "" } = env;
+  if (GITHUB_ACTOR === "dependabot[bot]") {
     return {
-      reason: "Dependabot started this run, and such runs only get Dependabot secrets",
+      message: "is required: Dependabot started this run, and such runs only get Dependabot secrets",
       hint: "Add the secret under Settings, Secrets and variables, Dependabot as well, or skip this job for Dependabot.",
     };
   }
   // Runs of pull_request_target get secrets.
-  if (/^pull_request(?!_target)/.test(eventName) && isFromFork(eventPath)) {
+  if (/^pull_request(?!_target)/.test(GITHUB_EVENT_NAME) && isFromFork(GITHUB_EVENT_PATH)) {
     return {
-      reason: "this pull request comes from a fork, and GitHub passes no secrets to such runs",
+      message: "is required: this pull request comes from a fork, and GitHub passes no secrets to such runs",
       // Unlike a comparison of repository names, this is also true for events without a pull request.
       hint: "Skip this job for forks with `if: ${{ !github.event.pull_request.head.repo.fork }}`, or run it after the merge.",
     };
   }
-  return undefined;
+  return {
+    message: "is required",
+    hint: "Check that the secret name matches the repository settings. A secret of an environment needs `environment:` on the job, and a reusable workflow needs `secrets: inherit`.",
+  };
 }
 
 interface PullRequestEvent {

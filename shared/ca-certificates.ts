@@ -37,18 +37,20 @@ export function parseCertificates(text: string): ParsedCertificates {
 
 /**
  * Reads a value that is either certificates, as for {@link parseCertificates}, or the path of a file with certificates.
+ * A blank value and one that is not a string are returned as they are.
  *
  * @param baseDescription - the directory of relative paths, for the hint: "the workspace"
  */
 export function readCaCertificates(
-  value: string,
+  value: string | undefined,
   baseDescription: string,
-): { readonly pem: string; readonly issue?: undefined } | { readonly pem?: undefined; readonly issue: ConfigIssue } {
+): { readonly pem: string | undefined; readonly issue?: ConfigIssue } {
+  if (typeof value !== "string" || value.trim() === "") return { pem: value };
   const text = value.trim();
   const { pem, reason } = decodeBase64Pem(text).includes("-----BEGIN")
     ? parseCertificates(text)
     : readCertificateFile(text, baseDescription);
-  return reason === undefined ? { pem } : { issue: { field: "ca", ...reason } };
+  return reason === undefined ? { pem } : { pem: undefined, issue: { field: "ca", ...reason } };
 }
 
 function readCertificateFile(path: string, baseDescription: string): ParsedCertificates {

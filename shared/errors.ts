@@ -25,67 +25,7 @@ export type AuthErrorKind =
   | "verification";
 
 /** What failed, exactly. docs/troubleshooting.md lists all codes. */
-export type AuthErrorCode =
-  | "invalid_config"
-  | "not_signed_in"
-  | "host_not_found"
-  | "dns_lookup_failed"
-  | "connection_refused"
-  | "connection_lost"
-  | "connect_timeout"
-  | "response_timeout"
-  | "response_truncated"
-  | "untrusted_certificate"
-  | "tls_handshake_failed"
-  | "proxy_url_invalid"
-  | "proxy_auth_required"
-  | "proxy_refused"
-  | "proxy_unreachable"
-  | "rate_limited"
-  | "server_error"
-  | "unexpected_redirect"
-  | "http_error"
-  | "invalid_client"
-  | "invalid_scope"
-  | "unauthorized_client"
-  | "access_denied"
-  | "oauth_error"
-  | "html_response"
-  | "invalid_json"
-  | "response_too_large"
-  | "invalid_token_response"
-  | "invalid_jwks"
-  | "opaque_token"
-  | "malformed_token"
-  | "algorithm_not_allowed"
-  | "signing_key_not_found"
-  | "invalid_signature"
-  | "missing_claim"
-  | "invalid_claim"
-  | "audience_mismatch"
-  | "issuer_mismatch"
-  | "tenant_mismatch"
-  | "token_expired"
-  | "token_not_yet_valid"
-  | "clock_skew"
-  | "token_lifetime_unknown"
-  | "auth_file_invalid_path"
-  | "auth_file_not_managed"
-  | "auth_file_in_use"
-  | "auth_file_insecure"
-  | "auth_file_dir_insecure"
-  | "auth_file_permission_denied"
-  | "auth_file_disk_full"
-  | "auth_file_io_error"
-  | "refresher_failed"
-  | "sealed_token_expired"
-  | "sealed_token_malformed"
-  | "sealed_token_decryption_failed"
-  | "sealed_token_too_large"
-  | "sealed_token_not_jwt"
-  | "aborted"
-  | "output_write_failed"
-  | "internal_error";
+export type AuthErrorCode = keyof typeof HINTS;
 
 /** One thing wrong with the configuration. No text contains a secret. */
 export interface ConfigIssue {
@@ -144,9 +84,9 @@ const BRAND = Symbol.for("scm-auth.AuthError");
 
 /**
  * Any failure of this package except errors of the SCM API. `message` says what happened and `hint` what to do; neither
- * contains a secret, and `cause` only has the name and code of the underlying error, or is the reason of an aborted signal. The message starts with
- * `Network error:` (`network`, `timeout`), `HTTP error:` (`rate_limited`, `server`, `rejected` without an OAuth error),
- * `Configuration error:`, `File error:` or `Authentication error:` (all others).
+ * contains a secret, and `cause` only has the name and code of the underlying error, or is the reason of an aborted signal. The
+ * message starts with `Network error:` (`network`, `timeout`), `HTTP error:` (`rate_limited`, `server`, `rejected`
+ * without an OAuth error), `Configuration error:`, `File error:` or `Authentication error:` (all others).
  *
  * @example
  * ```ts
@@ -183,20 +123,24 @@ export class AuthError extends Error {
   readonly description: string;
 
   constructor(description: string, options: AuthErrorOptions) {
-    const { kind, code, cause, issues = [] } = options;
-    super(`${getPrefix(options)}: ${description}`, cause === undefined ? {} : { cause: getShownCause(kind, cause) });
+    const { kind, code, cause, oauthError } = options;
+    // An OAuth error response is about the identity, any other rejection about HTTP.
+    const prefix = kind === "rejected" && oauthError !== undefined ? "Authentication error" : PREFIX[kind];
+    // The reason of an aborted signal is the caller's own and is kept as it is.
+    const shownCause = kind === "aborted" || cause === undefined ? cause : sanitizeCause(cause);
+    super(`${prefix}: ${description}`, cause === undefined ? {} : { cause: shownCause });
     this.kind = kind;
     this.code = code;
     this.hint = options.hint ?? HINTS[code];
     this.retryable = (RETRYABLE_KINDS.has(kind) && !NEVER_RETRYABLE.has(code)) || ALWAYS_RETRYABLE.has(code);
     this.attempts = options.attempts ?? 0;
     this.status = options.status;
-    this.oauthError = options.oauthError;
+    this.oauthError = oauthError;
     this.retryAfterMs = options.retryAfterMs;
-    this.issues = issues;
+    this.issues = options.issues ?? [];
     this.requestSent = options.requestSent ?? (kind !== "config" && kind !== "file");
     this.description = description;
-    for (const name of ["description"]) Object.defineProperty(this, name, { enumerable: false });
+    Object.defineProperty(this, "description", { enumerable: false });
     Object.defineProperty(this, BRAND, { value: true });
   }
 
@@ -210,14 +154,6 @@ export class AuthError extends Error {
     return typeof value === "object" && value !== null && BRAND in value;
   }
 }
-
-/** An OAuth error response is about the identity, any other rejection about HTTP. */
-const getPrefix = ({ kind, oauthError }: AuthErrorOptions): string =>
-  kind === "rejected" && oauthError !== undefined ? "Authentication error" : PREFIX[kind];
-
-/** The reason of an aborted signal is the caller's own and is kept as it is. */
-const getShownCause = (kind: AuthErrorKind, cause: unknown): unknown =>
-  kind === "aborted" ? cause : sanitizeCause(cause);
 
 /** The messages of other libraries stay out: they may quote what they were given. */
 function sanitizeCause(cause: unknown): { readonly name: string; readonly code: string | undefined } {
@@ -238,6 +174,10 @@ export function configError(issues: readonly ConfigIssue[]): AuthError {
   const hint = [...new Set(issues.map((issue) => issue.hint))].join(" ");
   return new AuthError(description, { kind: "config", code: "invalid_config", issues, hint });
 }
+
+/** A token that must not be used. */
+export const verificationError = (code: AuthErrorCode, description: string): AuthError =>
+  new AuthError(description, { kind: "verification", code });
 
 /** The caller's signal was aborted; `cause` is its reason. */
 export const abortedError = (cause?: unknown): AuthError =>

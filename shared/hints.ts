@@ -1,10 +1,9 @@
-import type { AuthErrorCode } from "./errors.ts";
 import { DOCS_URL } from "./version.ts";
 
 const NETWORK = `${DOCS_URL}/network.md`;
 
 /** What to do about each error, by code. Read by users of the action, the library and Pulumi alike. Never a secret. */
-export const HINTS: Readonly<Record<AuthErrorCode, string>> = Object.freeze({
+export const HINTS = {
   invalid_config: "Fix the listed values.",
   not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
 
@@ -90,4 +89,4 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = Object.freeze({
   aborted: "The caller aborted the operation.",
   output_write_failed: "Check that the disk is not full and that the runner's files are writable.",
   internal_error: "This is a bug. Please report it with this line, the version and the operating system.",
-});
+};

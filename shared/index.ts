@@ -5,7 +5,6 @@ export {
   type AuthFileResult,
 } from "./auth-file/ensure-auth-file.ts";
 export { AuthRequest, type AuthRequestInput, type AuthRequestResult } from "./auth-request.ts";
-export type { JWTClaims } from "./claims.ts";
 export type { Milliseconds, Seconds } from "./clock.ts";
 export {
   AuthError,
@@ -18,6 +17,7 @@ export {
 export type { AuthEvent, AuthEventListener, RequestName } from "./events.ts";
 export type { HttpMethod } from "./http/request.ts";
 export type { SigningKey } from "./jwks.ts";
+export type { JWTClaims } from "./jwt.ts";
 export { OAuth2Client, type ClientOptions, type SignalOptions } from "./oauth2-client.ts";
 export type { CallOptions } from "./options.ts";
 export {

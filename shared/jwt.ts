@@ -1,5 +1,9 @@
 import * as z from "zod/mini";
-import { AuthError } from "./errors.ts";
+import type { Milliseconds } from "./clock.ts";
+import { formatDuration } from "./duration.ts";
+import { TokenExpiredError, verificationError } from "./errors.ts";
+import type { SigningKey } from "./jwks.ts";
+import { parseScope, tsgScope } from "./scope.ts";
 
 /** A decoded JWT (RFC 7519) in JWS compact serialization (RFC 7515 section 7.1). Nothing in it is verified. */
 export interface DecodedJwt {
@@ -16,9 +20,6 @@ const MAX_KID_LENGTH = 256;
 /** Keys in the header (`jwk`, `jku`, `x5c`, `x5u`) are ignored. */
 const headerSchema = () =>
   z.looseObject({ alg: z.string(), kid: z.optional(z.string().check(z.maxLength(MAX_KID_LENGTH))) });
-
-const malformed = (description: string): AuthError =>
-  new AuthError(`the token ${description}.`, { kind: "verification", code: "malformed_token" });
 
 /** The bytes of a segment; undefined if it is not canonical base64url (RFC 4648 sections 3.5 and 5). */
 export function decodeSegment(segment: string): Buffer | undefined {
@@ -52,12 +53,165 @@ export function looksLikeJwt(token: string): boolean {
 export function decodeJwt(token: string): DecodedJwt {
   const segments = token.split(".");
   if (segments.length !== 3 || segments.some((segment) => decodeSegment(segment) === undefined))
-    throw malformed("is not a compact JWS");
+    throw verificationError("malformed_token", "the token is not a compact JWS.");
   const [header, payload] = segments.map(decodeJsonSegment);
   const parsed = headerSchema().safeParse(header);
-  if (!parsed.success) throw malformed("has an invalid header (alg, kid)");
+  if (!parsed.success) throw verificationError("malformed_token", "the token has an invalid header (alg, kid).");
   // RFC 7515 section 4.1.11: extensions that are not understood must be rejected, and none is understood here.
-  if ("crit" in parsed.data) throw malformed("uses unsupported extensions (crit)");
-  if (payload === undefined) throw malformed("has a payload that is not JSON");
+  if ("crit" in parsed.data)
+    throw verificationError("malformed_token", "the token uses unsupported extensions (crit).");
+  if (payload === undefined) throw verificationError("malformed_token", "the token has a payload that is not JSON.");
   return { alg: parsed.data.alg, kid: parsed.data.kid, payload };
+}
+
+/** The claims of a token (RFC 7519 section 4.1). Times are in seconds since 1970 UTC. */
+export interface JWTClaims {
+  /** Audience: the client ID. */
+  readonly aud: string | readonly string[];
+  /** Expiration time. */
+  readonly exp: number;
+  /** Issued at. */
+  readonly iat: number;
+  /** Not before. */
+  readonly nbf?: number | undefined;
+  /** Issuer. SCM's contains a port: `https://auth.apps.paloaltonetworks.com:443/am/oauth2`. */
+  readonly iss?: string | undefined;
+  /** The granted scope (RFC 9068 section 2.2.3); an array in SCM's tokens. */
+  readonly scope?: string | readonly string[] | undefined;
+  readonly [claim: string]: unknown;
+}
+
+/** What the claims must contain. */
+export interface ExpectedClaims {
+  /** Must be in `aud`. */
+  readonly clientId: string;
+  /** Tenants that must all be granted. */
+  readonly tsgIds: readonly string[];
+  /** If set, must be `iss`. */
+  readonly issuer: string | undefined;
+}
+
+/** The time against which claims are validated. */
+export interface ClockInfo {
+  /** Wall-clock time of this machine. */
+  readonly now: Milliseconds;
+  /** The server's clock (`Date` header) minus ours; undefined if unknown. */
+  readonly skew: Milliseconds | undefined;
+}
+
+/** The end of the year 9999. Later dates are probably in milliseconds. */
+const MAX_NUMERIC_DATE = 253_402_300_799;
+/** How far `iat` and `nbf` may be ahead. `exp` has no tolerance. */
+const CLOCK_TOLERANCE: Milliseconds = 30_000;
+/** A larger difference between the clocks is reported as the cause. */
+const MAX_CLOCK_SKEW: Milliseconds = 30_000;
+
+const numericDate = () => z.number().check(z.gte(0), z.lte(MAX_NUMERIC_DATE));
+const claimsSchema = () =>
+  z.looseObject({
+    aud: z.union([z.string(), z.array(z.string())]),
+    exp: numericDate(),
+    iat: numericDate(),
+    nbf: z.optional(numericDate()),
+    iss: z.optional(z.string()),
+    scope: z.optional(z.union([z.string(), z.array(z.string())])),
+  });
+
+/** The scope-tokens of the `scope` claim. */
+export const getScope = ({ scope }: JWTClaims): readonly string[] =>
+  typeof scope === "string" ? parseScope(scope) : (scope ?? []);
+
+/**
+ * Validates the claims of a token. The signature is verified elsewhere.
+ *
+ * @throws AuthError of kind `verification` that names the claim; TokenExpiredError if the token has expired
+ */
+export function validateClaims(payload: unknown, expected: ExpectedClaims, clockInfo: ClockInfo): JWTClaims {
+  const parsed = claimsSchema().safeParse(payload);
+  if (!parsed.success) {
+    const name = parsed.error.issues[0]?.path[0];
+    if (typeof name !== "string") throw verificationError("malformed_token", "the JWT payload is not a JSON object.");
+    throw name in (payload as object)
+      ? verificationError("invalid_claim", `the ${name} claim is invalid.`)
+      : verificationError("missing_claim", `the ${name} claim is missing.`);
+  }
+  const claims: JWTClaims = parsed.data;
+  const audience = typeof claims.aud === "string" ? [claims.aud] : claims.aud;
+  if (!audience.includes(expected.clientId))
+    throw verificationError("audience_mismatch", "the aud claim does not contain the client ID.");
+  if (expected.issuer !== undefined && claims.iss !== expected.issuer)
+    throw verificationError("issuer_mismatch", "the iss claim is not the expected issuer.");
+  validateTimes(claims, clockInfo);
+  validateTenants(getScope(claims), expected.tsgIds);
+  return claims;
+}
+
+/** @throws AuthError unless each tenant is granted by a whole scope-token */
+export function validateTenants(granted: readonly string[], tsgIds: readonly string[]): void {
+  const missing = tsgIds.filter((id) => !granted.includes(tsgScope(id)));
+  if (missing.length > 0)
+    throw verificationError("tenant_mismatch", `the scope of the token does not grant tenant ${missing.join(", ")}.`);
+}
+
+function validateTimes({ exp, iat, nbf }: JWTClaims, { now, skew = 0 }: ClockInfo): void {
+  const start = Math.max(iat, nbf ?? 0) * 1000;
+  const end = exp * 1000;
+  if (end <= start) throw verificationError("invalid_claim", "the exp claim is not after iat and nbf.");
+  const isExpired = (time: Milliseconds): boolean => end <= time;
+  const isEarly = (time: Milliseconds): boolean => start > time + CLOCK_TOLERANCE;
+  if (!isExpired(now) && !isEarly(now)) return;
+  // Valid by the server's clock but not by ours: the clocks are the cause.
+  if (Math.abs(skew) > MAX_CLOCK_SKEW && !isExpired(now + skew) && !isEarly(now + skew)) {
+    const direction = skew < 0 ? "ahead of" : "behind";
+    const difference = formatDuration(Math.abs(skew));
+    throw verificationError(
+      "clock_skew",
+      `the clock of this machine is ${difference} ${direction} the server's (clock skew).`,
+    );
+  }
+  if (isExpired(now)) throw new TokenExpiredError(`the token expired ${formatDuration(now - end)} ago (exp).`);
+  throw verificationError(
+    "token_not_yet_valid",
+    `the token is not valid for another ${formatDuration(start - now)} (iat, nbf).`,
+  );
+}
+
+const ALGORITHM = "RS256";
+/** A key set with many keys under one `kid` must not keep the process busy. */
+const MAX_KEYS = 12;
+
+/** A verified token. */
+export interface VerifiedJwt {
+  readonly claims: JWTClaims;
+  /** The key that verified the signature. */
+  readonly key: SigningKey;
+}
+
+/**
+ * Verifies a JWT access token: form, algorithm, signature and claims.
+ *
+ * @param findKeys - resolves to the keys for a `kid`; called once the form and the algorithm are valid
+ * @param getClockInfo - called once the signature is verified
+ * @param checkDeadline - called before each key; throws when the time is up
+ * @throws AuthError of kind `verification`, or what the callbacks throw
+ */
+export async function verifyJwt(
+  token: string,
+  findKeys: (kid: string | undefined) => Promise<readonly SigningKey[]>,
+  expected: ExpectedClaims,
+  getClockInfo: () => ClockInfo,
+  checkDeadline: () => void = () => undefined,
+): Promise<VerifiedJwt> {
+  const { alg, kid, payload } = decodeJwt(token);
+  if (alg !== ALGORITHM) throw verificationError("algorithm_not_allowed", `the token is not signed with ${ALGORITHM}.`);
+  const keys = await findKeys(kid);
+  if (keys.length === 0)
+    throw verificationError("signing_key_not_found", "no key in the JWKS matches the key ID (kid) of the token.");
+  // jose is loaded when it is needed: see preloadVerifier() in sign-in.ts.
+  const { isSignedBy } = await import("./jws.ts");
+  for (const key of keys.slice(0, MAX_KEYS)) {
+    checkDeadline();
+    if (await isSignedBy(token, key)) return { claims: validateClaims(payload, expected, getClockInfo()), key };
+  }
+  throw verificationError("invalid_signature", "the signature of the token could not be verified with the JWKS.");
 }

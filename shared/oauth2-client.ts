@@ -1,7 +1,6 @@
 import * as z from "zod/mini";
 import type { AccessToken } from "./access-token.ts";
 import { AuthRequest, toAuthRequest, type AuthRequestInput } from "./auth-request.ts";
-import type { JWTClaims } from "./claims.ts";
 import { backgroundClock, holdProcess, type Milliseconds, type Seconds } from "./clock.ts";
 import type { Environment } from "./environment.ts";
 import { abortedError, AuthError, configError, TokenExpiredError } from "./errors.ts";
@@ -11,7 +10,7 @@ import { getProxyPasswords } from "./http/proxy.ts";
 import { isHttpsOrLoopback } from "./http/tls.ts";
 import { defineInspect } from "./inspect.ts";
 import type { SigningKey } from "./jwks.ts";
-import { decodeJwt, looksLikeJwt } from "./jwt.ts";
+import { decodeJwt, looksLikeJwt, verifyJwt, type JWTClaims } from "./jwt.ts";
 import {
   DEFAULTS,
   findOptionIssues,
@@ -24,7 +23,6 @@ import { Redactor } from "./redact.ts";
 import { ScmSession, type Session } from "./session.ts";
 import { createSignInContext, requestToken, type SignInContext } from "./sign-in.ts";
 import { TokenSource, type AccessTokenOptions } from "./token-source.ts";
-import { verifyJwt } from "./verify-jwt.ts";
 
 /** Options of {@link OAuth2Client}. Times are in seconds. */
 export interface ClientOptions {
@@ -43,7 +41,7 @@ export interface ClientOptions {
    * providers read it, otherwise `https://api.strata.paloaltonetworks.com`.
    */
   readonly apiUrl?: string | undefined;
-  /** Maximum size of an API response in bytes, 1 to 1 GiB. Default: 64 MiB. */
+  /** Maximum size of an API response in bytes, 1 to 500000000. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined;
   /** Receives events. Exceptions of the listener are ignored. */
   readonly onEvent?: AuthEventListener | undefined;
@@ -73,7 +71,7 @@ const CLIENT_OPTIONS = {
   timeout: optionSchemas.timeout,
   verify: optionSchemas.verify,
   apiUrl: (): OptionSchema => [z.custom(isOrigin), "an https origin without path and credentials"],
-  maxResponseBytes: (): OptionSchema => [z.int().check(z.gte(1), z.lte(2 ** 30)), "an integer from 1 to 1073741824"],
+  maxResponseBytes: (): OptionSchema => [z.int().check(z.gte(1), z.lte(500_000_000)), "an integer from 1 to 500000000"],
   onEvent: optionSchemas.onEvent,
 } as const;
 const SIGNAL_OPTIONS = { signal: optionSchemas.signal } as const;

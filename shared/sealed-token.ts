@@ -1,11 +1,11 @@
+import * as z from "zod/mini";
 import { hasMinRemaining, type AccessToken } from "./access-token.ts";
 import { toAuthRequest, type AuthRequest, type AuthRequestInput } from "./auth-request.ts";
-import { validateClaims } from "./claims.ts";
 import { systemClock, type Clock, type Seconds } from "./clock.ts";
 import { formatDuration } from "./duration.ts";
-import { AuthError, configError, type AuthErrorCode, type ConfigIssue } from "./errors.ts";
+import { AuthError, configError, verificationError, type ConfigIssue } from "./errors.ts";
 import type { RequestLimits } from "./http/request-context.ts";
-import { decodeJwt, looksLikeJwt } from "./jwt.ts";
+import { decodeJsonSegment, decodeJwt, decodeSegment, looksLikeJwt, validateClaims } from "./jwt.ts";
 import { DEFAULTS, findOptionIssues, optionSchemas, type CallOptions } from "./options.ts";
 import { createSignInContext, verifyToken, type SignInContext } from "./sign-in.ts";
 
@@ -35,6 +35,24 @@ export interface UnsealedToken {
   readonly tsgId: string | undefined;
 }
 
+/** Password-based key encryption, for secrets of unknown strength (RFC 7518 section 4.8). */
+const ALGORITHM = "PBES2-HS512+A256KW";
+const ENCRYPTION = "A256GCM";
+/** PBKDF2 iterations (`p2c`): OWASP's minimum for PBKDF2-HMAC-SHA512, about 100 ms. */
+const ITERATIONS = 210_000;
+/** More would keep the recipient busy. */
+const MAX_ITERATIONS = 1_000_000;
+/** In characters. */
+const MAX_LENGTH = 16_384;
+
+const headerSchema = () =>
+  z.strictObject({
+    alg: z.literal(ALGORITHM),
+    enc: z.literal(ENCRYPTION),
+    p2c: z.int().check(z.gte(ITERATIONS), z.lte(MAX_ITERATIONS)),
+    p2s: z.string(),
+  });
+
 const SEAL_OPTIONS = { verify: optionSchemas.verify };
 const { minTtl, timeout, maxRetries, verify, signal, onEvent } = optionSchemas;
 const UNSEAL_OPTIONS = { minTtl, timeout, maxRetries, verify, signal, onEvent };
@@ -59,12 +77,8 @@ export async function sealToken(
 ): Promise<string> {
   const authRequest = toAuthRequest(request);
   const accessToken: unknown = typeof token === "object" ? (token as typeof token | null)?.accessToken : token;
-  const tokenIssue = { field: "token", message: "must be a string", hint: "Pass an access token." };
-  throwIssues([
-    ...findOptionIssues(options, SEAL_OPTIONS),
-    ...findVerifyIssue(options),
-    ...(typeof accessToken === "string" ? [] : [tokenIssue]),
-  ]);
+  const optionIssues = findOptionIssues(options, SEAL_OPTIONS);
+  validateArguments(optionIssues, options, { field: "token", value: accessToken, hint: "Pass an access token." });
   return seal(authRequest, String(accessToken), systemClock);
 }
 
@@ -73,10 +87,13 @@ export const sealAccessToken = (authRequest: AuthRequest, token: AccessToken, cl
   seal(authRequest, token.value, clock);
 
 async function seal(authRequest: AuthRequest, token: string, clock: Clock): Promise<string> {
-  if (!looksLikeJwt(token)) throw sealedTokenError("sealed_token_not_jwt", "only JWTs can be sealed.");
+  if (!looksLikeJwt(token)) throw verificationError("sealed_token_not_jwt", "only JWTs can be sealed.");
   validateClaims(decodeJwt(token).payload, authRequest, { now: clock.now(), skew: undefined });
-  const { encryptWithPassword } = await import("./jwe.ts");
-  const sealed = await encryptWithPassword(token, authRequest.clientSecret);
+  const { CompactEncrypt } = await import("jose/jwe/compact/encrypt");
+  const sealed = await new CompactEncrypt(Buffer.from(token))
+    .setProtectedHeader({ alg: ALGORITHM, enc: ENCRYPTION })
+    .setKeyManagementParameters({ p2c: ITERATIONS })
+    .encrypt(Buffer.from(authRequest.clientSecret));
   validateLength(sealed);
   return sealed;
 }
@@ -97,12 +114,8 @@ export async function unsealToken(
   options: UnsealTokenOptions = {},
 ): Promise<UnsealedToken> {
   const authRequest = toAuthRequest(request);
-  const sealedIssue = { field: "sealed", message: "must be a string", hint: "Pass the result of sealToken()." };
-  throwIssues([
-    ...findOptionIssues(options, UNSEAL_OPTIONS),
-    ...findVerifyIssue(options),
-    ...(typeof sealed === "string" ? [] : [sealedIssue]),
-  ]);
+  const optionIssues = findOptionIssues(options, UNSEAL_OPTIONS);
+  validateArguments(optionIssues, options, { field: "sealed", value: sealed, hint: "Pass the result of sealToken()." });
   const policy = { maxRetries: options.maxRetries };
   // With the test hooks, which are not part of the public type.
   const context = createSignInContext(authRequest, { ...options, policy });
@@ -127,62 +140,59 @@ export async function unsealAndVerify(
   { minTtl, limits }: { readonly minTtl?: Seconds | undefined; readonly limits: RequestLimits },
 ): Promise<AccessToken> {
   const { clock, authRequest } = context;
-  const token = await verifyUnexpired(context, await unseal(sealed, authRequest.clientSecret), limits);
+  const sealedToken = await unseal(sealed, authRequest.clientSecret);
+  const token = await verifyToken(context, sealedToken, limits).catch((error: unknown) => {
+    if (!AuthError.isAuthError(error) || error.code !== "token_expired") throw error;
+    throw verificationError("sealed_token_expired", error.description.replace(/^the token/, "the sealed token"));
+  });
   if (hasMinRemaining(token, minTtl, clock)) return token;
   const remaining = formatDuration(token.remaining(clock) ?? 0);
-  throw expiredError(`the sealed token is valid for only ${remaining}, less than the required minimum.`);
-}
-
-async function verifyUnexpired(context: SignInContext, token: string, limits: RequestLimits): Promise<AccessToken> {
-  try {
-    return await verifyToken(context, token, limits);
-  } catch (error) {
-    if (!AuthError.isAuthError(error) || error.code !== "token_expired") throw error;
-    throw expiredError(error.description.replace(/^the token/, "the sealed token"));
-  }
+  const description = `the sealed token is valid for only ${remaining}, less than the required minimum.`;
+  throw verificationError("sealed_token_expired", description);
 }
 
 /** The token of a sealed token, not verified. */
 async function unseal(sealed: string, secret: string): Promise<string> {
   validateLength(sealed);
-  const { decryptWithPassword, isSupportedJwe } = await import("./jwe.ts");
   // First: any number of iterations would keep the process busy.
-  if (!isSupportedJwe(sealed)) throw malformedError("is not a JWE that sealToken() returns");
-  const token = await decryptWithPassword(sealed, secret).catch(() => {
-    throw sealedTokenError(
-      "sealed_token_decryption_failed",
-      "the sealed token cannot be decrypted: it was sealed with a different client secret, or was modified.",
-    );
+  const segments = sealed.split(".");
+  const isSupported =
+    segments.length === 5 &&
+    segments.every((segment) => decodeSegment(segment) !== undefined) &&
+    headerSchema().safeParse(decodeJsonSegment(segments[0] ?? "")).success;
+  if (!isSupported)
+    throw verificationError("sealed_token_malformed", "the sealed token is not a JWE that sealToken() returns.");
+  const { compactDecrypt } = await import("jose/jwe/compact/decrypt");
+  const { plaintext } = await compactDecrypt(sealed, Buffer.from(secret), {
+    keyManagementAlgorithms: [ALGORITHM],
+    contentEncryptionAlgorithms: [ENCRYPTION],
+    maxPBES2Count: MAX_ITERATIONS,
+  }).catch(() => {
+    const reason = "it was sealed with a different client secret, or was modified";
+    throw verificationError("sealed_token_decryption_failed", `the sealed token cannot be decrypted: ${reason}.`);
   });
-  if (!looksLikeJwt(token)) throw malformedError("does not contain a JWT");
+  const token = new TextDecoder().decode(plaintext);
+  if (!looksLikeJwt(token))
+    throw verificationError("sealed_token_malformed", "the sealed token does not contain a JWT.");
   return token;
 }
 
-/** In characters. */
-const MAX_LENGTH = 16_384;
-
 function validateLength(sealed: string): void {
-  if (sealed.length > MAX_LENGTH)
-    throw sealedTokenError("sealed_token_too_large", `the sealed token is longer than ${MAX_LENGTH / 1024} KiB.`);
+  if (sealed.length <= MAX_LENGTH) return;
+  throw verificationError("sealed_token_too_large", `the sealed token is longer than ${MAX_LENGTH / 1024} KiB.`);
 }
 
-const sealedTokenError = (code: AuthErrorCode, description: string): AuthError =>
-  new AuthError(description, { kind: "verification", code });
-const malformedError = (description: string): AuthError =>
-  sealedTokenError("sealed_token_malformed", `the sealed token ${description}.`);
-const expiredError = (description: string): AuthError => sealedTokenError("sealed_token_expired", description);
-
-const findVerifyIssue = ({ verify }: SealTokenOptions): readonly ConfigIssue[] =>
-  verify === false
-    ? [
-        {
-          field: "verify",
-          message: "must be true to seal or unseal a token",
-          hint: "Set verify to true, or sign in where the token is needed.",
-        },
-      ]
-    : [];
-
-function throwIssues(issues: readonly ConfigIssue[]): void {
+/** @throws AuthError of kind `config` with the issues of the options and of an argument that must be a string */
+function validateArguments(
+  optionIssues: readonly ConfigIssue[],
+  { verify }: SealTokenOptions,
+  { field, value, hint }: { readonly field: string; readonly value: unknown; readonly hint: string },
+): void {
+  const issues = [...optionIssues];
+  if (verify === false) {
+    const message = "must be true to seal or unseal a token";
+    issues.push({ field: "verify", message, hint: "Set verify to true, or sign in where the token is needed." });
+  }
+  if (typeof value !== "string") issues.push({ field, message: "must be a string", hint });
   if (issues.length > 0) throw configError(issues);
 }

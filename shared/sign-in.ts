@@ -1,20 +1,27 @@
 import { AccessToken } from "./access-token.ts";
 import type { AuthRequest } from "./auth-request.ts";
-import { getScope, validateClaims, validateTenants, type ClockInfo, type JWTClaims } from "./claims.ts";
 import { sleep, systemClock, type Clock, type Milliseconds, type RandomSource } from "./clock.ts";
-import { AuthError } from "./errors.ts";
+import { AuthError, verificationError } from "./errors.ts";
 import { safeListener, type AuthEventListener } from "./events.ts";
 import { getProxyPasswords } from "./http/proxy.ts";
 import type { RequestContext, RequestLimits, RetryPolicy } from "./http/request-context.ts";
-import { requestWithRetries, type RequestCall } from "./http/retry.ts";
+import { requestWithRetries, type RequestCall, type TimedResult } from "./http/retry.ts";
 import { createSecureContext } from "./http/tls.ts";
 import { createJwksRequest, JwksCache, parseJwksResponse, type RequestJwks, type SigningKey } from "./jwks.ts";
-import { decodeJwt, looksLikeJwt } from "./jwt.ts";
+import {
+  decodeJwt,
+  getScope,
+  looksLikeJwt,
+  validateClaims,
+  validateTenants,
+  verifyJwt,
+  type ClockInfo,
+  type JWTClaims,
+} from "./jwt.ts";
 import { DEFAULTS } from "./options.ts";
 import { Redactor } from "./redact.ts";
 import { parseScope } from "./scope.ts";
 import { createTokenRequest, parseTokenResponse, type TokenResponse } from "./token-endpoint.ts";
-import { verifyJwt } from "./verify-jwt.ts";
 import { USER_AGENT } from "./version.ts";
 
 /** What all sign-ins of one account in a process have in common. */
@@ -75,13 +82,7 @@ export function createSignInContext(authRequest: AuthRequest, options: SignInOpt
   };
 }
 
-/** A token response and when it was requested. */
-interface IssuedToken {
-  readonly value: TokenResponse;
-  /** On `clock.elapsed()`. */
-  readonly sentAt: Milliseconds;
-  readonly clockOffset: Milliseconds | undefined;
-}
+type IssuedToken = Omit<TimedResult<TokenResponse>, "attempts">;
 
 /**
  * Requests a token and verifies it. The JWKS is requested at the same time, because its URL does not depend on the token.
@@ -89,37 +90,26 @@ interface IssuedToken {
  * @throws AuthError; if both requests fail, that of the token request
  */
 export async function requestToken(context: SignInContext, limits: RequestLimits): Promise<AccessToken> {
-  const { authRequest, clock } = context;
+  const { authRequest, clock, redactor, onToken } = context;
   const stop = new AbortController();
-  const onAbort = (): void => {
-    stop.abort(limits.signal?.reason);
+  const signal = limits.signal === undefined ? stop.signal : AbortSignal.any([limits.signal, stop.signal]);
+  const ownLimits: RequestLimits = { deadline: limits.deadline, signal };
+  const call: RequestCall<TokenResponse> = {
+    name: "token",
+    request: createTokenRequest(authRequest),
+    parse: (response) =>
+      parseTokenResponse(response, { quote: redactor.quote, onToken, requestedScope: authRequest.scope }),
   };
-  limits.signal?.addEventListener("abort", onAbort, { once: true });
-  if (limits.signal?.aborted) onAbort();
-  const ownLimits: RequestLimits = { deadline: limits.deadline, signal: stop.signal };
-
-  const issued = requestWithRetries(
-    context,
-    {
-      name: "token",
-      request: createTokenRequest(authRequest),
-      parse: (response) =>
-        parseTokenResponse(response, {
-          quote: context.redactor.quote,
-          onToken: context.onToken,
-          requestedScope: authRequest.scope,
-        }),
-    },
-    ownLimits,
-  );
+  const issued = requestWithRetries(context, call, ownLimits);
   const lookup = context.verify ? context.jwks.lookup(createLoader(context, ownLimits), ownLimits) : undefined;
   try {
     if (lookup === undefined) return acceptUnverified(context, await issued);
-    preloadVerifier();
+    // Loads jose while the responses are awaited: in the next turn of the event loop, so that the requests are sent
+    // first. If it cannot be loaded, the verification fails with the reason.
+    setImmediate(() => void import("./jws.ts").catch(() => undefined));
     const token = await waitForBoth(issued, lookup.ready, clock, ownLimits);
     return await verifySignature(context, token, lookup.find, ownLimits);
   } finally {
-    limits.signal?.removeEventListener("abort", onAbort);
     stop.abort();
     await Promise.allSettled([issued, lookup?.ready]);
   }
@@ -142,21 +132,13 @@ export async function verifyToken(context: SignInContext, token: string, limits:
   return verifySignature(context, existing, (kid) => context.jwks.lookup(load).find(kid), limits);
 }
 
-const createLoader =
-  (context: SignInContext, limits: RequestLimits): RequestJwks =>
-  async () => {
-    const call: RequestCall<readonly SigningKey[]> = {
-      name: "jwks",
-      request: createJwksRequest(context.authRequest.jwksUrl),
-      parse: (response) => parseJwksResponse(response, context.redactor.quote),
-    };
-    return (await requestWithRetries(context, call, limits)).value;
+function createLoader(context: SignInContext, limits: RequestLimits): RequestJwks {
+  const call: RequestCall<readonly SigningKey[]> = {
+    name: "jwks",
+    request: createJwksRequest(context.authRequest.jwksUrl),
+    parse: (response) => parseJwksResponse(response, context.redactor.quote),
   };
-
-/** Loads jose while the responses are awaited: in the next turn of the event loop, so that the requests are sent first. */
-function preloadVerifier(): void {
-  // If it cannot be loaded, the verification fails with the reason.
-  setImmediate(() => void import("./jws.ts").catch(() => undefined));
+  return async () => (await requestWithRetries(context, call, limits)).value;
 }
 
 /** How long the token request may take to fail as well once the JWKS request was rejected. */
@@ -193,12 +175,9 @@ async function verifySignature(
   const { accessToken } = issued.value;
   if (!looksLikeJwt(accessToken)) throw opaqueTokenError();
   const checkDeadline = (): void => {
-    if (clock.monotonic() >= deadline)
-      throw new AuthError("timed out while the signature of the token was verified.", {
-        kind: "timeout",
-        code: "response_timeout",
-        hint: "Raise the timeout.",
-      });
+    if (clock.monotonic() < deadline) return;
+    const description = "timed out while the signature of the token was verified.";
+    throw new AuthError(description, { kind: "timeout", code: "response_timeout", hint: "Raise the timeout." });
   };
   const clockInfo = (): ClockInfo => getClockInfo(context, issued);
   const { claims, key } = await verifyJwt(accessToken, findKeys, authRequest, clockInfo, checkDeadline);
@@ -224,25 +203,17 @@ function createAccessToken(
   claims?: JWTClaims,
   signingKey?: SigningKey,
 ): AccessToken {
-  const { accessToken, expiresIn, scope = authRequest.scope } = value;
-  const deadlines: Milliseconds[] = [];
-  const lifetimes: Milliseconds[] = [];
-  if (expiresIn !== undefined) {
-    // From the request on: the server may have issued the token at any time since then.
-    deadlines.push(sentAt + expiresIn * 1000);
-    lifetimes.push(expiresIn * 1000);
-  }
-  if (claims !== undefined) {
-    deadlines.push(clock.elapsed() + claims.exp * 1000 - clock.now());
-    lifetimes.push((claims.exp - claims.iat) * 1000);
-  }
-  const deadline = deadlines.length === 0 ? undefined : Math.min(...deadlines);
-  const end = claims === undefined ? deadline && clock.now() + deadline - clock.elapsed() : claims.exp * 1000;
+  const { accessToken, expiresIn = Infinity, scope = authRequest.scope } = value;
+  const { exp = Infinity, iat = 0 } = claims ?? {};
+  // `expires_in` counts from the request on: the server may have issued the token at any time since then.
+  const toElapsed = clock.elapsed() - clock.now();
+  const deadline = Math.min(sentAt + expiresIn * 1000, exp * 1000 + toElapsed);
+  const end = claims ? exp * 1000 : deadline - toElapsed;
   return new AccessToken(accessToken, {
-    deadline,
-    lifetime: lifetimes.length === 0 ? undefined : Math.min(...lifetimes),
-    expiresAt: end === undefined ? undefined : new Date(end),
-    scope: claims === undefined ? parseScope(scope) : getScope(claims),
+    deadline: deadline === Infinity ? undefined : deadline,
+    lifetime: deadline === Infinity ? undefined : Math.min(expiresIn, exp - iat) * 1000,
+    expiresAt: deadline === Infinity ? undefined : new Date(end),
+    scope: claims ? getScope(claims) : parseScope(scope),
     tsgIds: authRequest.tsgIds,
     signingKey,
   });
@@ -253,5 +224,4 @@ const getClockInfo = ({ clock }: SignInContext, { clockOffset }: IssuedToken): C
   skew: clockOffset,
 });
 
-const opaqueTokenError = (): AuthError =>
-  new AuthError("the access token is opaque (not a JWT).", { kind: "verification", code: "opaque_token" });
+const opaqueTokenError = (): AuthError => verificationError("opaque_token", "the access token is opaque (not a JWT).");

@@ -3,12 +3,18 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { getMissingSecretsReason } from "../../action/pull-request.ts";
+import { explainMissingSecret } from "../../action/pull-request.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 
 const repository = { full_name: "org/repo" };
 const createEvent = (repo: unknown): object => ({ pull_request: { head: { repo } }, repository });
 const fork = createEvent({ full_name: "me/repo" });
+
+const createEnv = (GITHUB_EVENT_NAME: string, GITHUB_ACTOR: string, GITHUB_EVENT_PATH: string) => ({
+  GITHUB_EVENT_NAME,
+  GITHUB_ACTOR,
+  GITHUB_EVENT_PATH,
+});
 
 const cases: readonly (readonly [run: string, event: string, actor: string, payload: unknown, reason: RegExp | undefined])[] = [
   ["a push", "push", "octocat", { repository }, undefined],
@@ -28,22 +34,22 @@ for (const [run, eventName, actor, payload, reason] of cases) {
   test(`GitHub ${reason ? "withholds secrets from" : "passes secrets to"} ${run}`, async (t) => {
     const eventPath = join(await createTempDir(t), "event.json");
     await writeFile(eventPath, JSON.stringify(payload));
-    const missing = getMissingSecretsReason({ eventName, actor, eventPath });
-    if (reason) assert.match(missing?.reason ?? "", reason);
-    else assert.equal(missing, undefined);
+    const { message } = explainMissingSecret(createEnv(eventName, actor, eventPath));
+    if (reason) assert.match(message, reason);
+    else assert.equal(message, "is required");
   });
 }
 
 test("the hint for forks skips the job for forks only: the expression is true for a push", async (t) => {
   const eventPath = join(await createTempDir(t), "event.json");
   await writeFile(eventPath, JSON.stringify(fork));
-  const missing = getMissingSecretsReason({ eventName: "pull_request", actor: "octocat", eventPath });
-  assert.match(missing?.hint ?? "", /`if: \$\{\{ !github\.event\.pull_request\.head\.repo\.fork \}\}`/);
+  const { hint } = explainMissingSecret(createEnv("pull_request", "octocat", eventPath));
+  assert.match(hint, /`if: \$\{\{ !github\.event\.pull_request\.head\.repo\.fork \}\}`/);
 });
 
 test("an event file that is missing or not JSON is not a reason", async (t) => {
   const eventPath = join(await createTempDir(t), "event.json");
   await writeFile(eventPath, "{");
   for (const path of ["", eventPath])
-    assert.equal(getMissingSecretsReason({ eventName: "pull_request", actor: "octocat", eventPath: path }), undefined);
+    assert.equal(explainMissingSecret(createEnv("pull_request", "octocat", path)).message, "is required");
 });

@@ -44,7 +44,7 @@ describe("examples with act", () => {
   // `npm ci` needs npm's registry.
   for (const example of examples.filter(({ workflow }) => !workflow.includes("npm ci"))) {
     test(`${example.name} works as published`, async (t) => {
-      const reason = await getSkipReason("act", ["act", "git", ...example.clients]);
+      const reason = await getSkipReason(["act", "git", ...example.clients]);
       if (reason !== false) {
         t.skip(reason);
         return;

@@ -55,7 +55,7 @@ data "scm_tag" "again" {
 /** An error without the frame and line breaks that tofu adds. */
 const unframe = (log: string): string => log.replace(/[│╷╵]/g, " ").replace(/\s+/g, " ");
 
-describe("OpenTofu", { skip: await getSkipReason("tofu", OPENTOFU), concurrency: 3 }, () => {
+describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, () => {
   let mirror: ProviderMirror;
   const all: NetworkJobs[] = [];
   before(async () => {

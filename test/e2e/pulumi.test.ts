@@ -64,7 +64,7 @@ async function readTable(): Promise<ReadonlyMap<string, readonly string[]>> {
   return new Map(rows.map(([, name = "", plain = "", runProgram = ""]) => [name, [plain, runProgram]]));
 }
 
-describe("Pulumi", { skip: await getSkipReason("pulumi", PULUMI), concurrency: 2 }, () => {
+describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => {
   const networks: NetworkJobs[] = [];
   after(async () => {
     for (const jobs of networks) await jobs.close();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile, readlink, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { AuthFileHarness, exists, readAuthFileJson, requestTokenAsProvider } from "../support/auth-file-harness.ts";
@@ -200,17 +201,44 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     }
   });
 
-  test("survives an outage of the auth server", async () => {
+  test("survives an outage of the auth server and a 403 page of a proxy", async () => {
     const run = await harness.signIn();
-    harness.server.failTokenRequests({ status: 503 });
-    const before = harness.server.countTokenRequests();
-    await waitUntil("attempts", () => harness.server.countTokenRequests() >= before + 2, 30_000);
+    for (const status of [503, 403]) {
+      harness.server.failTokenRequests({ status });
+      const before = harness.server.countTokenRequests();
+      await waitUntil("an attempt", () => harness.server.countTokenRequests() > before, 30_000);
+    }
     harness.server.failTokenRequests(undefined);
     await waitUntil("a new token", async () => {
       const { jwt } = await readAuthFileJson(run.outputs["auth-file"]);
       return jwt !== run.token && isValid(jwt);
     }, 30_000); // prettier-ignore
     assert.match((await harness.post(run)).log, /outage/);
+  });
+
+  test("post warns that the token in the file has expired", async () => {
+    const run = await harness.signIn();
+    harness.server.failTokenRequests({ status: 503 });
+    try {
+      await delay(TTL_SECONDS * 1000 + 1000);
+      const post = await harness.post(run);
+      assert.equal(post.exitCode, 0);
+      assert.deepEqual(
+        post.annotations.map(({ level, message }) => [level, message.includes('expired') && message.includes('503')]),
+        [["warning", true]],
+      );
+    } finally {
+      harness.server.failTokenRequests(undefined);
+    }
+  });
+
+  test("renews with a CA in a relative NODE_EXTRA_CA_CERTS", async () => {
+    await writeFile(join(harness.job.workspace, "ca.pem"), harness.server.ca);
+    const run = await harness.signIn({ "ca-cert": "" }, { env: { NODE_EXTRA_CA_CERTS: "ca.pem" } });
+    assert.equal(run.exitCode, 0, run.log);
+    const { length } = harness.server.issued;
+    await waitUntil("a renewal", () => harness.server.issued.length > length, 20_000);
+    await harness.post(run);
   });
 
   for (const [what, source] of [

@@ -23,7 +23,6 @@ after(async () => {
 });
 
 async function npm(cwd: string, ...args: readonly string[]): Promise<ProcessResult> {
-  // Old versions of npm change the owner of files in a directory of another user's.
   const result = await runProcess("npm", [...args, "--offline", "--no-audit", "--no-fund"], {
     cwd,
     timeoutMs: 180_000,
@@ -94,6 +93,7 @@ test("the package has no dependencies: its code imports modules of Node, and Pul
   const { metafile } = await esbuild.build({
     entryPoints: entryPoints.map((path) => join(installed, "dist", path)),
     ...{ bundle: true, packages: "external", platform: "node", write: false, metafile: true, outdir: directory },
+    entryNames: "[hash]",
   });
   const imports = Object.values(metafile.inputs).flatMap((input) => input.imports.filter(({ external }) => external));
   const packages = new Set(imports.map(({ path }) => path).filter((path) => !isBuiltin(path)));
@@ -117,21 +117,8 @@ test("the package has the license of every package whose code it contains", () =
 
 test("publint finds no problem", async () => {
   const { buffer, byteOffset, byteLength } = await readFile(tarball);
-  const copy = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+  const copy = buffer.slice(byteOffset, byteOffset + byteLength);
   assert.deepEqual((await publint({ pack: { tarball: copy }, strict: true })).messages, []);
-});
-
-test("a bundler leaves out what is not imported", async () => {
-  const bundle = async (name: string): Promise<string> => {
-    const { outputFiles } = await esbuild.build({
-      stdin: { contents: `import { ${name} } from "scm-auth"; console.log(${name});`, resolveDir: project },
-      ...{ bundle: true, platform: "node", format: "esm", write: false },
-    });
-    return outputFiles[0]?.text ?? "";
-  };
-  const client = /["'](?:node:)?https["']/;
-  assert.match(await bundle("OAuth2Client"), client);
-  assert.doesNotMatch(await bundle("AuthError"), client);
 });
 
 test("the types of the library import nothing", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 
-import { getScope, validateClaims, validateTenants, type ClockInfo, type ExpectedClaims } from "../../shared/claims.ts";
+import { getScope, validateClaims, validateTenants, type ClockInfo, type ExpectedClaims } from "../../shared/jwt.ts";
 import { AuthError, TokenExpiredError, type AuthErrorCode } from "../../shared/errors.ts";
 import { countRuns, fc } from "../support/fuzzing.ts";
 import { validClaims } from "../support/tokens.ts";

@@ -155,6 +155,15 @@ test("a rejection is one error for all callers for a second, and is then request
   assert.equal(server.requestsTo("token").length, 3);
 });
 
+test("a JWKS URL that responds with 401 is not remembered as a rejection", async (t) => {
+  const { server, request } = await startScripted(t, { jwks: { status: 401 } });
+  const client = createClient(request, { maxRetries: 0 });
+  for (let call = 1; call <= 2; call++) {
+    assert.equal((await getAuthError(client.refreshToken())).status, 401);
+    assert.equal(server.requestsTo("token").length, call);
+  }
+});
+
 test("a rejection in the background does not affect callers, who keep the current token", async (t) => {
   const rejection = { status: 401, body: { error: "invalid_client" } };
   const { server, request } = await startScripted(t, { token: [tokenResponse(), rejection] });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync, sign, type JsonWebKey } from "node:crypto";
 import { test } from "node:test";
 
-import type { ExpectedClaims } from "../../shared/claims.ts";
+import type { ExpectedClaims } from "../../shared/jwt.ts";
 import { AuthError, type AuthErrorCode } from "../../shared/errors.ts";
 import type { SigningKey } from "../../shared/jwks.ts";
-import { verifyJwt } from "../../shared/verify-jwt.ts";
+import { verifyJwt } from "../../shared/jwt.ts";
 import { countRuns, fc } from "../support/fuzzing.ts";
 import { nearValidJson, nearValidText } from "../support/near-valid.ts";
 import { verifyByReference } from "../support/reference-verifier.ts";

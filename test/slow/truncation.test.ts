@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthError } from "../../shared/errors.ts";
-import { createSecureContext } from "../../shared/http/tls.ts";
 import { AuthRequest } from "../../shared/auth-request.ts";
 import { createSignInContext, requestToken } from "../../shared/sign-in.ts";
 import { systemClock } from "../../shared/clock.ts";
@@ -33,7 +32,6 @@ const WAYS: Readonly<Record<string, { readonly fault: (after: number) => Faults;
 const signer = await createSigner();
 const token = signer.sign(validClaims({ clientId, tsgId: "1234567890", ttl: 3600 }));
 const tls = createCertificates();
-const secureContext = createSecureContext(tls.ca);
 
 for (const usesTls of [false, true])
   for (const target of ["token", "jwks"] as const)
@@ -54,8 +52,9 @@ for (const usesTls of [false, true])
             ...{ clientId, clientSecret },
             tokenUrl: target === "token" ? through(tokenUrl) : tokenUrl,
             jwksUrl: target === "jwks" ? through(jwksUrl) : jwksUrl,
+            ca: usesTls ? tls.ca : undefined,
           });
-          const context = createSignInContext(authRequest, { policy: { maxRetries: 0 }, ...(usesTls && { secureContext }) });
+          const context = createSignInContext(authRequest, { policy: { maxRetries: 0 } });
           try {
             await requestToken(context, { deadline: systemClock.monotonic() + timeoutMs });
             return { error: undefined, length: proxy.connections[0]?.bytesReceived ?? 0 };

@@ -23,16 +23,23 @@ export async function getClientVersion(client: string): Promise<string | undefin
   return exitCode === 0 ? (/\d[\w.-]*/.exec(log)?.[0] ?? "of unknown version") : undefined;
 }
 
-/** The first of several clients that this machine does not have. */
-export async function findMissingClient(clients: readonly string[]): Promise<string | undefined> {
+async function findMissingClient(clients: readonly string[]): Promise<string | undefined> {
   for (const client of clients) if ((await getClientVersion(client)) === undefined) return client;
   return undefined;
 }
 
-/** The reason to skip tests of a client: `NOT RUN tofu: terraform-provider-scm is not on PATH`. */
-export async function getSkipReason(client: string, clients: readonly string[] = [client]): Promise<string | false> {
+/** The client that needs something else. */
+const NEEDED_BY: Readonly<Record<string, string>> = {
+  git: "act",
+  "terraform-provider-scm": "tofu",
+  "pulumi-resource-scm": "pulumi",
+  "pulumi-language-nodejs": "pulumi",
+};
+
+/** Why tests are skipped: `NOT RUN tofu: terraform-provider-scm is not on PATH`; false if nothing is missing. */
+export async function getSkipReason(clients: readonly string[]): Promise<string | false> {
   const missing = await findMissingClient(clients);
-  return missing === undefined ? false : `NOT RUN ${client}: ${missing} is not on PATH`;
+  return missing !== undefined && `NOT RUN ${NEEDED_BY[missing] ?? missing}: ${missing} is not on PATH`;
 }
 
 /** Reports that a real client ran: `RAN tofu 1.12.6: ...`. */

@@ -27,7 +27,7 @@ const normalize = (text: string): string =>
  */
 export function assertNoSecret(texts: Readonly<Record<string, string | Uint8Array>>, secrets: readonly string[]): void {
   for (const [place, text] of Object.entries(texts)) {
-    const haystack = normalize(typeof text === "string" ? text : Buffer.from(text).toString("latin1"));
+    const haystack = normalize(typeof text === "string" ? text : Buffer.from(text).toString());
     for (const [index, secret] of secrets.entries()) {
       for (const part of getParts(secret.trim())) {
         const forms: Readonly<Record<string, readonly string[]>> = {

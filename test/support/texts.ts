@@ -29,17 +29,6 @@ export const foreignText: fc.Arbitrary<string> = fc
   )
   .map((pieces) => pieces.join(""));
 
-/** Secrets of every kind: as short as one character, made of asterisks or of characters that encoders change. */
-export const anySecret: fc.Arbitrary<string> = fc
-  .oneof(
-    fc.uuid({ version: 4 }),
-    fc.base64String({ minLength: 8, maxLength: 40 }),
-    fc.string({ unit: grapheme, minLength: 1, maxLength: 20 }),
-    fc.string({ unit: fc.constantFrom("*", "a", "A", ":"), minLength: 1, maxLength: 6 }),
-    fc.string({ unit: fc.constantFrom(..."abC12 +/=&%<>\"'\\~*!()é√😀\n"), minLength: 1, maxLength: 16 }),
-  )
-  .filter((text) => text.trim() !== "");
-
 /** Secrets as service accounts have them: at least 8 characters. */
 export const usualSecret: fc.Arbitrary<string> = fc
   .oneof(

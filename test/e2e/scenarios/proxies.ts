@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createCertificates } from "../../support/certificates.ts";
 import type { ConnectProxy } from "../../support/connect-proxy.ts";
 import { TOKEN_PATH } from "../../support/scm-auth-server.ts";
 import { preload, TEST_HOST, tls, untrustedTls } from "../fixtures.ts";
@@ -42,6 +43,9 @@ const FAILURES: readonly (readonly [name: string, proxy: ProxyOptions, error: Pa
   ["a proxy without TLS at an https URL", { value: ({ port }) => `https://127.0.0.1:${port}` }, /proxy/],
   ["a proxy with an untrusted certificate, without sending the password", { tls: untrustedTls, value: withUser }, /certificate.*proxy|proxy.*certificate/],
 ]; // prettier-ignore
+
+/** A certificate for the target is not one for the proxy. */
+const targetTls = createCertificates([TEST_HOST]);
 
 export const proxies: readonly Scenario[] = [
   ...SUCCESSES.map(([name, proxy]) => ({
@@ -100,6 +104,13 @@ export const proxies: readonly Scenario[] = [
       check: connects(0),
     }),
   })),
+  {
+    name: "rejects a proxy with a certificate for the target, without sending the password",
+    proxy: { tls: targetTls, value: withUser },
+    inputs: { "ca-cert": `${tls.ca}${targetTls.ca}` },
+    secrets: [PASSWORD],
+    expect: fails(/certificate.*proxy|proxy.*certificate/, NO_REQUESTS, { check: connects(0) }),
+  },
   {
     name: "sends no secret through a proxy that inspects TLS with an unknown CA",
     proxy: {},

@@ -25,10 +25,6 @@ import {
 
 /** The public types, in use: compiled against the sources and against the packed package, never run. */
 
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-/** Compiles if both types are the same. */
-const expectSame = <A, B>(_same: Equal<A, B>): void => undefined;
-
 interface Tag {
   readonly name: string;
 }
@@ -53,33 +49,33 @@ export async function useClient(input: AuthRequestInput, request: AuthRequest, m
   request.clientId = "other";
 
   const tokenOptions: AccessTokenOptions = { minTtl: 60, signal: undefined };
-  expectSame<Awaited<ReturnType<OAuth2Client["accessToken"]>>, string>(true);
-  expectSame<Awaited<ReturnType<OAuth2Client["decodeToken"]>>, JWTClaims>(true);
-  expectSame<OAuth2Client["signingKey"], SigningKey | undefined>(true);
-  expectSame<OAuth2Client["expiresAt"], Date | undefined>(true);
-  expectSame<OAuth2Client["session"], Session>(true);
-  expectSame<typeof OAuth2Client.MAX_RETRIES, number>(true);
+  const token: string = await client.accessToken(tokenOptions);
+  const claims: JWTClaims = await client.decodeToken();
+  const key: SigningKey | undefined = client.signingKey;
+  const expiresAt: Date | undefined = client.expiresAt;
+  const session: Session = client.session;
 
   const query: QueryParams = { folder: "All", limit: 200, deep: true, tag: ["a", "b"], none: undefined };
   const requestOptions: RequestOptions = { query, body: {}, headers: { accept: "*/*" } };
   const names: string[] = [];
-  for await (const tag of client.session.list<Tag>("/", { query })) names.push(tag.name);
-  const tag: Tag = await client.session.request<Tag>("POST", "/", requestOptions);
+  for await (const tag of session.list<Tag>("/", { query })) names.push(tag.name);
+  const tag: Tag = await session.request<Tag>("POST", "/", requestOptions);
   // @ts-expect-error -- not a method
-  void client.session.request("TRACE", "/");
+  void session.request("TRACE", "/");
   // @ts-expect-error -- a list has no body
-  client.session.list("/", { body: {} });
+  session.list("/", { body: {} });
   const unsealed: UnsealedToken = await unsealToken(input, await sealToken(request, "token"), { minTtl: 60 });
   const file: AuthFileResult = await ensureAuthFile(request, { path: "auth.json", minTtl: 5 });
-  return [await client.accessToken(tokenOptions), await client.session.request(method, "/"), tag, unsealed, file];
+  return [token, claims, key, expiresAt, await session.request(method, "/"), names, tag, unsealed, file];
 }
+
+export const toAuthError = (error: TokenExpiredError): AuthError => error;
 
 export function describeError(error: unknown): string {
   if (ApiError.isApiError(error)) return `${error.status} ${error.code ?? ""} ${error.requestId ?? ""}`;
   if (!AuthError.isAuthError(error)) return String(error);
   const issues: readonly ConfigIssue[] = error.issues;
   const code: AuthErrorCode = error.code;
-  expectSame<TokenExpiredError extends AuthError ? true : false, true>(true);
   // @ts-expect-error -- not a code
   if (code === "no_such_code") return "";
   return `${code} ${error.hint} ${error.retryAfterMs ?? 0} ${issues.map(({ field }) => field).join()}`;

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { AuthFileHarness, readAuthFileJson, requestTokenAsProvider } from "../support/auth-file-harness.ts";
+import type { TokenEndpointFailure } from "../support/scm-server.ts";
+import { readClaims } from "../support/tokens.ts";
+
+/** Keeps real auth files fresh for a minute, with tokens that are valid for seconds and a server that fails. */
+
+const DURATION_MS = Number(process.env["SCM_AUTH_ENDURANCE_SECONDS"] ?? 60) * 1000;
+const TTL_SECONDS = 8;
+
+const HTML = { "content-type": "text/html" };
+/** Each lasts for less than a token remains valid, so that no look may find an expired one. */
+const FAILURES: readonly (TokenEndpointFailure | "rotation" | "delay")[] = [
+  { status: 403, headers: HTML, body: {} },
+  { status: 500, body: { error: "server_error" } },
+  "rotation",
+  { status: 429, headers: { "retry-after": "1" }, body: {} },
+  { status: 200, headers: HTML, body: {} },
+  "delay",
+  { status: 503, body: {} },
+];
+
+test("a token in the file and from the token server is valid at every look while the auth server fails", async () => {
+  const harness = await AuthFileHarness.start({ ttl: TTL_SECONDS });
+  try {
+    const { server } = harness;
+    const run = await harness.signIn();
+    const path = run.outputs["auth-file"] ?? "";
+    const fail = async (failure: (typeof FAILURES)[number]): Promise<void> => {
+      if (failure === "rotation") await server.rotateKeys();
+      else if (failure === "delay") server.delayTokenResponses(800);
+      else server.failTokenRequests(failure);
+    };
+    const start = performance.now();
+    const tokens = new Set<string>();
+    for (let round = 0; performance.now() - start < DURATION_MS; round++) {
+      // Two seconds of failures, two seconds without.
+      const phase = Math.floor(round / 20);
+      if (round % 20 === 0) {
+        server.failTokenRequests(undefined);
+        server.delayTokenResponses(0);
+        if (phase % 2 === 1) await fail(FAILURES[((phase - 1) / 2) % FAILURES.length] ?? "rotation");
+      }
+      const { jwt, ...file } = await readAuthFileJson(path);
+      tokens.add(jwt);
+      assert.ok(readClaims(jwt).exp > Date.now() / 1000, `an expired token in the file in round ${round}`);
+      if (round % 10 === 0) {
+        const { status } = await requestTokenAsProvider({ jwt, ...file });
+        assert.equal(status, 200, `the token server in round ${round}`);
+      }
+      await delay(100);
+    }
+    assert.ok(tokens.size > DURATION_MS / 1000 / TTL_SECONDS);
+    const { pid } = await harness.findRefresher();
+    const memory = Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+    console.log(`${tokens.size} tokens, ${memory.toFixed(0)} MiB`);
+    assert.ok(memory < 200, `${memory} MiB`);
+    assert.match((await harness.post(run)).log, /Removed the auth file \(refreshed \d+ times/);
+  } finally {
+    await harness.close();
+  }
+});

@@ -1,6 +1,6 @@
 import type { Milliseconds } from "../clock.ts";
 import { formatDuration } from "../duration.ts";
-import { AuthError, getErrorCode, type AuthErrorCode, type AuthErrorOptions } from "../errors.ts";
+import { AuthError, getErrorCode, type AuthErrorCode } from "../errors.ts";
 import { HINTS } from "../hints.ts";
 import type { Phase, Progress } from "./connection.ts";
 import { getHostPort, getUnusedProxyVariable, type ProxySettings } from "./proxy.ts";
@@ -21,7 +21,8 @@ const TCP_CODES: Readonly<Record<string, AuthErrorCode>> = {
   ETIMEDOUT: "connect_timeout",
 };
 
-const getProxyName = ({ host, variable }: ProxySettings): string => `the proxy ${host} (from ${variable})`;
+const getProxyName = (proxy: ProxySettings | undefined): string =>
+  proxy ? `the proxy ${proxy.host} (from ${proxy.variable})` : "the proxy";
 
 /** What works when TLS does not. */
 const getTransport = ({ url, proxy }: Target): string =>
@@ -32,20 +33,19 @@ const getTransport = ({ url, proxy }: Target): string =>
 /** The attempt did not end in time. */
 export function timeoutError({ phase, isSent }: Progress, target: Target, timeout: Milliseconds): AuthError {
   const host = getHostPort(target.url);
+  const proxy = getProxyName(target.proxy);
   const limit = `within ${formatDuration(timeout)}`;
   const fail = (description: string, code: AuthErrorCode): AuthError =>
     new AuthError(description, { kind: "timeout", code, requestSent: isSent, hint: getHint(code, phase, target) });
   if (target.proxy && (phase === "dns" || phase === "tcp"))
-    return fail(`could not connect to ${getProxyName(target.proxy)} ${limit}.`, "proxy_unreachable");
+    return fail(`could not connect to ${proxy} ${limit}.`, "proxy_unreachable");
   switch (phase) {
     case "dns":
       return fail(`the DNS lookup for ${target.url.hostname} did not complete ${limit}.`, "dns_lookup_failed");
     case "tcp":
       return fail(`could not connect to ${host} ${limit}.`, "connect_timeout");
-    case "proxy": {
-      const name = target.proxy ? getProxyName(target.proxy) : "the proxy";
-      return fail(`${name} accepted the connection but opened no tunnel to ${host} ${limit}.`, "proxy_unreachable");
-    }
+    case "proxy":
+      return fail(`${proxy} accepted the connection but opened no tunnel to ${host} ${limit}.`, "proxy_unreachable");
     case "tls":
       return fail(`${getTransport(target)}, but the TLS handshake did not complete ${limit}.`, "tls_handshake_failed");
     case "waiting":
@@ -62,50 +62,41 @@ export function timeoutError({ phase, isSent }: Progress, target: Target, timeou
  */
 export function connectionError(error: unknown, { phase, isSent, issuer }: Progress, target: Target): AuthError {
   if (AuthError.isAuthError(error)) return error;
-  const errorCode = getErrorCode(error);
-  if (errorCode === undefined || error instanceof TypeError) throw error;
+  const errno = getErrorCode(error);
+  if (errno === undefined || error instanceof TypeError) throw error;
   const host = getHostPort(target.url);
-  const fail = (description: string, code: AuthErrorCode, options: Partial<AuthErrorOptions> = {}): AuthError =>
-    new AuthError(description, {
-      kind: "network",
-      code,
-      requestSent: isSent,
-      cause: error,
-      hint: getHint(code, phase, target),
-      ...options,
-    });
-  const isCertificate = CERTIFICATE_CODE.test(errorCode);
-  if (isCertificate && (phase === "tls" || phase === "proxy")) {
-    const name = phase === "proxy" && target.proxy ? getProxyName(target.proxy) : host;
-    const hint = "No secret was sent. Check this machine's clock first, then the certificate of the server.";
-    return fail(
-      `the certificate of ${name} is not trusted (${errorCode}${issuer === undefined ? "" : `, issued by ${issuer}`}).`,
-      "untrusted_certificate",
-      VALIDITY_CODE.test(errorCode) ? { hint } : {},
-    );
+  const proxy = getProxyName(target.proxy);
+  const fail = (description: string, code: AuthErrorCode, hint = getHint(code, phase, target)): AuthError =>
+    new AuthError(description, { kind: "network", code, requestSent: isSent, cause: error, hint });
+  if (CERTIFICATE_CODE.test(errno) && (phase === "tls" || phase === "proxy")) {
+    const detail = issuer === undefined ? errno : `${errno}, issued by ${issuer}`;
+    const clockHint = "No secret was sent. Check this machine's clock first, then the certificate of the server.";
+    const description = `the certificate of ${phase === "proxy" ? proxy : host} is not trusted (${detail}).`;
+    return fail(description, "untrusted_certificate", VALIDITY_CODE.test(errno) ? clockHint : undefined);
   }
-  if (target.proxy && (phase === "dns" || phase === "tcp" || phase === "proxy")) {
-    const name = getProxyName(target.proxy);
-    return errorCode === "ENOTFOUND"
-      ? fail(`could not find the host of ${name}: ${errorCode}.`, "host_not_found", { hint: HINTS.proxy_unreachable })
-      : fail(`could not connect to ${name}: ${errorCode}.`, "proxy_unreachable");
-  }
+  if (target.proxy && (phase === "dns" || phase === "tcp" || phase === "proxy"))
+    return errno === "ENOTFOUND"
+      ? fail(`could not find the host of ${proxy}: ${errno}.`, "host_not_found", HINTS.proxy_unreachable)
+      : fail(`could not connect to ${proxy}: ${errno}.`, "proxy_unreachable");
   switch (phase) {
     case "dns":
-      return errorCode === "ENOTFOUND"
-        ? fail(`host not found: ${target.url.hostname} (${errorCode}).`, "host_not_found")
-        : fail(`the DNS lookup for ${target.url.hostname} failed (${errorCode}).`, "dns_lookup_failed");
+      return errno === "ENOTFOUND"
+        ? fail(`host not found: ${target.url.hostname} (${errno}).`, "host_not_found")
+        : fail(`the DNS lookup for ${target.url.hostname} failed (${errno}).`, "dns_lookup_failed");
     case "tcp":
-      return errorCode === "ECONNREFUSED"
-        ? fail(`${host} refused the connection (${errorCode}).`, "connection_refused")
-        : fail(`could not connect to ${host} (${errorCode}).`, TCP_CODES[errorCode] ?? "connection_refused");
+      return errno === "ECONNREFUSED"
+        ? fail(`${host} refused the connection (${errno}).`, "connection_refused")
+        : fail(`could not connect to ${host} (${errno}).`, TCP_CODES[errno] ?? "connection_refused");
     case "proxy":
     case "tls":
-      return fail(`${getTransport(target)}, but the TLS handshake failed (${errorCode}).`, "tls_handshake_failed");
-    case "waiting":
-      return errorCode.startsWith("HPE_")
-        ? fail(`${host} did not send a valid HTTP response (${errorCode}).`, "connection_lost")
-        : fail(`the connection to ${host} was lost before a response arrived (${errorCode}).`, "connection_lost");
+      return fail(`${getTransport(target)}, but the TLS handshake failed (${errno}).`, "tls_handshake_failed");
+    case "waiting": {
+      const isInvalid = errno.startsWith("HPE_");
+      const what = isInvalid
+        ? `${host} did not send a valid HTTP response`
+        : `the connection to ${host} was lost before a response arrived`;
+      return fail(`${what} (${errno}).`, "connection_lost");
+    }
     case "reading":
       return fail(`the response from ${host} was truncated.`, "response_truncated");
   }

@@ -5,16 +5,11 @@ import net, { type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import tls, { type SecureContext } from "node:tls";
 import type { Clock, Milliseconds } from "../clock.ts";
+import type { AuthEvent } from "../events.ts";
 import { getConnectHeaders, getHostPort, getTunnelError, type ProxySettings } from "./proxy.ts";
 
-/** A complete step of opening a connection. See the `connection` event. */
-export interface ConnectionStep {
-  readonly step: "dns" | "tcp" | "proxy" | "tls";
-  /** Since the step before, or since the attempt started. */
-  readonly durationMs: Milliseconds;
-  /** Addresses (dns), `host:port` (tcp, proxy), or protocol and issuer of the certificate (tls). */
-  readonly detail: string;
-}
+/** A complete step of opening a connection. */
+export type ConnectionStep = Omit<Extract<AuthEvent, { readonly type: "connection" }>, "type" | "request">;
 
 /** What an attempt is doing: a step of the connection, waiting for the response, or reading its body. */
 export type Phase = ConnectionStep["step"] | "waiting" | "reading";
@@ -86,9 +81,18 @@ export async function openConnection(settings: ConnectionSettings): Promise<Sock
   const tcp = await connectTcp(settings);
   try {
     const tunnel = proxy ? await openTunnel(tcp, proxy, settings) : tcp;
-    const socket = url.protocol === "https:" ? await connectTls(tunnel, settings) : tunnel;
+    const socket = url.protocol === "https:" ? await startTls(tunnel, getHost(url), settings) : tunnel;
+    if (socket instanceof tls.TLSSocket)
+      progress.complete(
+        "tls",
+        `${socket.getProtocol() ?? "TLS"}, issued by ${progress.issuer ?? "unknown"}`,
+        "waiting",
+      );
+    const abortWithoutResponse = (): void => {
+      if (progress.phase === "waiting") abort.abort(noResponseError());
+    };
     // A response 101 Switching Protocols: Node destroys the socket, and the request has no event.
-    socket.once("close", () => setImmediate(abortWithoutResponse, progress, abort));
+    socket.once("close", () => setImmediate(abortWithoutResponse));
     return socket;
   } catch (error) {
     tcp.destroy();
@@ -131,21 +135,12 @@ async function openTunnel(tcp: Socket, proxy: ProxySettings, settings: Connectio
     createConnection: () => socket,
   });
   request.end();
-  const [response, , head] = (await waitFor(request, socket, "connect", abort.signal)) as ConnectEvent;
+  const event = await waitFor(request, socket, "connect", abort.signal);
+  const [response, , head] = event as [http.IncomingMessage, Socket, Buffer];
   const error = getTunnelError(response, head, url, proxy);
   if (error) throw error;
   progress.complete("proxy", proxy.host, "tls");
   return socket;
-}
-
-type ConnectEvent = [response: http.IncomingMessage, socket: Socket, head: Buffer];
-
-/** TLS to the server. */
-async function connectTls(socket: Socket, settings: ConnectionSettings): Promise<Socket> {
-  const { url, progress } = settings;
-  const secure = await startTls(socket, getHost(url), settings);
-  progress.complete("tls", `${secure.getProtocol() ?? "TLS"}, issued by ${progress.issuer ?? "unknown"}`, "waiting");
-  return secure;
 }
 
 async function startTls(
@@ -188,10 +183,6 @@ async function waitFor(
     socket.destroy();
     throw error;
   }
-}
-
-function abortWithoutResponse({ phase }: Progress, abort: AbortController): void {
-  if (phase === "waiting") abort.abort(noResponseError());
 }
 
 const noResponseError = (): Error => Object.assign(new Error("no response"), { code: "ECONNRESET" });

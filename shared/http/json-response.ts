@@ -1,9 +1,9 @@
-import { AuthError } from "../errors.ts";
+import { AuthError, type AuthErrorOptions } from "../errors.ts";
 import type { RequestName } from "../events.ts";
 import { HINTS } from "../hints.ts";
 import type { Redactor } from "../redact.ts";
 import type { HttpResponse } from "./request.ts";
-import { REQUEST_LABELS, RETRYABLE_STATUS, type Failure } from "./retry.ts";
+import { REQUEST_LABELS, RETRYABLE_STATUS, type Failure, type FailureType } from "./retry.ts";
 
 /** The value; undefined if `body` is not JSON. */
 export function parseJson(body: string): unknown {
@@ -43,31 +43,24 @@ export function classifyJsonResponse(
   const { status } = response;
   const label = `the ${REQUEST_LABELS[name]}`;
   const failed = `${label} failed with status ${status}`;
+  const fail = (type: FailureType, description: string, options: AuthErrorOptions): Failure => ({
+    type,
+    error: new AuthError(description, { status, ...options }),
+  });
   const description = detail === undefined || detail === "" ? `${failed}.` : `${failed}: ${detail.replace(/\.$/, "")}.`;
   const retryable = RETRYABLE_STATUS[status];
   if (retryable) return { type: retryable, error: retryableStatusError(description, status) };
   if (status >= 300 && status < 400) {
-    const error = new AuthError(`${failed} (redirect to ${quote(response.headers.location ?? "an unknown URL")}).`, {
-      kind: "rejected",
-      code: "unexpected_redirect",
-      status,
-    });
-    return { type: "permanent", error };
+    const redirect = `${failed} (redirect to ${quote(response.headers.location ?? "an unknown URL")}).`;
+    return fail("permanent", redirect, { kind: "rejected", code: "unexpected_redirect" });
   }
+  const isPage = isHtml(response);
   if (status < 200 || status > 299) {
-    const hint = isHtml(response) ? HINTS.html_response : undefined;
-    return {
-      type: "permanent",
-      error: new AuthError(description, { kind: "rejected", code: "http_error", status, hint }),
-    };
+    const hint = isPage ? HINTS.html_response : undefined;
+    return fail("permanent", description, { kind: "rejected", code: "http_error", hint });
   }
-  if (isHtml(response)) {
-    const error = new AuthError(`${label} returned an HTML page.`, { kind: "protocol", code: "html_response", status });
-    return { type: "permanent", error };
-  }
-  if (parseJson(response.body) === undefined) {
-    const error = new AuthError(`${label} did not return JSON.`, { kind: "protocol", code: "invalid_json", status });
-    return { type: "transient", error };
-  }
+  if (isPage) return fail("permanent", `${label} returned an HTML page.`, { kind: "protocol", code: "html_response" });
+  if (parseJson(response.body) === undefined)
+    return fail("transient", `${label} did not return JSON.`, { kind: "protocol", code: "invalid_json" });
   return undefined;
 }

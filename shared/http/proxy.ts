@@ -12,11 +12,8 @@ export interface ProxySettings {
   readonly variable: string;
 }
 
-type Env = Readonly<Record<string, string | undefined>>;
-
 const HTTPS_VARIABLES = ["https_proxy", "HTTPS_PROXY"];
 const HTTP_VARIABLES = ["http_proxy", "HTTP_PROXY"];
-const ALL_VARIABLES = ["all_proxy", "ALL_PROXY"];
 
 const findVariable = (names: readonly string[]): string | undefined => names.find((name) => process.env[name]);
 
@@ -67,14 +64,14 @@ function isBypassed(url: URL): boolean {
 /** The variable of a proxy that is not used because it is not for https URLs, if there is no other. */
 export function getUnusedProxyVariable(url: URL): string | undefined {
   if (url.protocol !== "https:" || findVariable(HTTPS_VARIABLES) !== undefined || isBypassed(url)) return undefined;
-  return findVariable([...HTTP_VARIABLES, ...ALL_VARIABLES]);
+  return findVariable([...HTTP_VARIABLES, "all_proxy", "ALL_PROXY"]);
 }
 
 /** A shorter password, masked wherever it occurs, would make a log unreadable. */
 const MIN_PASSWORD_LENGTH = 4;
 
 /** The passwords in the proxy variables, as written and decoded, to be masked. Valid URLs or not. */
-export function getProxyPasswords(env: Env): readonly string[] {
+export function getProxyPasswords(env: Readonly<NodeJS.ProcessEnv>): readonly string[] {
   const passwords = [...HTTPS_VARIABLES, ...HTTP_VARIABLES].flatMap((name) => {
     // Up to the last `@`, as URL parsers do.
     const [, raw = ""] = /^["'\s]*(?:\w+:\/\/)?[^/@:]*:(?!\/\/)(.*)@/.exec(env[name] ?? "") ?? [];
@@ -108,7 +105,7 @@ export function getTunnelError(
 ): AuthError | undefined {
   if (status >= 200 && status < 300 && head.length === 0) return undefined;
   if (status === 407) return proxyAuthError(headers["proxy-authenticate"] ?? "", proxy);
-  const detail = status >= 200 && status < 300 ? `status ${status} with content` : `status ${status}`;
+  const detail = `status ${status}${status >= 200 && status < 300 ? " with content" : ""}`;
   const isTransient = status >= 500 || status === 429 || status === 408;
   return new AuthError(`the proxy ${proxy.host} refused the tunnel to ${getHostPort(target)} (${detail}).`, {
     kind: isTransient ? "network" : "rejected",
@@ -121,15 +118,12 @@ export function getTunnelError(
 function proxyAuthError(authenticate: string, { host, variable }: ProxySettings): AuthError {
   const schemes = authenticate.match(/\b(basic|negotiate|ntlm|kerberos|digest|bearer)\b/gi) ?? [];
   const needsOther = schemes.length > 0 && !/\bbasic\b/i.test(authenticate);
-  const description = needsOther
-    ? `the proxy ${host} (from ${variable}) requires authentication by ${[...new Set(schemes)].join(" or ")} (407).`
-    : `the proxy ${host} (from ${variable}) requires authentication, or rejected the user and password (407).`;
+  const reason = needsOther
+    ? `requires authentication by ${[...new Set(schemes)].join(" or ")}`
+    : "requires authentication, or rejected the user and password";
   const hint = `Only Basic authentication is supported. Run a local forwarder for the other schemes, for example Cntlm or Px, and set ${variable} to it.`;
-  return new AuthError(description, {
-    kind: "network",
-    code: "proxy_auth_required",
-    status: 407,
-    requestSent: false,
+  return new AuthError(`the proxy ${host} (from ${variable}) ${reason} (407).`, {
+    ...{ kind: "network", code: "proxy_auth_required", status: 407, requestSent: false },
     hint: needsOther ? hint : undefined,
   });
 }

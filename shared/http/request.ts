@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { HttpClient } from "@actions/http-client";
 import type { RequestHandler } from "@actions/http-client/lib/interfaces";
-import type { Clock, Milliseconds } from "../clock.ts";
+import type { Milliseconds } from "../clock.ts";
 import { abortedError, AuthError } from "../errors.ts";
 import { connectionError, timeoutError, type Target } from "./connection-error.ts";
 import { HttpAgent, HttpsAgent, Progress, type ConnectionOptions, type ConnectionStep } from "./connection.ts";
@@ -123,13 +123,18 @@ async function exchange(
   progress: Progress,
   abort: AbortController,
 ): Promise<HttpResponse> {
-  const handler = createHandler({
+  const requestOptions: ConnectionOptions = {
     agent: request.url.protocol === "https:" ? (agent ?? new HttpsAgent()) : new HttpAgent(),
     signal: abort.signal,
     connection: { ...target, secureContext, progress, abort, unref, quote: redactor.quote },
     // Here, because the client adds the runner's ACTIONS_ORCHESTRATION_ID to its own.
     headers: { ...request.headers, "user-agent": userAgent },
-  });
+  };
+  const handler: RequestHandler = {
+    prepareRequest: (clientOptions) => Object.assign(clientOptions, requestOptions),
+    canHandleAuthentication: () => false,
+    handleAuthentication: () => Promise.reject(new Error("There is no authentication.")),
+  };
   // Of the toolkit's client, redirects are off: they would send the secret to another host. Retries are off: it repeats
   // GET and HEAD only, without jitter, Retry-After and deadline (retry.ts does it instead). Its time limit is out of
   // reach: it does not know the phase. Its readBody() is not used: it never settles if the body is truncated.
@@ -142,15 +147,10 @@ async function exchange(
   const { message } = await client.request(request.method, request.url.href, request.body ?? null);
   progress.phase = "reading";
   const { statusCode: status = 0, headers } = message;
-  const clockOffset = getClockOffset(headers.date, clock);
+  const date = Date.parse(headers.date ?? "");
+  const clockOffset = Number.isNaN(date) ? undefined : date - clock.now();
   return { status, headers, body: await readBody(message, maxBodyBytes), clockOffset };
 }
-
-const createHandler = (requestOptions: ConnectionOptions): RequestHandler => ({
-  prepareRequest: (options) => Object.assign(options, requestOptions),
-  canHandleAuthentication: () => false,
-  handleAuthentication: () => Promise.reject(new Error("There is no authentication.")),
-});
 
 async function readBody(message: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
@@ -164,9 +164,4 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<str
     chunks.push(chunk);
   }
   return new TextDecoder().decode(Buffer.concat(chunks));
-}
-
-function getClockOffset(date: string | undefined, clock: Clock): Milliseconds | undefined {
-  const time = Date.parse(date ?? "");
-  return Number.isNaN(time) ? undefined : time - clock.now();
 }

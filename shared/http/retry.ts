@@ -2,6 +2,7 @@ import { sleep, type Clock, type Milliseconds, type RandomSource } from "../cloc
 import { formatDuration } from "../duration.ts";
 import { abortedError, AuthError } from "../errors.ts";
 import type { RequestName } from "../events.ts";
+import type { ConnectionStep } from "./connection.ts";
 import { sendRequest, type AttemptOptions, type HttpRequest, type HttpResponse } from "./request.ts";
 import type { RequestContext, RequestLimits, RetryPolicy } from "./request-context.ts";
 
@@ -147,11 +148,6 @@ export interface TimedResult<T> {
   readonly attempts: number;
 }
 
-const classifyByDefault = (error: AuthError): FailureType => {
-  if (!error.retryable) return "permanent";
-  return error.code === "response_timeout" ? "overloaded" : "transient";
-};
-
 /**
  * Sends a request until it succeeds, fails permanently, or attempts or time are used up. Emits `request`, `connection`,
  * `response` and `retry` events.
@@ -171,10 +167,8 @@ export async function requestWithRetries<T>(
     const state = { attempt, attemptsLeft: maxAttempts - attempt, policy };
     const timeoutMs = getAttemptTimeout({ ...state, timeLeft: limits.deadline - clock.monotonic() });
     const sentAt = clock.elapsed();
-    const { outcome, clockOffset, retryAfter } = await sendOnce(context, call, send, attempt, {
-      timeoutMs,
-      signal: limits.signal,
-    });
+    const attemptLimits = { timeoutMs, signal: limits.signal };
+    const { outcome, clockOffset, retryAfter } = await sendOnce(context, call, attempt, attemptLimits, send);
     if (outcome.type === "success") return { value: outcome.value, sentAt, clockOffset, attempts: attempt };
     const { type, error } = outcome;
     if (type === "permanent" || state.attemptsLeft === 0) throw withAttempts(error, attempt, retryAfter);
@@ -187,53 +181,39 @@ export async function requestWithRetries<T>(
   }
 }
 
-interface AttemptResult<T> {
-  readonly outcome: Outcome<T>;
-  readonly clockOffset: Milliseconds | undefined;
-  readonly retryAfter: Milliseconds;
-}
-
+/** One attempt: what it means, and what the headers of the response contain. */
 async function sendOnce<T>(
   context: RequestContext,
-  call: RequestCall<T>,
-  send: typeof sendRequest,
+  { name, request, agent, maxBodyBytes, parse, classifyError = classifyByDefault }: RequestCall<T>,
   attempt: number,
-  options: AttemptOptions,
-): Promise<AttemptResult<T>> {
+  limits: Pick<AttemptOptions, "timeoutMs" | "signal">,
+  send: typeof sendRequest,
+): Promise<Pick<TimedResult<T>, "clockOffset"> & { readonly outcome: Outcome<T>; readonly retryAfter: Milliseconds }> {
   const { clock, policy, onEvent } = context;
-  const { name, request, agent, maxBodyBytes, parse, classifyError = classifyByDefault } = call;
-  const { origin, pathname } = request.url;
+  const { method, url } = request;
+  const maxAttempts = policy.maxRetries + 1;
   const startedAt = clock.monotonic();
-  onEvent({
-    type: "request",
-    request: name,
-    method: request.method,
-    url: origin + pathname,
-    attempt,
-    maxAttempts: policy.maxRetries + 1,
-  });
+  onEvent({ type: "request", request: name, method, url: url.origin + url.pathname, attempt, maxAttempts });
+  const onConnection = (step: ConnectionStep): void => {
+    onEvent({ type: "connection", request: name, ...step });
+  };
   let response: HttpResponse;
   try {
-    response = await send(request, context, {
-      ...options,
-      agent,
-      maxBodyBytes,
-      onConnection: (step) => {
-        onEvent({ type: "connection", request: name, ...step });
-      },
-    });
+    response = await send(request, context, { ...limits, agent, maxBodyBytes, onConnection });
   } catch (error) {
     if (!AuthError.isAuthError(error)) throw error;
-    return {
-      outcome: { type: classifyError(error), error: withLabel(error, name) },
-      clockOffset: undefined,
-      retryAfter: 0,
-    };
+    const outcome = { type: classifyError(error), error: withLabel(error, name) };
+    return { outcome, clockOffset: undefined, retryAfter: 0 };
   }
   const { status, clockOffset } = response;
   const durationMs = clock.monotonic() - startedAt;
   onEvent({ type: "response", request: name, status, attempt, durationMs, clockOffsetMs: clockOffset });
   return { outcome: parse(response), clockOffset, retryAfter: parseRetryAfter(response, clock) ?? 0 };
+}
+
+function classifyByDefault({ retryable, code }: AuthError): FailureType {
+  if (!retryable) return "permanent";
+  return code === "response_timeout" ? "overloaded" : "transient";
 }
 
 /** Configuration errors and aborts are not about a single request. */
@@ -243,9 +223,9 @@ const withLabel = (error: AuthError, name: RequestName): AuthError =>
     : error.with(`${REQUEST_LABELS[name]}: ${error.description}`);
 
 function withAttempts(error: AuthError, attempts: number, retryAfter: Milliseconds, reason?: string): AuthError {
-  const details = [attempts > 1 ? `${attempts} attempts` : undefined, reason].filter((text) => text !== undefined);
-  const description =
-    details.length === 0 ? error.description : `${error.description.replace(/\.$/, "")} (${details.join("; ")}).`;
+  const details = [...(attempts > 1 ? [`${attempts} attempts`] : []), ...(reason === undefined ? [] : [reason])];
+  const suffix = ` (${details.join("; ")}).`;
+  const description = details.length === 0 ? error.description : error.description.replace(/\.$/, "") + suffix;
   return error.with(description, { attempts, ...(retryAfter > 0 && { retryAfterMs: retryAfter }) });
 }
 

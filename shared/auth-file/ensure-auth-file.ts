@@ -8,18 +8,10 @@ import { DEFAULTS, optionSchemas, validateOptions, type CallOptions } from "../o
 import { createSignInContext, requestToken, type SignInContext } from "../sign-in.ts";
 import { TokenSource } from "../token-source.ts";
 import { withFileLock } from "./file-lock.ts";
-import { authFileError, printablePath } from "./file-operation.ts";
-import {
-  createAuthFileContent,
-  isManaged,
-  matchesIdentity,
-  parseAuthFile,
-  serializeAuthFile,
-  type TokenServerAddress,
-} from "./format.ts";
+import { isManaged, matchesIdentity, parseAuthFile, type TokenServerAddress } from "./format.ts";
 import { checkPrivateDirectory, ensurePrivateDirectory } from "./private-directory.ts";
-import { isUpToDate, readAuthFile, type ExistingAuthFile } from "./read-auth-file.ts";
-import { readPrivateFile, removeManagedFile, removeTempFiles, writeFileAtomic } from "./safe-files.ts";
+import { readAuthFile, updateAuthFile } from "./read-auth-file.ts";
+import { authFileError, printablePath, removeManagedFile, removeTempFiles } from "./safe-files.ts";
 
 /** Options of {@link ensureAuthFile}. Times are in seconds. */
 export interface AuthFileOptions extends CallOptions {
@@ -53,8 +45,6 @@ export interface TokenFileOptions {
   readonly limits: RequestLimits;
   /** Only updates a file that exists: one that was removed must not come back. Default: false. */
   readonly onlyIfExists?: boolean | undefined;
-  /** See `DirectoryOptions`. */
-  readonly trustedDir?: string | undefined;
 }
 
 /** The result of {@link ensureTokenFile}. */
@@ -70,8 +60,6 @@ export interface TokenFile {
 }
 
 const LOCK_WAIT_RATIO = 2 / 3;
-/** How often to start again because the file changes while a token is requested. */
-const MAX_ATTEMPTS = 3;
 /** Temporary files that are older have no writer any more, in milliseconds. */
 const STALE_TEMP_AGE = 60_000;
 
@@ -140,73 +128,37 @@ export async function ensureTokenFile(
   options: TokenFileOptions,
 ): Promise<TokenFile> {
   const { clock, random } = context;
-  const { limits, trustedDir } = options;
+  const { minTtl, limits, onlyIfExists = false } = options;
   const path = resolveAuthFilePath(options.path);
   // A directory that was removed must not come back either.
-  const prepareDirectory = options.onlyIfExists ? checkPrivateDirectory : ensurePrivateDirectory;
-  const warnings = await prepareDirectory(path, { trustedDir, limits: { clock, ...limits } });
-  const finish = (file: Omit<TokenFile, "path" | "warnings">): TokenFile => ({ path, warnings, ...file });
+  const warnings = await (onlyIfExists ? checkPrivateDirectory : ensurePrivateDirectory)(path, limits);
+  const isUsable = (token: AccessToken | undefined): token is AccessToken =>
+    token !== undefined && hasMinRemaining(token, minTtl, clock);
 
-  const reusable = getReusable(context, await readAuthFile(context, path, limits), options);
-  if (reusable !== undefined) return finish(adopt(context, tokens, reusable));
+  /** Undefined without a token, or if the file was changed meanwhile, for example by a refresher. */
+  const update = async (getToken?: () => Promise<AccessToken>): Promise<TokenFile | undefined> => {
+    const existing = await readAuthFile(context, path, limits);
+    const reused = isUsable(existing.token) ? existing.token : undefined;
+    if (onlyIfExists && existing.file === undefined) throw authFileError(path, "was removed", "auth_file_invalid_path");
+    const token = reused ?? (await getToken?.());
+    if (token === undefined || !(await updateAuthFile(context, path, existing, token, limits))) return undefined;
+    // A newer token of the source stays: it may not be written yet.
+    if (reused && (reused.remaining(clock) ?? 0) > (tokens.current?.remaining(clock) ?? 0)) tokens.adopt(reused);
+    return { path, token, reused: reused !== undefined, server: existing.server, warnings };
+  };
+  const found = await update();
+  if (found !== undefined) return found;
   const now = clock.monotonic();
   const deadline = now + (limits.deadline - now) * LOCK_WAIT_RATIO;
   return withFileLock(path, { clock, random, deadline, signal: limits.signal }, async () => {
     await removeTempFiles(path, STALE_TEMP_AGE);
-    for (let attempt = 1; ; attempt++) {
-      const existing = await readAuthFile(context, path, limits);
-      const unchanged = getReusable(context, existing, options);
-      if (unchanged !== undefined) return finish(adopt(context, tokens, unchanged));
-      if (options.onlyIfExists && existing.file === undefined)
-        throw authFileError(path, "was removed", "auth_file_invalid_path");
-      const usable =
-        existing.token && hasMinRemaining(existing.token, options.minTtl, clock) ? existing.token : undefined;
-      const token = usable ?? (await getToken(context, tokens, options));
-      const content = createAuthFileContent(context.authRequest, token, clock, existing.server);
-      // A refresher may write a newer token meanwhile.
-      const isLast = attempt === MAX_ATTEMPTS;
-      const shouldReplace = async (): Promise<boolean> => {
-        const file = await readPrivateFile(path);
-        if (isLast) return !options.onlyIfExists || file !== undefined;
-        return file?.ino === existing.file?.ino && file?.text === existing.file?.text;
-      };
-      const write = { shouldReplace, limits: { clock, ...limits } };
-      const isWritten = await writeFileAtomic(path, serializeAuthFile(content), write);
-      if (isWritten)
-        return finish(adopt(context, tokens, { token, server: existing.server, reused: usable !== undefined }));
-      if (isLast) throw authFileError(path, "was removed", "auth_file_invalid_path");
+    for (;;) {
+      const file = await update(async () =>
+        isUsable(tokens.current) ? tokens.current : tokens.refresh({ signal: limits.signal }),
+      );
+      if (file !== undefined) return file;
     }
   });
-}
-
-type ReusedToken = Omit<TokenFile, "path" | "warnings">;
-
-/** What the file contains, if nothing needs to change. */
-function getReusable(
-  context: SignInContext,
-  { file, token, server }: ExistingAuthFile,
-  { minTtl }: TokenFileOptions,
-): ReusedToken | undefined {
-  if (file === undefined || token === undefined || !hasMinRemaining(token, minTtl, context.clock)) return undefined;
-  return isUpToDate(context, file, token, server) ? { token, server, reused: true } : undefined;
-}
-
-/** A newer token of the source stays: it may not be written yet. */
-function adopt({ clock }: SignInContext, tokens: TokenSource, file: ReusedToken): ReusedToken {
-  const remaining = tokens.current?.remaining(clock) ?? 0;
-  if (file.reused && (file.token.remaining(clock) ?? 0) > remaining) tokens.adopt(file.token);
-  return file;
-}
-
-/** The current token of the source if it would also be reused from a file, otherwise a new one. */
-async function getToken(
-  { clock }: SignInContext,
-  tokens: TokenSource,
-  { minTtl, limits }: TokenFileOptions,
-): Promise<AccessToken> {
-  const { current } = tokens;
-  if (current && hasMinRemaining(current, minTtl, clock)) return current;
-  return tokens.refresh({ signal: limits.signal });
 }
 
 /** What a shell would expand. */
@@ -218,24 +170,20 @@ const UNEXPANDED = process.platform === "win32" ? /^~[\w-]*[/\\]|%\w+%/ : /^~([\
  * @throws AuthError of kind `file`, code `auth_file_invalid_path`, with a hint that says what to write
  */
 export function resolveAuthFilePath(path: string): string {
-  const problem = findPathProblem(path);
-  if (problem === undefined) return resolve(path);
-  const [message, hint] = problem;
-  const description = `the path of the auth file ${message}: "${printablePath(path)}".`;
-  throw new AuthError(description, { kind: "file", code: "auth_file_invalid_path", hint });
-}
-
-function findPathProblem(path: string): readonly [message: string, hint: string] | undefined {
-  if (path.trim() === "") return ["is empty", "Set the path of a file, for example .scm/auth.json."];
-  if (/\p{Cc}/u.test(path)) return ["contains a control character", "Remove line breaks and other control characters."];
+  const fail = (message: string, hint: string): never => {
+    const description = `the path of the auth file ${message}: "${printablePath(path)}".`;
+    throw new AuthError(description, { kind: "file", code: "auth_file_invalid_path", hint });
+  };
+  if (path.trim() === "") fail("is empty", "Set the path of a file, for example .scm/auth.json.");
+  if (/\p{Cc}/u.test(path)) fail("contains a control character", "Remove line breaks and other control characters.");
   if (UNEXPANDED.test(path))
-    return [
+    fail(
       "contains ~ or a variable, which only a shell expands",
       "Write the path itself. In a workflow, use an expression such as ${{ runner.temp }}/auth.json.",
-    ];
+    );
   if (process.platform !== "win32" && path.includes("\\"))
-    return ["contains a backslash, which is part of a name on this system", "Separate directories with /."];
+    fail("contains a backslash, which is part of a name on this system", "Separate directories with /.");
   if (/[/\\]$/.test(path) || /^\.{1,2}$/.test(basename(path)))
-    return ["is that of a directory", "Add a file name, for example .scm/auth.json."];
-  return undefined;
+    fail("is that of a directory", "Add a file name, for example .scm/auth.json.");
+  return resolve(path);
 }

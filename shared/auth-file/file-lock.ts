@@ -1,20 +1,17 @@
 import { lstat, mkdir, rmdir } from "node:fs/promises";
 import { sleep, type Clock, type Milliseconds, type RandomSource } from "../clock.ts";
 import { abortedError, getErrorCode } from "../errors.ts";
+import type { RequestLimits } from "../http/request-context.ts";
 import { getLockPath } from "./safe-files.ts";
 
-/** How long a caller waits for a lock. */
-export interface LockOptions {
+/** How long a caller waits for a lock. After `deadline` it continues without the lock. */
+export interface LockOptions extends RequestLimits {
   readonly clock: Clock;
   readonly random: RandomSource;
-  /** When to continue without the lock, on `clock.monotonic()`. */
-  readonly deadline: Milliseconds;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A lock that did not change for this long, by the clock of the process that waits, is removed. */
 const STALE_AFTER: Milliseconds = 10_000;
-const MIN_DELAY: Milliseconds = 40;
 const MAX_DELAY: Milliseconds = 160;
 
 /**
@@ -53,17 +50,11 @@ async function acquire(lock: string, { clock, random, deadline, signal }: LockOp
       seen = current;
       seenAt = now;
     } else if (now - seenAt >= STALE_AFTER) {
-      // Not a directory of ours.
-      if (
-        !(await rmdir(lock).then(
-          () => true,
-          (error: unknown) => getErrorCode(error) === "ENOENT",
-        ))
-      )
-        return undefined;
-      continue;
+      const errno = await rmdir(lock).then(() => "ENOENT", getErrorCode);
+      // Not an empty directory.
+      if (errno !== "ENOENT") return undefined;
     }
-    await sleep(clock, Math.min(MIN_DELAY + random() * (MAX_DELAY - MIN_DELAY), deadline - now), signal);
+    await sleep(clock, Math.min((0.25 + random() * 0.75) * MAX_DELAY, deadline - now), signal);
     if (signal?.aborted) throw abortedError(signal.reason);
   }
 }

@@ -4,27 +4,27 @@ import type { AuthRequest } from "../auth-request.ts";
 import type { Clock, Milliseconds } from "../clock.ts";
 import { AuthError } from "../errors.ts";
 import { normalizeScope } from "../scope.ts";
-
-/** The parsed content of an auth file. Fields that scm-auth does not write are ignored. */
-export interface AuthFileContent {
-  readonly clientId: string;
-  /** {@link PLACEHOLDER_SECRET}, or the secret of the token server. Never the secret of the service account. */
-  readonly clientSecret: string;
-  /** The requested scope. */
-  readonly scope: string;
-  /** The token URL, or the URL of the token server. */
-  readonly authUrl: string;
-  readonly jwt: string;
-  /** When the providers stop using the token, by this machine's wall clock. */
-  readonly jwtExpiresAt: Milliseconds;
-  /** The whole lifetime of the token, a multiple of 1000. */
-  readonly jwtLifetime: Milliseconds;
-}
+import { authFileError } from "./safe-files.ts";
 
 /** Where a token server listens, and the secret that it accepts. */
 export interface TokenServerAddress {
   readonly authUrl: string;
   readonly clientSecret: string;
+}
+
+/**
+ * The parsed content of an auth file. Fields that scm-auth does not write are ignored. It names a token server, or the
+ * token URL with {@link PLACEHOLDER_SECRET}: never the secret of the service account.
+ */
+export interface AuthFileContent extends TokenServerAddress {
+  readonly clientId: string;
+  /** The requested scope. */
+  readonly scope: string;
+  readonly jwt: string;
+  /** When the providers stop using the token, by this machine's wall clock. */
+  readonly jwtExpiresAt: Milliseconds;
+  /** The whole lifetime of the token, a multiple of 1000. */
+  readonly jwtLifetime: Milliseconds;
 }
 
 /** The providers reject a file without a secret, but do not use the secret while the token is valid. */
@@ -40,10 +40,6 @@ export const SHUTDOWN_PATH = "/shutdown";
 const TOKEN_SERVER_URL = /^http:\/\/127\.0\.0\.1:([1-9]\d{0,4})\/am\/oauth2\/access_token$/;
 /** 32 random bytes in base64url (RFC 4648 section 5). */
 const SERVER_SECRET = /^[\w-]{43}$/;
-/** RFC 3339 section 5.6, as Go parses it. */
-const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
-/** A longer token does not fit into an HTTP header. */
-const MAX_TOKEN_LENGTH = 65_536;
 /** The providers stop using a token this long before it expires, or this share of its lifetime. */
 const EXPIRY_MARGIN: Milliseconds = 60_000;
 const EXPIRY_MARGIN_RATIO = 1 / 10;
@@ -86,11 +82,8 @@ const schema = z.object({
   client_secret: nonEmptyString,
   scope: nonEmptyString,
   auth_url: nonEmptyString,
-  jwt: nonEmptyString.check(z.maxLength(MAX_TOKEN_LENGTH)),
-  jwt_expires_at: z.string().check(
-    z.regex(DATE_TIME),
-    z.refine((value) => !Number.isNaN(Date.parse(value))),
-  ),
+  jwt: nonEmptyString,
+  jwt_expires_at: z.iso.datetime({ offset: true }),
   jwt_lifetime: z.int().check(z.gte(0)),
 });
 
@@ -114,6 +107,23 @@ export function parseAuthFile(text: string): AuthFileContent | undefined {
     jwtLifetime: data.jwt_lifetime * 1000,
   };
 }
+
+/**
+ * Parses a file that scm-auth wrote: its secret is the placeholder or belongs to a token server.
+ *
+ * @throws AuthError of kind `file` for any other file
+ */
+export function parseManagedFile(path: string, text: string): AuthFileContent {
+  const content = parseAuthFile(text);
+  if (content === undefined || !isManaged(content))
+    throw authFileError(path, "already exists and was not created by scm-auth", "auth_file_not_managed");
+  return content;
+}
+
+/** Whether scm-auth wrote this content. */
+export const isManaged = ({ authUrl, clientSecret }: TokenServerAddress): boolean =>
+  clientSecret === PLACEHOLDER_SECRET ||
+  (parseTokenServerPort(authUrl) !== undefined && SERVER_SECRET.test(clientSecret));
 
 /**
  * Whether a text is exactly what {@link serializeAuthFile} writes. The providers also honor `host`, `headers`, `logging`
@@ -144,37 +154,21 @@ export function createAuthFileContent(
       kind: "protocol",
       code: "token_lifetime_unknown",
     });
+  // Never a date in the past for a valid token: the providers would sign in with the placeholder.
+  const margin = Math.min(EXPIRY_MARGIN, lifetime * EXPIRY_MARGIN_RATIO, remaining / 2);
+  // The token's own date is the same for all readers. If this machine's clock is off by more, its date is used.
+  const measured = clock.now() + remaining;
+  const expiry = Math.abs(expiresAt.getTime() - measured) <= margin / 2 ? expiresAt.getTime() : measured;
   return {
     clientId: request.clientId,
     clientSecret: server?.clientSecret ?? PLACEHOLDER_SECRET,
     scope: request.scope,
     authUrl: server?.authUrl ?? request.tokenUrl.href,
     jwt: token.value,
-    jwtExpiresAt: Math.floor(getProviderExpiry(expiresAt.getTime(), clock.now() + remaining, remaining, lifetime)),
+    jwtExpiresAt: Math.floor(expiry - margin),
     jwtLifetime: Math.max(1, Math.floor(lifetime / 1000)) * 1000,
   };
 }
-
-/**
- * @param expiresAt - as the token says
- * @param measured - when the token expires by this machine's wall clock
- */
-function getProviderExpiry(
-  expiresAt: Milliseconds,
-  measured: Milliseconds,
-  remaining: Milliseconds,
-  lifetime: Milliseconds,
-): Milliseconds {
-  // Never a date in the past for a valid token: the providers would sign in with the placeholder.
-  const margin = Math.min(EXPIRY_MARGIN, lifetime * EXPIRY_MARGIN_RATIO, remaining / 2);
-  // The token's own date is the same for all readers. If this machine's clock is off by more, its date is used.
-  return (Math.abs(expiresAt - measured) <= margin / 2 ? expiresAt : measured) - margin;
-}
-
-/** Whether scm-auth wrote this content: the secret is the placeholder or belongs to a token server. */
-export const isManaged = ({ authUrl, clientSecret }: Pick<AuthFileContent, "authUrl" | "clientSecret">): boolean =>
-  clientSecret === PLACEHOLDER_SECRET ||
-  (parseTokenServerPort(authUrl) !== undefined && SERVER_SECRET.test(clientSecret));
 
 /** Whether the content is for this client ID and this scope, in any order. */
 export const matchesIdentity = (

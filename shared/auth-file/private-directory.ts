@@ -1,19 +1,13 @@
+import type { Stats } from "node:fs";
 import { lstat, mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AuthError, getErrorCode } from "../errors.ts";
-import { printablePath, runFileOperation, type FileLimits } from "./file-operation.ts";
+import { printablePath, runFileOperation, type FileLimits } from "./safe-files.ts";
 
 const S_ISVTX = 0o1000;
 const S_IWGRP = 0o020;
 const S_IWOTH = 0o002;
 const ROOT = 0;
-
-/** The owner and the permissions of a directory. */
-export interface DirectoryStats {
-  readonly uid: number;
-  readonly gid: number;
-  readonly mode: number;
-}
 
 /** Why a directory cannot be used, or what to warn about. Each continues a sentence that starts with the directory. */
 export interface DirectoryCheck {
@@ -32,7 +26,7 @@ const CAN_REPLACE = "can replace the auth file";
  * @param systemOwner - the owner of the root directory, which is not 0 in a user namespace
  */
 export function checkDirectory(
-  { uid, gid, mode }: DirectoryStats,
+  { uid, gid, mode }: Pick<Stats, "uid" | "gid" | "mode">,
   user: number | undefined,
   systemOwner = ROOT,
 ): DirectoryCheck {
@@ -49,54 +43,49 @@ export function checkDirectory(
   return { warning: `can be written to by its group, whose members ${CAN_REPLACE}` };
 }
 
-/** How a directory is checked. */
-export interface DirectoryOptions {
-  /**
-   * A directory that the platform assigned to this job (RUNNER_TEMP). It and the directories above may have any owner and
-   * mode: in a container they belong to the host's user.
-   */
-  readonly trustedDir?: string | undefined;
-  readonly limits?: FileLimits;
-}
-
 /**
  * Creates the directory of the auth file at `path` if it is missing, accessible to this user only and ignored by git, and
  * checks it and all directories above.
  *
+ * @param trustedDir - a directory that the platform assigned to this job (RUNNER_TEMP). It and the directories above may
+ *   have any owner and mode: in a container they belong to the host's user
  * @returns at most one warning
  * @throws AuthError of kind `file` when others could replace the file, or when the directory cannot be created
  */
-export function ensurePrivateDirectory(path: string, options: DirectoryOptions = {}): Promise<readonly string[]> {
-  return runFileOperation(path, "written", options.limits ?? {}, async () => {
+export function ensurePrivateDirectory(
+  path: string,
+  limits: FileLimits = {},
+  trustedDir?: string,
+): Promise<readonly string[]> {
+  return runFileOperation(path, "written", limits, async () => {
     const directory = dirname(path);
-    const missing = await findMissing(directory);
-    const existing = missing.at(-1) === undefined ? directory : dirname(missing.at(-1) ?? directory);
-    await checkAncestors(existing, options);
-    // Not `recursive: true`: that never returns where mkdir fails with ENOENT although the parent exists (/proc).
-    for (const name of missing.toReversed()) await ignoreExisting(mkdir(name, 0o700));
-    if (missing.length > 0)
+    if (await createDirectory(directory, trustedDir))
       await ignoreExisting(writeFile(join(directory, ".gitignore"), "*\n", { flag: "wx", mode: 0o600 }));
-    return checkAncestors(directory, options);
+    return checkAncestors(directory, trustedDir);
   });
 }
 
 /** Checks like {@link ensurePrivateDirectory}, but creates nothing. */
-export function checkPrivateDirectory(path: string, options: DirectoryOptions = {}): Promise<readonly string[]> {
-  return runFileOperation(path, "read", options.limits ?? {}, () => checkAncestors(dirname(path), options));
-}
+export const checkPrivateDirectory = (path: string, limits: FileLimits = {}): Promise<readonly string[]> =>
+  runFileOperation(path, "read", limits, () => checkAncestors(dirname(path)));
 
-/** `directory` and the directories above it that do not exist, from the bottom up. */
-async function findMissing(directory: string): Promise<readonly string[]> {
-  const missing: string[] = [];
-  for (let name = directory; ; name = dirname(name)) {
-    try {
-      if (!(await stat(name)).isDirectory()) throw Object.assign(new Error("not a directory"), { code: "ENOTDIR" });
-      return missing;
-    } catch (error) {
-      if (getErrorCode(error) !== "ENOENT" || dirname(name) === name) throw error;
-      missing.push(name);
-    }
+/**
+ * Creates a directory below one that passes the check. Returns false if it exists. Not `mkdir` with `recursive: true`:
+ * that never returns where it fails with ENOENT although the parent exists (/proc).
+ */
+async function createDirectory(directory: string, trustedDir: string | undefined): Promise<boolean> {
+  try {
+    // With the slash, a file is an error (ENOTDIR).
+    await stat(`${directory}/`);
+  } catch (error) {
+    const parent = dirname(directory);
+    if (getErrorCode(error) !== "ENOENT" || parent === directory) throw error;
+    await createDirectory(parent, trustedDir);
+    await ignoreExisting(mkdir(directory, 0o700));
+    return true;
   }
+  await checkAncestors(directory, trustedDir);
+  return false;
 }
 
 async function ignoreExisting(operation: Promise<void>): Promise<void> {
@@ -105,7 +94,7 @@ async function ignoreExisting(operation: Promise<void>): Promise<void> {
   });
 }
 
-async function checkAncestors(directory: string, { trustedDir }: DirectoryOptions): Promise<readonly string[]> {
+async function checkAncestors(directory: string, trustedDir?: string): Promise<readonly string[]> {
   const user = process.geteuid?.();
   if (user === undefined) return [];
   const trusted = new Set(trustedDir === undefined ? [] : getAncestors(await realpath(trustedDir)));
@@ -116,20 +105,17 @@ async function checkAncestors(directory: string, { trustedDir }: DirectoryOption
   for (const name of new Set([...real, ...getAncestors(directory)])) {
     if (trusted.has(name)) continue;
     const stats = await lstat(name);
-    const { uid, gid } = stats;
-    const mode = stats.isSymbolicLink() ? 0 : stats.mode;
-    const check = checkDirectory({ uid, gid, mode }, user, systemOwner);
-    if (check.error !== undefined) throw directoryError(name, check.error);
+    // The mode of a link has no meaning.
+    const check = checkDirectory(stats.isSymbolicLink() ? { ...stats, mode: 0 } : stats, user, systemOwner);
+    if (check.error !== undefined)
+      throw new AuthError(`the directory ${printablePath(name)} ${check.error}.`, {
+        kind: "file",
+        code: "auth_file_dir_insecure",
+      });
     warning ??= check.warning && `The directory ${printablePath(name)} ${check.warning}.`;
   }
   return warning === undefined ? [] : [warning];
 }
-
-const directoryError = (directory: string, message: string): AuthError =>
-  new AuthError(`the directory ${printablePath(directory)} ${message}.`, {
-    kind: "file",
-    code: "auth_file_dir_insecure",
-  });
 
 /** A directory and all above it, from the bottom up. */
 function getAncestors(directory: string): readonly string[] {

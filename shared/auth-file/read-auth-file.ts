@@ -1,20 +1,18 @@
 import type { AccessToken } from "../access-token.ts";
-import type { Clock, Milliseconds } from "../clock.ts";
+import type { Milliseconds } from "../clock.ts";
 import { AuthError } from "../errors.ts";
 import type { RequestLimits } from "../http/request-context.ts";
 import { verifyToken, type SignInContext } from "../sign-in.ts";
-import { authFileError } from "./file-operation.ts";
 import {
   createAuthFileContent,
-  isManaged,
   matchesIdentity,
-  parseAuthFile,
+  parseManagedFile,
   serializeAuthFile,
   type AuthFileContent,
   type TokenServerAddress,
 } from "./format.ts";
-import { isPrivate, readPrivateFile, type FileSnapshot } from "./safe-files.ts";
-import { requestServedToken, type ServedToken } from "./token-server-client.ts";
+import { authFileError, isPrivate, readPrivateFile, writeFileAtomic, type FileSnapshot } from "./safe-files.ts";
+import { requestServedToken } from "./token-server-client.ts";
 
 /** What exists at the path of an auth file, and what of it can be used. */
 export interface ExistingAuthFile {
@@ -46,60 +44,35 @@ export async function readAuthFile(
   { jobId }: { readonly jobId?: string | undefined } = {},
 ): Promise<ExistingAuthFile> {
   const { authRequest, clock } = context;
-  const fileLimits = { clock, ...limits };
-  const file = await readPrivateFile(path, fileLimits);
+  const file = await readPrivateFile(path, limits);
   if (file === undefined || file.text === "") return { file };
-  const content = parseAuthFile(file.text);
-  if (content === undefined || !isManaged(content))
-    throw authFileError(path, "already exists and was not created by scm-auth", "auth_file_not_managed");
+  const content = parseManagedFile(path, file.text);
   if (!isPrivate(file))
     return { file, reason: authFileError(path, "is accessible to other users", "auth_file_insecure") };
 
-  const served = await requestServedToken(content, { signal: limits.signal });
+  const served = await requestServedToken(content, limits.signal);
   if (!matchesIdentity(content, authRequest)) {
-    assertUnused(path, content, served, clock);
-    return { file, content };
+    // It may be replaced when its token has expired and is not refreshed.
+    if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return { file, content };
+    const message = "contains a valid token of another identity (client ID or scope)";
+    throw authFileError(path, message, "auth_file_in_use");
   }
-  const verification = await verifyServed(context, served, limits);
+  const verified = served && context.verify ? await verify(context, served.token, limits) : {};
   // Another program may have taken the port. The refresher knows the token of the file, or a newer one that is valid.
-  const isGenuine = served !== undefined && (verification?.token !== undefined || served.token === content.jwt);
-  if (isGenuine && jobId !== undefined && served.jobId !== jobId)
+  const isGenuine = verified.token !== undefined || served?.token === content.jwt;
+  if (isGenuine && jobId !== undefined && served?.jobId !== jobId)
     throw authFileError(path, "is in use by another job", "auth_file_in_use");
   if (!context.verify) return { file, content };
-  if (verification?.token !== undefined) {
-    const { authUrl, clientSecret } = content;
-    return { file, content, token: verification.token, server: { authUrl, clientSecret } };
-  }
-  return { file, content, ...(await verifyExisting(context, content.jwt, limits)) };
+  const { authUrl, clientSecret } = content;
+  if (verified.token) return { file, content, token: verified.token, server: { authUrl, clientSecret } };
+  return { file, content, ...(await verify(context, content.jwt, limits)) };
 }
 
-/** The file of another identity may be replaced when its token has expired and is not refreshed. */
-function assertUnused(
-  path: string,
-  content: AuthFileContent,
-  served: ServedToken | undefined,
-  clock: Pick<Clock, "now">,
-): void {
-  if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return;
-  const message = "contains a valid token of another identity (client ID or scope)";
-  throw authFileError(path, message, "auth_file_in_use");
-}
-
-type Verification = { readonly token: AccessToken } | { readonly token?: never; readonly reason: AuthError };
-
-async function verifyServed(
-  context: SignInContext,
-  served: ServedToken | undefined,
-  limits: RequestLimits,
-): Promise<Verification | undefined> {
-  return served && context.verify ? verifyExisting(context, served.token, limits) : undefined;
-}
-
-async function verifyExisting(
+async function verify(
   context: SignInContext,
   jwt: string,
   { deadline, signal }: RequestLimits,
-): Promise<Verification> {
+): Promise<Pick<ExistingAuthFile, "token" | "reason">> {
   const now = context.clock.monotonic();
   try {
     return { token: await verifyToken(context, jwt, { deadline: now + (deadline - now) * VERIFY_RATIO, signal }) };
@@ -112,18 +85,26 @@ async function verifyExisting(
 /** Lifetime and date of a token differ by about a second between the response of the server and its claims. */
 const TIME_TOLERANCE: Milliseconds = 5000;
 
-/** Whether the file contains this token and this server, and no fields that scm-auth does not write. */
-export function isUpToDate(
-  { authRequest, clock }: Pick<SignInContext, "authRequest" | "clock">,
-  file: FileSnapshot,
+/**
+ * Writes a token and the server of an existing file, unless the file contains exactly that.
+ *
+ * @returns false if the file was changed since it was read
+ * @throws AuthError
+ */
+export async function updateAuthFile(
+  { authRequest, clock }: SignInContext,
+  path: string,
+  { file, content, server }: ExistingAuthFile,
   token: AccessToken,
-  server: TokenServerAddress | undefined,
-): boolean {
-  const content = parseAuthFile(file.text);
-  if (content === undefined || !isPrivate(file)) return false;
+  limits: RequestLimits,
+): Promise<boolean> {
   const expected = createAuthFileContent(authRequest, token, clock, server);
-  const { jwtExpiresAt, jwtLifetime } = content;
-  const isClose = (time: Milliseconds, other: Milliseconds): boolean => Math.abs(time - other) <= TIME_TOLERANCE;
-  if (!isClose(jwtExpiresAt, expected.jwtExpiresAt) || !isClose(jwtLifetime, expected.jwtLifetime)) return false;
-  return file.text === serializeAuthFile({ ...expected, jwtExpiresAt, jwtLifetime });
+  const isClose = (name: "jwtExpiresAt" | "jwtLifetime"): boolean =>
+    content !== undefined && Math.abs(content[name] - expected[name]) <= TIME_TOLERANCE;
+  if (content !== undefined && isClose("jwtExpiresAt") && isClose("jwtLifetime")) {
+    const { jwtExpiresAt, jwtLifetime } = content;
+    if (file?.text === serializeAuthFile({ ...expected, jwtExpiresAt, jwtLifetime })) return true;
+  }
+  const isUnchanged = async (): Promise<boolean> => (await readPrivateFile(path))?.text === file?.text;
+  return writeFileAtomic(path, serializeAuthFile(expected), isUnchanged, limits);
 }

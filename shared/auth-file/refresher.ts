@@ -1,36 +1,38 @@
+import * as z from "zod/mini";
 import type { AccessToken } from "../access-token.ts";
 import { sleep, type Clock, type Milliseconds, type RandomSource } from "../clock.ts";
 import { AuthError } from "../errors.ts";
 import { isPermanentRejection, type TokenSource } from "../token-source.ts";
 
-/** What happened while a token was kept valid. Serializable as JSON. */
-export interface RefreshStats {
-  /** New tokens since the start. */
-  readonly renewals: number;
-  /** Series of failed token requests; each series counts once. */
-  readonly outages: number;
-  /** The last period in which the written token had expired; undefined if it was valid all the time. */
-  readonly gap: RefreshGap | undefined;
-  /** Why there are no further renewals: the auth server rejected one. */
-  readonly rejection: FailureSummary | undefined;
-}
+/** The text of an AuthError. */
+const failureSummary = z.object({ message: z.string(), hint: z.string() });
 
 /** A period without a valid token. Times are wall-clock times in milliseconds since 1970 UTC. */
-export interface RefreshGap {
-  readonly since: Milliseconds;
+const refreshGap = z.object({
+  since: z.number(),
   /** Undefined if it lasts. */
-  readonly until: Milliseconds | undefined;
+  until: z.optional(z.number()),
   /** Failed token requests and failed writes since the token before was written. */
-  readonly failedAttempts: number;
+  failedAttempts: z.int(),
   /** The last failure. */
-  readonly error: FailureSummary | undefined;
-}
+  error: z.optional(failureSummary),
+});
 
-/** The text of an AuthError. */
-export interface FailureSummary {
-  readonly message: string;
-  readonly hint: string;
-}
+/** What happened while a token was kept valid, as the token server reports it. */
+export const refreshStats = z.object({
+  /** New tokens since the start. */
+  renewals: z.int(),
+  /** Series of failed token requests; each series counts once. */
+  outages: z.int(),
+  /** The last period in which the written token had expired; undefined if it was valid all the time. */
+  gap: z.optional(refreshGap),
+  /** Why there are no further renewals: the auth server rejected one. */
+  rejection: z.optional(failureSummary),
+});
+
+export type FailureSummary = z.infer<typeof failureSummary>;
+export type RefreshGap = z.infer<typeof refreshGap>;
+export type RefreshStats = z.infer<typeof refreshStats>;
 
 /** How a token is refreshed. */
 export interface RefresherOptions {
@@ -69,13 +71,12 @@ export class TokenRefresher {
   readonly #stopped = new AbortController();
   /** Ends the delay before the next attempt. */
   #wake = new AbortController();
-  #attempt: AbortController | undefined;
   /** The token that the next renewal is scheduled for. */
   #scheduled: AccessToken | undefined;
   /** The token that others can read. */
   #written: AccessToken | undefined;
-  #isWriting = false;
-  /** Both on `clock.elapsed()`. */
+  /** All three on `clock.elapsed()`. */
+  #nextWriteAt: Milliseconds = -Infinity;
   #nextAttemptAt: Milliseconds = -Infinity;
   #notBefore: Milliseconds = -Infinity;
   #rejection: AuthError | undefined;
@@ -102,7 +103,6 @@ export class TokenRefresher {
   stop(): void {
     this.#stopped.abort();
     this.#wake.abort();
-    this.#attempt?.abort();
   }
 
   /** The newest token, expired or not. */
@@ -130,14 +130,21 @@ export class TokenRefresher {
   async #run(): Promise<void> {
     const { clock } = this.#options;
     while (!this.#stopped.signal.aborted) {
+      const { current } = this.#tokens;
       // Others may refresh the same source.
-      if (this.#tokens.current !== this.#scheduled) this.#onNewToken();
-      const delay = this.#rejection ? TICK : this.#nextAttemptAt - clock.elapsed();
-      if (delay > 0) {
+      if (current !== this.#scheduled) {
+        this.#renewals++;
+        this.#nextWriteAt = -Infinity;
+        this.#schedule(current);
+      }
+      const writeAt = current === this.#written ? Infinity : this.#nextWriteAt;
+      const renewAt = this.#rejection ? Infinity : this.#nextAttemptAt;
+      const now = clock.elapsed();
+      if (current !== undefined && writeAt <= now) await this.#write(current);
+      else if (renewAt <= now) await this.#renew();
+      else {
         this.#wake = new AbortController();
-        await sleep(clock, Math.min(TICK, delay), this.#wake.signal);
-      } else {
-        await this.#renew();
+        await sleep(clock, Math.min(TICK, writeAt - now, renewAt - now), this.#wake.signal);
       }
     }
   }
@@ -145,11 +152,12 @@ export class TokenRefresher {
   async #renew(): Promise<void> {
     const { clock } = this.#options;
     const attempt = new AbortController();
-    this.#attempt = attempt;
     const timeout = getAttemptTimeout(this.#getRemaining(this.#tokens.current));
-    const cancel = this.#abortAfter(attempt, timeout);
+    const cancel = clock.setTimeout(() => {
+      attempt.abort();
+    }, timeout);
     try {
-      await this.#tokens.refresh({ signal: attempt.signal });
+      await this.#tokens.refresh({ signal: AbortSignal.any([attempt.signal, this.#stopped.signal]) });
       this.#notBefore = clock.elapsed() + MIN_ATTEMPT_INTERVAL;
       this.#isFailing = false;
     } catch (error) {
@@ -157,28 +165,6 @@ export class TokenRefresher {
     } finally {
       cancel();
     }
-  }
-
-  /** Aborts `attempt` after `timeout`, also if the machine was suspended meanwhile. */
-  #abortAfter(attempt: AbortController, timeout: Milliseconds): () => void {
-    const { clock } = this.#options;
-    const end = clock.elapsed() + timeout;
-    let cancel = (): void => undefined;
-    const check = (): void => {
-      const remaining = end - clock.elapsed();
-      if (remaining <= 0) attempt.abort();
-      else cancel = clock.setTimeout(check, Math.min(TICK, remaining));
-    };
-    check();
-    return () => {
-      cancel();
-    };
-  }
-
-  #onNewToken(): void {
-    this.#renewals++;
-    this.#schedule(this.#tokens.current);
-    void this.#write();
   }
 
   #schedule(token: AccessToken | undefined): void {
@@ -204,25 +190,19 @@ export class TokenRefresher {
     this.#nextAttemptAt = now + retryAfter + getRetryDelay(remaining - retryAfter, random);
   }
 
-  /** Writes the newest token until that succeeds: a disk may be full for a minute. */
-  async #write(): Promise<void> {
-    if (this.#isWriting) return;
-    this.#isWriting = true;
+  /** A failure is retried: a disk may be full for a minute. */
+  async #write(token: AccessToken): Promise<void> {
     const { write, clock, random } = this.#options;
-    for (;;) {
-      const token = this.#tokens.current;
-      if (token === undefined || token === this.#written || this.#stopped.signal.aborted) break;
-      try {
-        await write(token);
-        this.#lastGap = this.#endGap() ?? this.#lastGap;
-        this.#written = token;
-        this.#failedAttempts = 0;
-      } catch (error) {
-        this.#noteFailure(error);
-        await sleep(clock, getRetryDelay(this.#getRemaining(this.#written), random), this.#stopped.signal);
-      }
+    try {
+      await write(token);
+      const gap = this.#getGap();
+      if (gap !== undefined) this.#lastGap = { ...gap, until: clock.now() };
+      this.#written = token;
+      this.#failedAttempts = 0;
+    } catch (error) {
+      this.#noteFailure(error);
+      this.#nextWriteAt = clock.elapsed() + getRetryDelay(this.#getRemaining(this.#written), random);
     }
-    this.#isWriting = false;
   }
 
   #noteFailure(error: unknown): void {
@@ -236,11 +216,6 @@ export class TokenRefresher {
     if (remaining > 0) return undefined;
     const since = this.#options.clock.now() + remaining;
     return { since, until: undefined, failedAttempts: this.#failedAttempts, error: this.#lastError };
-  }
-
-  #endGap(): RefreshGap | undefined {
-    const gap = this.#getGap();
-    return gap && { ...gap, until: this.#options.clock.now() };
   }
 
   #getRemaining(token: AccessToken | undefined): Milliseconds {

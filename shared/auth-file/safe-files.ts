@@ -1,39 +1,84 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import type { Stats } from "node:fs";
-import { constants, lstat, open, readdir, rename, rm, unlink, type FileHandle } from "node:fs/promises";
+import { constants, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { setTimeout } from "node:timers/promises";
+import { getSystemErrorMap, promisify } from "node:util";
 import { sleep, systemClock, type Milliseconds } from "../clock.ts";
-import { getErrorCode, type AuthErrorCode } from "../errors.ts";
-import { authFileError, runFileOperation, type FileLimits } from "./file-operation.ts";
+import { abortedError, AuthError, getErrorCode, type AuthErrorCode } from "../errors.ts";
+import type { RequestLimits } from "../http/request-context.ts";
+import { sanitize } from "../redact.ts";
 
-/** A file at one moment. Two snapshots with the same `ino` and `text` are of the same file. */
+/** When an operation on the file system must end. It never takes longer than 10 s. */
+export type FileLimits = Partial<RequestLimits>;
+
+/** A disk takes milliseconds; a network file system may never respond. */
+const FILE_TIMEOUT: Milliseconds = 10_000;
+
+/** A path as messages show it. */
+export const printablePath = (path: string): string => sanitize(path, 200);
+
+/** An AuthError of kind `file`: `the auth file <path> <message>.` */
+export const authFileError = (path: string, message: string, code: AuthErrorCode, cause?: unknown): AuthError =>
+  new AuthError(`the auth file ${printablePath(path)} ${message}.`, { kind: "file", code, cause });
+
+/** The class of an error of the file system, by its POSIX `errno`. */
+function classifyErrno(errno: string): AuthErrorCode {
+  if (/^(EACCES|EPERM|EROFS)$/.test(errno)) return "auth_file_permission_denied";
+  if (/^(ENOSPC|EDQUOT|EFBIG)$/.test(errno)) return "auth_file_disk_full";
+  if (/^(ENOENT|ENOTDIR|EEXIST|EISDIR|ENAMETOOLONG|EINVAL)$/.test(errno)) return "auth_file_invalid_path";
+  return errno === "ELOOP" ? "auth_file_insecure" : "auth_file_io_error";
+}
+
+/**
+ * Runs an operation on an auth file. It ends in time, although `node:fs` cannot cancel a system call that hangs.
+ *
+ * @param action - "written", "read", for the message
+ * @throws AuthError; errors of `node:fs` are converted to kind `file` by their code
+ */
+export async function runFileOperation<T>(
+  path: string,
+  action: string,
+  { deadline = Infinity, signal }: FileLimits,
+  operation: () => Promise<T>,
+): Promise<T> {
+  if (signal?.aborted) throw abortedError(signal.reason);
+  const timeout = Math.max(0, Math.min(FILE_TIMEOUT, deadline - systemClock.monotonic()));
+  const done = new AbortController();
+  const limit = async (): Promise<never> => {
+    await sleep(systemClock, timeout, signal ? AbortSignal.any([signal, done.signal]) : done.signal);
+    if (signal?.aborted) throw abortedError(signal.reason);
+    throw authFileError(path, `cannot be ${action}: the file system does not respond`, "auth_file_io_error");
+  };
+  try {
+    return await Promise.race([operation(), limit()]);
+  } catch (error) {
+    if (AuthError.isAuthError(error)) throw error;
+    const { code = "", errno = 0 } = error as NodeJS.ErrnoException;
+    const reason = getSystemErrorMap().get(errno)?.[1] ?? `error ${sanitize(code, 40)}`;
+    throw authFileError(path, `cannot be ${action}: ${reason}`, classifyErrno(code), error);
+  } finally {
+    done.abort();
+  }
+}
+
+/** The content of a file at one moment. */
 export interface FileSnapshot {
   readonly text: string;
   /** The permission bits, for example `0o600`. */
   readonly mode: number;
-  readonly ino: number;
 }
 
 /** No auth file is larger. */
 const MAX_BYTES = 65_536;
-/** A file that is replaced while it is read is read again, this often. */
-const MAX_READ_ATTEMPTS = 10;
 /** A temporary file that another process removed is written again, this often. */
 const MAX_WRITE_ATTEMPTS = 3;
 /** Not defined on Windows. */
 const O_NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0;
 /** Opening a FIFO would block until a process writes into it. */
 const O_NONBLOCK = (constants.O_NONBLOCK as number | undefined) ?? 0;
-const READ_FLAGS = constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | O_NOFOLLOW;
-
-/** Virus scanners and indexers of Windows lock new files for a moment. */
-const BUSY_ERRNOS: ReadonlySet<string | undefined> = new Set(["EPERM", "EACCES", "EBUSY"]);
-const BUSY_TIMEOUT: Milliseconds = 2000;
-const BUSY_DELAY: Milliseconds = 50;
 const ICACLS_TIMEOUT: Milliseconds = 5000;
 
 /** A name next to `path` for temporary use: `.<name>.<suffix>`. */
@@ -44,7 +89,6 @@ export const getSiblingPath = (path: string, suffix: string): string =>
 export const getLockPath = (path: string): string => getSiblingPath(path, "lock");
 
 const TEMP_SUFFIX = /^[0-9a-f]{12}\.tmp$/;
-const createTempPath = (path: string): string => getSiblingPath(path, `${randomBytes(6).toString("hex")}.tmp`);
 
 /**
  * Reads a file that must be a regular file of this user, without other hard links and at most 64 KiB large.
@@ -55,83 +99,59 @@ const createTempPath = (path: string): string => getSiblingPath(path, `${randomB
 export function readPrivateFile(path: string, limits: FileLimits = {}): Promise<FileSnapshot | undefined> {
   return runFileOperation(path, "read", limits, async () => {
     try {
-      for (let attempt = 1; attempt <= MAX_READ_ATTEMPTS; attempt++) {
-        const file = await readOnce(path);
-        if (file !== "replaced") return file;
-      }
+      return await readFile(path);
     } catch (error) {
       if (getErrorCode(error) === "ENOENT") return undefined;
       throw error;
     }
-    throw authFileError(path, "cannot be read: it keeps being replaced", "auth_file_io_error");
   });
 }
 
-async function readOnce(path: string): Promise<FileSnapshot | "replaced"> {
-  if (O_NOFOLLOW === 0 && (await lstat(path)).isSymbolicLink())
-    throw authFileError(path, "is a symbolic link", "auth_file_insecure");
-  const handle = await open(path, READ_FLAGS);
+async function readFile(path: string): Promise<FileSnapshot> {
+  const fail = (message: string, code: AuthErrorCode): never => {
+    throw authFileError(path, message, code);
+  };
+  if ((await lstat(path)).isSymbolicLink()) fail("is a symbolic link", "auth_file_insecure");
+  const handle = await open(path, constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = await handle.stat();
-    // Another file took its name after it was opened.
-    if (stats.nlink === 0) return "replaced";
-    const problem = findProblem(stats);
-    if (problem !== undefined) throw authFileError(path, ...problem);
-    return { text: await readText(handle, path), mode: stats.mode & 0o777, ino: stats.ino };
+    const user = process.geteuid?.() ?? stats.uid;
+    if (stats.isDirectory()) fail("is a directory", "auth_file_invalid_path");
+    if (!stats.isFile()) fail("is not a regular file", "auth_file_insecure");
+    if (stats.uid !== user) fail(`belongs to another user (uid ${stats.uid})`, "auth_file_insecure");
+    if (stats.nlink > 1) fail("has another hard link", "auth_file_insecure");
+    if (stats.size > MAX_BYTES) fail("is too large for an auth file", "auth_file_not_managed");
+    return { text: await handle.readFile("utf8"), mode: stats.mode & 0o777 };
   } finally {
     await handle.close();
   }
-}
-
-const TOO_LARGE = ["is too large for an auth file", "auth_file_not_managed"] as const;
-
-function findProblem(stats: Stats): readonly [message: string, code: AuthErrorCode] | undefined {
-  const user = process.geteuid?.();
-  if (stats.isDirectory()) return ["is a directory", "auth_file_invalid_path"];
-  if (!stats.isFile()) return ["is not a regular file", "auth_file_insecure"];
-  if (user !== undefined && stats.uid !== user)
-    return [`belongs to another user (uid ${stats.uid})`, "auth_file_insecure"];
-  if (stats.nlink > 1) return ["has another hard link", "auth_file_insecure"];
-  return stats.size > MAX_BYTES ? TOO_LARGE : undefined;
-}
-
-async function readText(handle: FileHandle, path: string): Promise<string> {
-  const buffer = Buffer.alloc(MAX_BYTES + 1);
-  let length = 0;
-  while (length < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
-    if (bytesRead === 0) return buffer.toString("utf8", 0, length);
-    length += bytesRead;
-  }
-  throw authFileError(path, ...TOO_LARGE);
 }
 
 /** Whether no other user may access the file. Windows has no such bits. */
 export const isPrivate = ({ mode }: Pick<FileSnapshot, "mode">): boolean =>
   process.geteuid === undefined || (mode & 0o077) === 0;
 
-/** How a file is written. */
-export interface WriteOptions {
-  /** Called right before the rename. If it returns false nothing changes: a file that was removed must not come back. */
-  readonly shouldReplace?: (() => Promise<boolean>) | undefined;
-  readonly limits?: FileLimits;
-}
-
 /**
  * Replaces the file at `path` in one step: readers see the old or the new content as a whole. Its mode is 0600 before the
  * first byte is written. A symbolic link at `path` is replaced, not followed.
  *
- * @returns false if `shouldReplace` returned false
+ * @param shouldReplace - called right before the rename. If it returns false nothing changes: a file that was removed
+ *   must not come back
+ * @returns what `shouldReplace` returned
  * @throws AuthError of kind `file`; nothing is left behind
  */
-export function writeFileAtomic(path: string, text: string, options: WriteOptions = {}): Promise<boolean> {
-  const { shouldReplace, limits = {} } = options;
+export function writeFileAtomic(
+  path: string,
+  text: string,
+  shouldReplace: () => Promise<boolean>,
+  limits: FileLimits = {},
+): Promise<boolean> {
   return runFileOperation(path, "written", limits, async () => {
     for (let attempt = 1; ; attempt++) {
-      const temp = createTempPath(path);
+      const temp = getSiblingPath(path, `${randomBytes(6).toString("hex")}.tmp`);
       try {
         await writeTempFile(temp, text);
-        const isWanted = shouldReplace === undefined || (await shouldReplace());
+        const isWanted = await shouldReplace();
         if (isWanted) await retryWhileBusy(() => rename(temp, path));
         else await unlink(temp);
         return isWanted;
@@ -167,24 +187,16 @@ async function restrictToUser(file: string): Promise<void> {
   await promisify(execFile)(icacls, args, { timeout: ICACLS_TIMEOUT, windowsHide: true }).catch(() => undefined);
 }
 
-/**
- * Repeats `operation` for up to two seconds while Windows reports that the file is busy. On other systems the same codes
- * mean what they say.
- *
- * @param platform - for tests
- */
-export async function retryWhileBusy(
-  operation: () => Promise<void>,
-  platform: NodeJS.Platform = process.platform,
-): Promise<void> {
-  const end = performance.now() + BUSY_TIMEOUT;
-  for (;;) {
+/** Virus scanners and indexers of Windows lock new files for a moment. On other systems the codes mean what they say. */
+export async function retryWhileBusy(operation: () => Promise<void>): Promise<void> {
+  for (let retries = 40; ; retries--) {
     try {
       await operation();
       return;
     } catch (error) {
-      if (platform !== "win32" || !BUSY_ERRNOS.has(getErrorCode(error)) || performance.now() >= end) throw error;
-      await sleep(systemClock, BUSY_DELAY);
+      const isBusy = process.platform === "win32" && /^(EPERM|EACCES|EBUSY)$/.test(getErrorCode(error) ?? "");
+      if (!isBusy || retries === 0) throw error;
+      await setTimeout(50);
     }
   }
 }
@@ -197,12 +209,8 @@ export async function retryWhileBusy(
  * @returns whether a file was removed
  * @throws AuthError of kind `file`
  */
-export function removeManagedFile(
-  path: string,
-  isManaged: (text: string) => boolean,
-  limits: FileLimits = {},
-): Promise<boolean> {
-  return runFileOperation(path, "removed", limits, async () => {
+export function removeManagedFile(path: string, isManaged: (text: string) => boolean): Promise<boolean> {
+  return runFileOperation(path, "removed", {}, async () => {
     const isRemoved = await removeOnce(path, isManaged);
     await removeTempFiles(path);
     await rm(getLockPath(path), { recursive: true, force: true }).catch(() => undefined);
@@ -214,13 +222,8 @@ export function removeManagedFile(
 async function removeOnce(path: string, isManaged: (text: string) => boolean): Promise<boolean> {
   const file = await readPrivateFile(path).catch(() => undefined);
   if (file === undefined || !isManaged(file.text)) return false;
-  try {
-    await retryWhileBusy(() => unlink(path));
-    return true;
-  } catch (error) {
-    if (getErrorCode(error) === "ENOENT") return false;
-    throw error;
-  }
+  await retryWhileBusy(() => rm(path, { force: true }));
+  return true;
 }
 
 /**
@@ -231,13 +234,9 @@ async function removeOnce(path: string, isManaged: (text: string) => boolean): P
 export async function removeTempFiles(path: string, minAge: Milliseconds = -Infinity): Promise<void> {
   const prefix = `.${basename(path)}.`;
   const names = await readdir(dirname(path)).catch((): readonly string[] => []);
-  for (const name of names) {
-    if (!name.startsWith(prefix) || !TEMP_SUFFIX.test(name.slice(prefix.length))) continue;
+  for (const name of names.filter((name) => name.startsWith(prefix) && TEMP_SUFFIX.test(name.slice(prefix.length)))) {
     const temp = join(dirname(path), name);
-    const mtime = await lstat(temp).then(
-      (stats) => stats.mtimeMs,
-      () => Infinity,
-    );
-    if (Date.now() - mtime >= minAge) await unlink(temp).catch(() => undefined);
+    const stats = await lstat(temp).catch(() => undefined);
+    if (stats !== undefined && Date.now() - stats.mtimeMs >= minAge) await unlink(temp).catch(() => undefined);
   }
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import * as z from "zod/mini";
 import type { Milliseconds } from "../clock.ts";
@@ -9,14 +10,7 @@ import {
   type AuthFileContent,
   type TokenServerAddress,
 } from "./format.ts";
-import type { RefreshStats } from "./refresher.ts";
-
-/** When a request to a token server must end. */
-export interface TokenServerLimits {
-  readonly signal?: AbortSignal | undefined;
-  /** Default: 3000. */
-  readonly timeoutMs?: Milliseconds;
-}
+import { refreshStats, type RefreshStats } from "./refresher.ts";
 
 /** The response of a token server. Nothing in it is verified: another program may listen on the port by now. */
 export interface ServedToken {
@@ -25,6 +19,7 @@ export interface ServedToken {
   readonly jobId: string;
 }
 
+/** A server responds in milliseconds, or waits for a renewal. */
 const TIMEOUT: Milliseconds = 3000;
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
@@ -33,20 +28,6 @@ const servedToken = z.object({
   token_type: z.string().check(z.regex(/^bearer$/i)),
   job_id: z.string().check(z.maxLength(200)),
 });
-const failure = z.object({ message: z.string(), hint: z.string() });
-const refreshStats = z.object({
-  renewals: z.int().check(z.gte(0)),
-  outages: z.int().check(z.gte(0)),
-  gap: z.optional(
-    z.object({
-      since: z.number(),
-      until: z.optional(z.number()),
-      failedAttempts: z.int().check(z.gte(0)),
-      error: z.optional(failure),
-    }),
-  ),
-  rejection: z.optional(failure),
-});
 
 /**
  * Requests the token of the server that an auth file names, with the credentials of the file. Undefined if the server is
@@ -54,29 +35,18 @@ const refreshStats = z.object({
  */
 export async function requestServedToken(
   content: AuthFileContent,
-  limits: TokenServerLimits = {},
+  signal?: AbortSignal,
 ): Promise<ServedToken | undefined> {
   const body = new URLSearchParams({ grant_type: "client_credentials", scope: content.scope }).toString();
   const credentials = new URLSearchParams({ [content.clientId]: content.clientSecret }).toString().replace("=", ":");
   const authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
-  const parsed = servedToken.safeParse(await post(content.authUrl, TOKEN_SERVER_PATH, authorization, body, limits));
-  return parsed.success ? { token: parsed.data.access_token, jobId: parsed.data.job_id } : undefined;
+  const { data } = servedToken.safeParse(await post(content.authUrl, TOKEN_SERVER_PATH, authorization, body, signal));
+  return data && { token: data.access_token, jobId: data.job_id };
 }
 
 /** Stops the refresher behind a token server. Undefined if it is not running. Never throws. */
-export async function stopRefresher(
-  { authUrl, clientSecret }: TokenServerAddress,
-  limits: TokenServerLimits = {},
-): Promise<RefreshStats | undefined> {
-  const parsed = refreshStats.safeParse(await post(authUrl, SHUTDOWN_PATH, `Bearer ${clientSecret}`, "", limits));
-  if (!parsed.success) return undefined;
-  const { renewals, outages, gap, rejection } = parsed.data;
-  return {
-    renewals,
-    outages,
-    gap: gap && { ...gap, until: gap.until, error: gap.error },
-    rejection,
-  };
+export async function stopRefresher({ authUrl, clientSecret }: TokenServerAddress): Promise<RefreshStats | undefined> {
+  return refreshStats.safeParse(await post(authUrl, SHUTDOWN_PATH, `Bearer ${clientSecret}`)).data;
 }
 
 /** The JSON of a response with status 200; undefined for anything else. */
@@ -84,33 +54,28 @@ async function post(
   authUrl: string,
   path: string,
   authorization: string,
-  body: string,
-  { signal, timeoutMs = TIMEOUT }: TokenServerLimits,
+  body = "",
+  signal?: AbortSignal,
 ): Promise<unknown> {
   const port = parseTokenServerPort(authUrl);
   if (port === undefined) return undefined;
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const timeout = AbortSignal.timeout(TIMEOUT);
   // The global agent may have a proxy (NODE_USE_ENV_PROXY).
   const agent = new Agent();
   try {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = httpRequest({
-        ...{ agent, host: TOKEN_SERVER_HOST, port, path, method: "POST" },
-        headers: {
-          authorization,
-          "content-type": "application/x-www-form-urlencoded",
-          "content-length": Buffer.byteLength(body),
-        },
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      });
-      request.once("response", resolve);
-      request.on("error", reject);
-      // Status 101: without this listener, no event would be emitted, not even on abort.
-      request.once("upgrade", () => {
-        reject(new Error("unexpected status 101"));
-      });
-      request.end(body);
+    const request = httpRequest({
+      ...{ agent, host: TOKEN_SERVER_HOST, port, path, method: "POST" },
+      headers: { authorization, "content-type": "application/x-www-form-urlencoded" },
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
+    request.on("error", () => undefined);
+    // Status 101: without this listener, no event would be emitted, not even on abort.
+    request.once("upgrade", (_, socket) => {
+      socket.destroy();
+      request.emit("error", new Error("unexpected status 101"));
+    });
+    request.end(body);
+    const [response] = (await once(request, "response")) as [IncomingMessage];
     return response.statusCode === 200 ? (JSON.parse(await readBody(response)) as unknown) : undefined;
   } catch {
     return undefined;

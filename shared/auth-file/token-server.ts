@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import type { AccessToken } from "../access-token.ts";
 import { sleep, type Clock, type Milliseconds } from "../clock.ts";
-import type { AuthError } from "../errors.ts";
 import { sanitize } from "../redact.ts";
 import { normalizeScope } from "../scope.ts";
 import {
@@ -45,8 +46,6 @@ const MAX_CONNECTIONS = 500;
 
 /** Headers that only browsers and proxies send. No provider is one. */
 const FORBIDDEN_HEADERS = ["origin", "referer", "sec-fetch-site", "via", "forwarded", "x-forwarded-for"] as const;
-/** Parameters must not be repeated (RFC 6749 section 3.2). */
-const PARAMETERS = ["grant_type", "scope", "client_id", "client_secret"] as const;
 
 const BASE_HEADERS = {
   "content-type": "application/json",
@@ -91,13 +90,12 @@ export class TokenServer {
     this.address = { authUrl: toTokenServerUrl(this.port), clientSecret: jobSecret };
     this.closed = new Promise((resolve) => server.once("close", resolve));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => void this.#respond(request, response));
-    server.on("clientError", rejectMalformed);
     // Out of file descriptors, for example: the next connection may succeed.
     server.on("error", () => undefined);
   }
 
   /** Listens on a free port of 127.0.0.1. @throws Error of Node if there is none */
-  static async listen(options: TokenServerOptions, port = 0): Promise<TokenServer> {
+  static async listen(options: TokenServerOptions): Promise<TokenServer> {
     const server = createServer({
       headersTimeout: REQUEST_TIMEOUT,
       requestTimeout: REQUEST_TIMEOUT,
@@ -106,14 +104,13 @@ export class TokenServer {
     });
     server.maxConnections = MAX_CONNECTIONS;
     server.maxRequestsPerSocket = 1;
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(port, TOKEN_SERVER_HOST, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
+    await once(server.listen(0, TOKEN_SERVER_HOST), "listening");
     return new TokenServer(server, options);
+  }
+
+  /** False once {@link TokenServer.close} was called. */
+  get isOpen(): boolean {
+    return this.#server.listening;
   }
 
   /** Closes all connections and frees the port. */
@@ -142,8 +139,9 @@ export class TokenServer {
       return invalidRequest(403, "requests from web pages and through proxies are not allowed");
     if (url !== TOKEN_SERVER_PATH && url !== SHUTDOWN_PATH) return invalidRequest(404, "not found");
     if (method !== "POST") return { ...invalidRequest(405, "only POST is allowed"), headers: { allow: "POST" } };
-    const body = await readBody(request);
-    if (body === undefined) return invalidRequest(413, "the body is too large");
+    if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES)
+      return invalidRequest(413, "the body must have a Content-Length of at most 16 KiB");
+    const body = await text(request);
     const authorization = headers.authorization ?? "";
     if (url === SHUTDOWN_PATH) return this.#shutDown(authorization, response);
     return this.#findRequestError(authorization, new URLSearchParams(body)) ?? this.#serveToken(response);
@@ -162,10 +160,7 @@ export class TokenServer {
 
   /** Checks the client first, so that others learn nothing. Without a scope, that of the file is meant. */
   #findRequestError(authorization: string, form: URLSearchParams): Response | undefined {
-    const repeated = PARAMETERS.find((name) => form.getAll(name).length > 1);
-    if (repeated !== undefined) return invalidRequest(400, `duplicate parameter: ${repeated}`);
     const secret = form.get("client_secret") ?? "";
-    if (authorization !== "" && secret !== "") return invalidRequest(400, "multiple client authentication methods");
     const credentials =
       authorization === ""
         ? [joinCredentials(form.get("client_id") ?? "", secret)]
@@ -189,29 +184,28 @@ export class TokenServer {
 
   async #serveToken(response: ServerResponse): Promise<Response> {
     const { refresher, clock, jobId } = this.#options;
-    const needsToken = (): boolean => !this.#hasUsableToken() && refresher.rejection === undefined;
-    if (needsToken()) refresher.requestRenewal();
+    const isPending = (): boolean => !isUsable(refresher.current, clock) && refresher.rejection === undefined;
+    if (isPending()) refresher.requestRenewal();
     const end = clock.elapsed() + RENEWAL_WAIT;
-    while (needsToken() && clock.elapsed() < end && !response.destroyed) await sleep(clock, RENEWAL_POLL);
+    while (isPending() && clock.elapsed() < end && !response.destroyed) await sleep(clock, RENEWAL_POLL);
     const { current, rejection } = refresher;
-    if (current !== undefined && this.#hasUsableToken()) {
+    if (isUsable(current, clock)) {
       // A whole number: Go rejects any other.
       const expiresIn = Math.floor((current.remaining(clock) ?? 0) / 1000);
       const { value, scope } = current;
       const content = { access_token: value, token_type: "Bearer", expires_in: expiresIn, scope, job_id: jobId };
       return { status: 200, content };
     }
-    if (rejection !== undefined) return rejectionResponse(rejection);
-    return errorResponse(503, "temporarily_unavailable", UNAVAILABLE, { "retry-after": "1" });
-  }
-
-  #hasUsableToken(): boolean {
-    const { refresher, clock } = this.#options;
-    return refresher.current !== undefined && isUsable(refresher.current, clock);
+    if (rejection === undefined)
+      return errorResponse(503, "temporarily_unavailable", UNAVAILABLE, { "retry-after": "1" });
+    // Why the auth server rejected the renewal: scm-go prints the description.
+    const { oauthError = "invalid_client", message, hint } = rejection;
+    return errorResponse(401, oauthError, `${message} hint: ${hint}`, BASIC_CHALLENGE);
   }
 }
 
-const isUsable = (token: AccessToken, clock: Clock): boolean =>
+const isUsable = (token: AccessToken | undefined, clock: Clock): token is AccessToken =>
+  token !== undefined &&
   (token.remaining(clock) ?? 0) >= Math.min(MIN_REMAINING, (token.lifetime ?? Infinity) * MIN_REMAINING_RATIO);
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
@@ -223,12 +217,8 @@ const joinCredentials = (id: string, secret: string): string => `${id}:${secret}
 function parseBasicCredentials(authorization: string): readonly string[] {
   const encoded = /^basic +([\w+/=-]+)$/i.exec(authorization)?.[1] ?? "";
   const plain = Buffer.from(encoded, "base64").toString("utf8");
-  const colon = plain.indexOf(":");
-  if (colon === -1) return [];
-  return [plain, joinCredentials(formDecode(plain.slice(0, colon)), formDecode(plain.slice(colon + 1)))];
+  return [plain, new URLSearchParams(`v=${plain.replaceAll("&", "%26")}`).get("v") ?? ""];
 }
-
-const formDecode = (text: string): string => new URLSearchParams(`v=${text.replaceAll("&", "%26")}`).get("v") ?? "";
 
 /** An error response (RFC 6749 section 5.2). */
 const errorResponse = (
@@ -245,39 +235,9 @@ const errorResponse = (
 const invalidRequest = (status: number, description: string): Response =>
   errorResponse(status, "invalid_request", description);
 
-/** Passes on why the auth server rejected the renewal: scm-go prints the description. */
-const rejectionResponse = ({ oauthError, message, hint }: AuthError): Response =>
-  errorResponse(401, oauthError ?? "invalid_client", `${message} hint: ${hint}`, BASIC_CHALLENGE);
-
 /** Replaces what RFC 6749 section 5.2 does not allow: printable ASCII without `"` and `\`. */
 const toOAuthChars = (text: string, maxLength: number): string =>
   sanitize(text, maxLength)
     .replaceAll('"', "'")
     .replaceAll("\\", "/")
     .replace(/[^\x20-\x7e]/g, "?");
-
-/** The body; undefined if it is too large. The connection stays open for the response. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-const PARSE_ERROR_STATUS: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
-};
-
-/** A malformed or incomplete request. If a response has started, the connection is only closed. */
-function rejectMalformed({ code = "" }: NodeJS.ErrnoException, socket: Socket): void {
-  if (socket.writable && socket.bytesWritten === 0) {
-    const status = PARSE_ERROR_STATUS[code] ?? "400 Bad Request";
-    socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n`);
-  }
-  socket.destroySoon();
-}

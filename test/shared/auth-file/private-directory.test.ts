@@ -121,6 +121,6 @@ test("accepts the trusted directory and those above it with any owner and mode",
     await chmod(name, 0o777);
     await chown(name, OTHER, OTHER);
   }
-  assert.deepEqual(await ensurePrivateDirectory(join(temp, "auth.json"), { trustedDir: temp }), []);
+  assert.deepEqual(await ensurePrivateDirectory(join(temp, "auth.json"), {}, temp), []);
   await assert.rejects(ensurePrivateDirectory(join(temp, "auth.json")), { code: "auth_file_dir_insecure" });
 });

@@ -212,7 +212,7 @@ test("respects Retry-After between attempts, also for renewals on request", asyn
   }
 });
 
-test("renews within a second after a suspend of the machine, also if an attempt was under way", async () => {
+test("renews within a second after a suspend of the machine, or within a minute if an attempt was under way", async () => {
   for (const mode of ["ok", "hang"] as const) {
     const { clock, server, refresher, getRemaining } = setUp();
     server.mode = mode;
@@ -221,8 +221,8 @@ test("renews within a second after a suspend of the machine, also if an attempt 
     clock.suspend(HOUR);
     server.mode = "ok";
     assert.ok(getRemaining() < 0);
-    await clock.advance(mode === "ok" ? 2000 : 32_000);
-    assert.ok(getRemaining() > LIFETIME - 35_000, mode);
+    await clock.advance(mode === "ok" ? 2000 : 60_000);
+    assert.ok(getRemaining() > LIFETIME - 65_000, mode);
     refresher.stop();
   }
 });

@@ -30,6 +30,7 @@ import { createTempDir } from "../../support/temp-dir.ts";
 const notOnWindows = process.platform === "win32" && "needs POSIX permissions";
 const asRoot = process.getuid?.() !== 0 && "needs root";
 const TEMP_NAME = "0123456789ab.tmp";
+const always = () => Promise.resolve(true);
 
 test("reads a file with its mode", { skip: notOnWindows }, async (t) => {
   const path = join(await createTempDir(t), "a.json");
@@ -118,8 +119,8 @@ test("writes a file with mode 0600 whatever the umask, and leaves nothing else",
   const path = join(directory, "a.json");
   const umask = process.umask(0o777);
   t.after(() => process.umask(umask));
-  assert.equal(await writeFileAtomic(path, "one"), true);
-  assert.equal(await writeFileAtomic(path, "two"), true);
+  assert.equal(await writeFileAtomic(path, "one", always), true);
+  assert.equal(await writeFileAtomic(path, "two", always), true);
   process.umask(umask);
   assert.equal(await readFile(path, "utf8"), "two");
   if (process.platform !== "win32") assert.equal((await lstat(path)).mode & 0o777, 0o600);
@@ -131,7 +132,7 @@ test("replaces a symbolic link without following it", { skip: notOnWindows }, as
   const path = join(directory, "a.json");
   await writeFile(join(directory, "target"), "kept");
   await symlink("target", path);
-  await writeFileAtomic(path, "new");
+  await writeFileAtomic(path, "new", always);
   assert.equal(await readFile(join(directory, "target"), "utf8"), "kept");
   assert.equal((await lstat(path)).isFile(), true);
 });
@@ -140,7 +141,7 @@ test("changes nothing when the file must not be replaced", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await writeFile(path, "old");
-  assert.equal(await writeFileAtomic(path, "new", { shouldReplace: () => Promise.resolve(false) }), false);
+  assert.equal(await writeFileAtomic(path, "new", () => Promise.resolve(false)), false);
   assert.equal(await readFile(path, "utf8"), "old");
   assert.deepEqual(await readdir(directory), ["a.json"]);
 });
@@ -154,7 +155,7 @@ test("decides again whether to replace when its temporary file was removed", asy
     if (calls === 1) await removeTempFiles(path);
     return calls < 2;
   };
-  assert.equal(await writeFileAtomic(path, "new", { shouldReplace }), false);
+  assert.equal(await writeFileAtomic(path, "new", shouldReplace), false);
   assert.equal(calls, 2);
   assert.deepEqual(await readdir(directory), []);
 });
@@ -172,7 +173,7 @@ test("reports by code why a file cannot be written, and leaves nothing", { skip:
   ];
   for (const [name, code] of cases) {
     const path = name.startsWith("/") ? name : join(directory, name);
-    await assert.rejects(writeFileAtomic(path, "x"), { kind: "file", code }, name);
+    await assert.rejects(writeFileAtomic(path, "x", always), { kind: "file", code }, name);
   }
   assert.deepEqual(await readdir(directory), ["directory", "file"]);
 });
@@ -183,7 +184,7 @@ test("reports a directory that this user must not write to", { skip: notOnWindow
   process.seteuid?.(12_345);
   try {
     const error = { kind: "file", code: "auth_file_permission_denied" };
-    await assert.rejects(writeFileAtomic(join(directory, "a.json"), "x"), error);
+    await assert.rejects(writeFileAtomic(join(directory, "a.json"), "x", always), error);
   } finally {
     process.seteuid?.(0);
   }
@@ -199,9 +200,12 @@ test("keeps the old file on a full disk and reports the disk", { skip: notOnWind
   }
   try {
     const path = join(directory, "a.json");
-    await writeFileAtomic(path, "old");
+    await writeFileAtomic(path, "old", always);
     await writeFile(join(directory, "fill"), "x".repeat(8192));
-    await assert.rejects(writeFileAtomic(path, "x".repeat(30_000)), { kind: "file", code: "auth_file_disk_full" });
+    await assert.rejects(writeFileAtomic(path, "x".repeat(30_000), always), {
+      kind: "file",
+      code: "auth_file_disk_full",
+    });
     assert.equal(await readFile(path, "utf8"), "old");
     assert.deepEqual(await readdir(directory), ["a.json", "fill"]);
   } finally {
@@ -253,18 +257,23 @@ test("a removed file does not come back from a write that was about to rename", 
     if (calls++ === 0) await removeManagedFile(path, () => true);
     return isThere;
   };
-  assert.equal(await writeFileAtomic(path, "new", { shouldReplace }), false);
+  assert.equal(await writeFileAtomic(path, "new", shouldReplace), false);
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("retries a busy file on Windows only", async () => {
+test("retries a busy file on Windows only", async (t) => {
+  const { platform } = process;
+  const setPlatform = (value: string) => Object.defineProperty(process, "platform", { value });
+  t.after(() => setPlatform(platform));
   const busy = Object.assign(new Error("busy"), { code: "EBUSY" });
   let calls = 0;
   const operation = (): Promise<void> => (++calls < 3 ? Promise.reject(busy) : Promise.resolve());
-  await retryWhileBusy(operation, "win32");
+  setPlatform("win32");
+  await retryWhileBusy(operation);
   assert.equal(calls, 3);
   calls = 0;
-  await assert.rejects(retryWhileBusy(operation, "linux"), busy);
+  setPlatform("linux");
+  await assert.rejects(retryWhileBusy(operation), busy);
   assert.equal(calls, 1);
 });
 
@@ -272,12 +281,12 @@ test("reports a file system that does not respond, and respects the deadline and
   const path = join(await createTempDir(t), "a.json");
   const hang = () => new Promise<boolean>(() => undefined);
   const { systemClock: clock } = await import("../../../shared/clock.ts");
-  const limits = { clock, deadline: clock.monotonic() + 50 };
-  await assert.rejects(writeFileAtomic(path, "x", { shouldReplace: hang, limits }), {
+  const limits = { deadline: clock.monotonic() + 50 };
+  await assert.rejects(writeFileAtomic(path, "x", hang, limits), {
     code: "auth_file_io_error",
     message: /does not respond/,
   });
   const signal = AbortSignal.timeout(50);
-  await assert.rejects(writeFileAtomic(path, "x", { shouldReplace: hang, limits: { signal } }), { kind: "aborted" });
+  await assert.rejects(writeFileAtomic(path, "x", hang, { signal }), { kind: "aborted" });
   await rm(path, { force: true });
 });

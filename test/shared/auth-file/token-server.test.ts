@@ -170,13 +170,16 @@ for (const [name, changes, expected] of [
   ["no grant", { body: "" }, [400, "unsupported_grant_type"]],
   ["another scope", { body: "grant_type=client_credentials&scope=tsg_id%3A2" }, [400, "invalid_scope"]],
   ["a part of the scope", { body: "grant_type=client_credentials&scope=email" }, [400, "invalid_scope"]],
-  ["a repeated parameter", { body: `${FORM}&grant_type=client_credentials` }, [400, "invalid_request"]],
-  ["two authentication methods", { body: `${FORM}&client_secret=x` }, [400, "invalid_request"]],
   ["another path", { path: "/" }, [404, "invalid_request"]],
   ["the path with a query", { path: `${TOKEN_SERVER_PATH}?x` }, [404, "invalid_request"]],
   ["GET", { method: "GET", body: "" }, [405, "invalid_request"]],
   ["OPTIONS", { method: "OPTIONS", body: "" }, [405, "invalid_request"]],
   ["a body above 16 KiB", { body: "x".repeat(16_385) }, [413, "invalid_request"]],
+  [
+    "a body of unknown length",
+    { body: "0\r\n\r\n", headers: { "Content-Length": undefined, "Transfer-Encoding": "chunked" } },
+    [413, "invalid_request"],
+  ],
   ["another Host", { headers: { Host: "localhost:80" } }, [421, "invalid_request"]],
   ["an Origin header", { headers: { Origin: "http://127.0.0.1" } }, [403, "invalid_request"]],
   ["a Referer header", { headers: { Referer: "http://example.com" } }, [403, "invalid_request"]],
@@ -218,13 +221,9 @@ test("closes incomplete requests after a few seconds and serves others meanwhile
   }
 });
 
-test("listens on 127.0.0.1 only and reports a port that is taken", async () => {
+test("listens on 127.0.0.1 only", () => {
   const { port, address } = fixture.server;
-  assert.equal(address.authUrl, toTokenServerUrl(port));
-  const options = { clientId: "", jobSecret: "", clientSecret: "", scope: "", jobId: "" };
-  const { refresher } = fixture as unknown as { refresher: TokenServerOptions["refresher"] };
-  const unused = { refresher, onShutdown: () => Promise.resolve({}), clock: backgroundClock };
-  await assert.rejects(TokenServer.listen({ ...options, ...unused }, port), { code: "EADDRINUSE" });
+  assert.deepEqual(address, { authUrl: toTokenServerUrl(port), clientSecret: JOB_SECRET });
 });
 
 test("renews a token first that has less than 90 s, or half of its lifetime, left", async (t) => {
@@ -377,8 +376,8 @@ test("the client gives up in time when nothing responds", async (t) => {
   const scripted = await startScriptedServer({ token: [{ hang: true }, { body: "{", endless: true }], jwks: {} });
   t.after(scripted.close);
   for (const port of [silent, scripted.port, scripted.port])
-    assert.equal(await requestServedToken(content(port), { timeoutMs: 100 }), undefined);
-  assert.equal(await requestServedToken(content(silent), { signal: AbortSignal.timeout(50) }), undefined);
+    assert.equal(await requestServedToken(content(port), AbortSignal.timeout(100)), undefined);
+  assert.equal(await requestServedToken(content(silent)), undefined);
 });
 
 test("the client stops a refresher and returns what it did", async () => {
@@ -386,7 +385,7 @@ test("the client stops a refresher and returns what it did", async () => {
   const stats = { renewals: 3, outages: 1, gap, rejection: { message: "m", hint: "h" } };
   const other = await setUp({ onShutdown: () => Promise.resolve(stats) });
   const address = other.server.address;
-  assert.deepEqual(await stopRefresher(address), { ...stats, gap: { ...gap, until: undefined } });
+  assert.deepEqual(await stopRefresher(address), stats);
   await other.server.closed;
   assert.equal(await stopRefresher(address), undefined);
 });

@@ -4,12 +4,9 @@ import type { SigningKey } from "./jwks.ts";
 import { getTsgIds } from "./scope.ts";
 
 /** What is known about a token besides its value. */
-export interface AccessTokenProps {
-  /** When the token expires, as a date. */
-  readonly expiresAt: Date | undefined;
+export interface AccessTokenProps extends Pick<AccessToken, "expiresAt" | "lifetime"> {
   /** When it expires, on `clock.elapsed()`: not affected by changes of the wall clock. */
   readonly deadline: Milliseconds | undefined;
-  readonly lifetime: Milliseconds | undefined;
   /** The granted scope-tokens. */
   readonly scope: readonly string[];
   /** The tenants that were requested and granted. */

@@ -1,8 +1,7 @@
 import {
   DEFAULT_TOKEN_URL,
-  FIELD_SCHEMAS,
-  findInvisibleCharacter,
-  parseField,
+  FIELDS,
+  parseFields,
   SERVICE_ACCOUNT_ID,
   type FieldName,
   type ParsedFields,
@@ -65,16 +64,19 @@ export class AuthRequest {
   readonly warnings: readonly string[];
   readonly #clientSecret: string;
 
-  private constructor(fields: CompleteFields) {
+  private constructor(fields: CompleteFields, warnings: readonly string[]) {
     this.clientId = fields.clientId;
     this.#clientSecret = fields.clientSecret;
     this.scope = fields.scope;
     this.tsgIds = getTsgIds(parseScope(fields.scope));
-    this.tokenUrl = fields.tokenUrl ?? new URL(DEFAULT_TOKEN_URL);
-    this.jwksUrl = fields.jwksUrl ?? getDefaultJwksUrl(this.tokenUrl);
+    const defaultTokenUrl = new URL(DEFAULT_TOKEN_URL);
+    this.tokenUrl = fields.tokenUrl ?? defaultTokenUrl;
+    // SCM has one JWK Set for all of its token URLs.
+    const jwksBase = this.tokenUrl.host === defaultTokenUrl.host ? defaultTokenUrl : this.tokenUrl;
+    this.jwksUrl = fields.jwksUrl ?? new URL("connect/jwk_uri", jwksBase);
     this.issuer = fields.issuer;
     this.ca = fields.ca;
-    this.warnings = fields.warnings;
+    this.warnings = warnings;
     Object.defineProperty(this, BRAND, { value: true });
   }
 
@@ -129,18 +131,18 @@ export class AuthRequest {
    * @param names - the user's names of fields, where they differ
    */
   static #validate(input: object, knownIssues: readonly ConfigIssue[], names: FieldNames): AuthRequestResult {
-    const parsed = parseFields(input);
-    const hasScopeSources = !parsed.isSwapped && !parsed.issues.some(({ field }) => SCOPE_SOURCES.has(field));
-    const resolved: ResolvedScope = hasScopeSources ? resolveScope(parsed.fields) : {};
-    const found = [...parsed.issues, ...(resolved.issue ? [resolved.issue] : [])];
-    const named = found.map((issue) => ({ ...issue, field: names[issue.field as FieldName] ?? issue.field }));
+    const { fields, issues: found, warnings, isSwapped } = parseFields(input);
+    const isResolvable = !isSwapped && !found.some(({ field }) => SCOPE_SOURCES.has(field));
+    const { scope, issue, warning }: ResolvedScope = isResolvable ? resolveScope(fields) : {};
+    const named = [...found, ...(issue ? [issue] : [])].map((one) => {
+      return { ...one, field: names[one.field as FieldName] ?? one.field };
+    });
     const issues = [...knownIssues, ...named];
-    const { clientId, clientSecret } = parsed.fields;
-    const { scope, warning } = resolved;
+    const { clientId, clientSecret } = fields;
     if (issues.length > 0 || clientId === undefined || clientSecret === undefined || scope === undefined)
       return { issues };
-    const warnings = [...parsed.warnings, ...(warning === undefined ? [] : [warning])];
-    return { request: new AuthRequest({ ...parsed.fields, clientId, clientSecret, scope, warnings }) };
+    const complete = { ...fields, clientId, clientSecret, scope };
+    return { request: new AuthRequest(complete, warning === undefined ? warnings : [...warnings, warning]) };
   }
 }
 defineInspect(
@@ -154,56 +156,17 @@ export const toAuthRequest = (value: AuthRequest | AuthRequestInput): AuthReques
 
 type FieldNames = Readonly<Partial<Record<FieldName, string>>>;
 
-type CompleteFields = ParsedFields & {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly scope: string;
-  readonly warnings: readonly string[];
-};
+type CompleteFields = ParsedFields & Readonly<Record<"clientId" | "clientSecret" | "scope", string>>;
 
 function getRequest(result: AuthRequestResult): AuthRequest {
   if ("issues" in result) throw configError(result.issues);
   return result.request;
 }
 
-const FIELDS = Object.keys(FIELD_SCHEMAS) as readonly FieldName[];
-
 const findUnknownFields = (input: object | undefined): readonly ConfigIssue[] =>
   Object.keys(input ?? {})
-    .filter((name) => !Object.hasOwn(FIELD_SCHEMAS, name))
+    .filter((name) => !(FIELDS as readonly string[]).includes(name))
     .map((name) => unknownNameIssue(name, FIELDS, "field"));
-
-/** What the required fields are called in warnings. */
-const LABELS: Readonly<Partial<Record<FieldName, string>>> = { clientId: "client ID", clientSecret: "client secret" };
-
-function parseFields(input: object | undefined) {
-  const given: Readonly<Record<string, unknown>> = { ...input };
-  const fields: Partial<Record<FieldName, unknown>> = {};
-  const issues: ConfigIssue[] = [];
-  const warnings: string[] = [];
-  for (const field of FIELDS) {
-    const value = given[field] ?? "";
-    const raw = value instanceof URL ? value.href : value;
-    if (typeof raw !== "string") {
-      issues.push({ field, message: "must be a string", hint: "Pass a string." });
-      continue;
-    }
-    const text = raw.trim();
-    const label = LABELS[field];
-    if (text === "" && label === undefined) continue;
-    const parsed = parseField(field, text);
-    if ("issue" in parsed) issues.push(parsed.issue);
-    else fields[field] = parsed.value;
-    if (text !== "" && text !== raw && label !== undefined) warnings.push(`Trimmed whitespace around the ${label}.`);
-    if (field === "clientSecret" && findInvisibleCharacter(text) !== undefined)
-      warnings.push(
-        "The client secret contains a character that is invisible or looks like another one. If the sign-in fails, paste the secret again.",
-      );
-  }
-  const { clientSecret } = given;
-  const isSwapped = typeof clientSecret === "string" && SERVICE_ACCOUNT_ID.test(clientSecret.trim());
-  return { fields: fields as ParsedFields, issues, warnings, isSwapped };
-}
 
 interface ResolvedScope {
   readonly scope?: string;
@@ -221,14 +184,8 @@ function resolveScope({ clientId, tsgId, scope }: ParsedFields): ResolvedScope {
     const id = tsgId ?? fromClientId;
     if (id === undefined) {
       const message = "is required: the client ID does not contain a tenant";
-      return {
-        issue: {
-          field: "tsgId",
-          message,
-          hint: "Set the ID of the tenant service group (TSG), digits.",
-          code: "required",
-        },
-      };
+      const hint = "Set the ID of the tenant service group (TSG), digits.";
+      return { issue: { field: "tsgId", message, hint, code: "required" } };
     }
     const warning = `Using tenant ${id} from the client ID. Set the TSG ID to use another tenant.`;
     return { scope: tsgScope(id), ...(tsgId === undefined && { warning }) };
@@ -242,12 +199,4 @@ function resolveScope({ clientId, tsgId, scope }: ParsedFields): ResolvedScope {
   }
   const warning = "The scope contains no tsg_id, so the token's tenant is not verified.";
   return { scope: tokens.join(" "), ...(tsgIds.length === 0 && { warning }) };
-}
-
-const DEFAULT_HOST = new URL(DEFAULT_TOKEN_URL).host;
-
-/** Relative to the token URL; SCM has one JWK Set for all of its token URLs. */
-function getDefaultJwksUrl(tokenUrl: URL): URL {
-  const base = tokenUrl.host === DEFAULT_HOST ? DEFAULT_TOKEN_URL : tokenUrl.href;
-  return new URL("connect/jwk_uri", base);
 }

@@ -44,13 +44,13 @@ export function parseCertificates(text: string): ParsedCertificates {
 export function readCaCertificates(
   value: string | undefined,
   baseDescription: string,
-): { readonly pem: string | undefined; readonly issue?: ConfigIssue } {
+): { readonly pem?: string | undefined; readonly issue?: ConfigIssue } {
   if (typeof value !== "string" || value.trim() === "") return { pem: value };
   const text = value.trim();
   const { pem, reason } = decodeBase64Pem(text).includes("-----BEGIN")
     ? parseCertificates(text)
     : readCertificateFile(text, baseDescription);
-  return reason === undefined ? { pem } : { pem: undefined, issue: { field: "ca", ...reason } };
+  return reason === undefined ? { pem } : { issue: { field: "ca", ...reason } };
 }
 
 function readCertificateFile(path: string, baseDescription: string): ParsedCertificates {

@@ -41,34 +41,27 @@ export function createElapsedClock(now: () => Milliseconds, monotonic: () => Mil
 const now = (): Milliseconds => Date.now();
 const monotonic = (): Milliseconds => performance.now();
 
+const createTimer =
+  (keepsAlive: boolean): Clock["setTimeout"] =>
+  (callback, delay) => {
+    // Node truncates fractions, which would fire early, and fires at once for delays beyond 31 bits.
+    const timer = setTimeout(callback, Math.min(2 ** 31 - 1, Math.ceil(delay)));
+    if (!keepsAlive) timer.unref();
+    return () => {
+      clearTimeout(timer);
+    };
+  };
+
 /** The clock of this machine. */
 export const systemClock: Clock = {
   now,
   monotonic,
   elapsed: createElapsedClock(now, monotonic),
-  setTimeout: (callback, delay) => {
-    const timer = setTimeout(callback, toTimerDelay(delay));
-    return () => {
-      clearTimeout(timer);
-    };
-  },
+  setTimeout: createTimer(true),
 };
 
 /** Like {@link systemClock}, but its timers do not keep the process alive. For background work. */
-export const backgroundClock: Clock = {
-  ...systemClock,
-  setTimeout: (callback, delay) => {
-    const timer = setTimeout(callback, toTimerDelay(delay)).unref();
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
-
-/** Node truncates fractions, which would fire early, and fires at once for delays beyond 31 bits. */
-function toTimerDelay(delay: Milliseconds): Milliseconds {
-  return Math.min(2 ** 31 - 1, Math.ceil(delay));
-}
+export const backgroundClock: Clock = { ...systemClock, setTimeout: createTimer(false) };
 
 /** Resolves after `delay`, or as soon as `signal` aborts. The caller checks the signal. */
 export function sleep(clock: Clock, delay: Milliseconds, signal?: AbortSignal): Promise<void> {

@@ -19,7 +19,7 @@ export interface EnvironmentFields {
   /** The values, without those of `issues`. */
   readonly input: Readonly<Record<EnvironmentField, string | undefined>>;
   readonly issues: readonly ConfigIssue[];
-  /** The variable of each field that is set, otherwise the first one. */
+  /** What the user calls each field: the variable that is set, otherwise the first one. */
   readonly names: Readonly<Record<EnvironmentField, string>>;
 }
 
@@ -34,21 +34,15 @@ export function readEnvironment(env: Environment): EnvironmentFields {
   return { input: { ...input, tokenUrl: undefined }, issues: [issue], names };
 }
 
-/** The fields that identify an account and its tenant. */
-const IDENTITY_FIELDS = ["clientId", "tsgId", "scope"] as const;
-const TENANT_FIELDS: ReadonlySet<EnvironmentField> = new Set(["tsgId", "scope"]);
-
 /**
  * Reads the variables for the fields that are not in `given`. An identity in `given` is complete: the tenant in the
  * environment belongs to another account.
  */
-export function completeFromEnvironment(
-  given: Readonly<Partial<Record<string, unknown>>>,
-  env: Environment,
-): Omit<EnvironmentFields, "names"> & { readonly names: Readonly<Partial<Record<EnvironmentField, string>>> } {
-  const isGiven = (field: EnvironmentField): boolean => given[field] !== undefined && given[field] !== "";
-  const hasIdentity = IDENTITY_FIELDS.some(isGiven);
-  const isUsed = (field: EnvironmentField): boolean => !isGiven(field) && !(hasIdentity && TENANT_FIELDS.has(field));
+export function completeFromEnvironment(given: Readonly<Record<string, unknown>>, env: Environment): EnvironmentFields {
+  const isGiven = (field: string): boolean => given[field] !== undefined && given[field] !== "";
+  const hasIdentity = ["clientId", "tsgId", "scope"].some(isGiven);
+  const isUsed = (field: EnvironmentField): boolean =>
+    !isGiven(field) && !(hasIdentity && ["tsgId", "scope"].includes(field));
   const { input, issues, names } = readEnvironment(env);
   return {
     input: mapFields((field) => (isUsed(field) ? input[field] : undefined)),
@@ -63,8 +57,7 @@ export function completeFromEnvironment(
 const findVariable = (field: EnvironmentField, env: Environment): string | undefined =>
   VARIABLES[field].find((name) => (env[name] ?? "").trim() !== "");
 
-const mapFields = <T>(getValue: (field: EnvironmentField) => T): Record<EnvironmentField, T> =>
-  Object.fromEntries((Object.keys(VARIABLES) as EnvironmentField[]).map((field) => [field, getValue(field)])) as Record<
-    EnvironmentField,
-    T
-  >;
+function mapFields<T>(getValue: (field: EnvironmentField) => T): Readonly<Record<EnvironmentField, T>> {
+  const fields = Object.keys(VARIABLES) as EnvironmentField[];
+  return Object.fromEntries(fields.map((field) => [field, getValue(field)])) as Record<EnvironmentField, T>;
+}

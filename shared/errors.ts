@@ -24,8 +24,68 @@ export type AuthErrorKind =
   | "protocol"
   | "verification";
 
-/** What failed, exactly. docs/troubleshooting.md lists all codes. */
-export type AuthErrorCode = keyof typeof HINTS;
+/** What failed, exactly. Each code has a hint that says what to do. */
+export type AuthErrorCode =
+  | "invalid_config"
+  | "not_signed_in"
+  | "host_not_found"
+  | "dns_lookup_failed"
+  | "connection_refused"
+  | "connection_lost"
+  | "connect_timeout"
+  | "response_timeout"
+  | "response_truncated"
+  | "untrusted_certificate"
+  | "tls_handshake_failed"
+  | "proxy_url_invalid"
+  | "proxy_auth_required"
+  | "proxy_refused"
+  | "proxy_unreachable"
+  | "rate_limited"
+  | "server_error"
+  | "unexpected_redirect"
+  | "http_error"
+  | "invalid_client"
+  | "invalid_scope"
+  | "unauthorized_client"
+  | "access_denied"
+  | "oauth_error"
+  | "html_response"
+  | "invalid_json"
+  | "response_too_large"
+  | "invalid_token_response"
+  | "invalid_jwks"
+  | "opaque_token"
+  | "malformed_token"
+  | "algorithm_not_allowed"
+  | "signing_key_not_found"
+  | "invalid_signature"
+  | "missing_claim"
+  | "invalid_claim"
+  | "audience_mismatch"
+  | "issuer_mismatch"
+  | "tenant_mismatch"
+  | "token_expired"
+  | "token_not_yet_valid"
+  | "clock_skew"
+  | "token_lifetime_unknown"
+  | "auth_file_invalid_path"
+  | "auth_file_not_managed"
+  | "auth_file_in_use"
+  | "auth_file_insecure"
+  | "auth_file_dir_insecure"
+  | "auth_file_permission_denied"
+  | "auth_file_disk_full"
+  | "auth_file_io_error"
+  | "refresher_failed"
+  | "sealed_token_expired"
+  | "sealed_token_malformed"
+  | "sealed_token_decryption_failed"
+  | "sealed_token_too_large"
+  | "sealed_token_not_jwt"
+  | "aborted"
+  | "output_write_failed"
+  | "internal_error";
 
 /** One thing wrong with the configuration. No text contains a secret. */
 export interface ConfigIssue {
@@ -39,23 +99,14 @@ export interface ConfigIssue {
   readonly code?: "required";
 }
 
-/** Properties of an AuthError. */
-export interface AuthErrorOptions {
+/** Properties of an AuthError. Default: 0 attempts, no issues, `requestSent` unless the kind is `config` or `file`. */
+export interface AuthErrorOptions extends Partial<
+  Pick<AuthError, "attempts" | "status" | "oauthError" | "retryAfterMs" | "issues" | "requestSent">
+> {
   readonly kind: AuthErrorKind;
   readonly code: AuthErrorCode;
-  /** Attempts of the request, including the first. Default: 0. */
-  readonly attempts?: number;
-  /** HTTP status of the response that decided. */
-  readonly status?: number | undefined;
-  /** The `error` of RFC 6749 section 5.2. */
-  readonly oauthError?: string | undefined;
-  /** The delay of a `Retry-After` header, in milliseconds. */
-  readonly retryAfterMs?: number | undefined;
-  /** Replaces the hint of the code. */
+  /** Default: the hint of the code. */
   readonly hint?: string | undefined;
-  readonly issues?: readonly ConfigIssue[];
-  /** Whether the request may have reached the server. Default: false for `config` and `file`, otherwise true. */
-  readonly requestSent?: boolean;
   readonly cause?: unknown;
 }
 

@@ -1,63 +1,60 @@
+import type { AuthErrorCode } from "./errors.ts";
 import { DOCS_URL } from "./version.ts";
 
-const NETWORK = `${DOCS_URL}/network.md`;
+const NETWORK = `(${DOCS_URL}/network.md)`;
+const NO_ACCESS =
+  "The service account has no access to this tenant: check the TSG ID, and assign the account a role there (Identity & Access in Strata Cloud Manager).";
 
 /** What to do about each error, by code. Read by users of the action, the library and Pulumi alike. Never a secret. */
-export const HINTS = {
+export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_config: "Fix the listed values.",
   not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
 
-  host_not_found: "Check the spelling of the host in the URL, and that this machine can resolve it.",
-  dns_lookup_failed: "DNS did not respond. Retry; if it persists, check DNS and egress rules.",
-  connection_refused: `Nothing listens at that address, or a firewall rejects the connection. Check the URL and the egress rules (${NETWORK}).`,
-  connection_lost: `The network, a firewall or a proxy closed the connection. Retry; if it persists, check them (${NETWORK}).`,
-  connect_timeout: `The connection timed out: a firewall may be dropping packets. The hosts and ports to allow: ${NETWORK}.`,
+  host_not_found: "Check the spelling of the host, and that this machine can resolve it.",
+  dns_lookup_failed: "Retry; if it persists, check DNS and egress rules.",
+  connection_refused: `Nothing listens there, or a firewall rejects the connection. Check the URL and the egress rules ${NETWORK}.`,
+  connection_lost: `The network, a firewall or a proxy closed the connection. Retry; if it persists, check them ${NETWORK}.`,
+  connect_timeout: `A firewall may be dropping packets. Allow the hosts and ports of ${DOCS_URL}/network.md.`,
   response_timeout:
-    "The server accepted the connection but did not respond. SCM does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel or raise the timeout.",
-  response_truncated: "The server, a proxy or a load balancer closed the connection before the response was complete.",
-  untrusted_certificate: `No secret was sent. If a proxy inspects TLS, add its CA certificate, or set NODE_EXTRA_CA_CERTS; if the system trusts it already, set NODE_USE_SYSTEM_CA=1 (${NETWORK}).`,
-  tls_handshake_failed: `No secret was sent. Check the port: it must serve https. If it does, a firewall may drop or reset large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2 (${NETWORK}).`,
-  proxy_url_invalid:
-    "Set it to http://host:port or http://user:password@host:port, with special characters percent-encoded.",
-  proxy_auth_required:
-    "Add the user and password to the proxy variable, percent-encoded: https_proxy=http://user:password@host:port.",
-  proxy_refused: `The proxy blocks this host: allow it, or add it to no_proxy (${NETWORK}).`,
-  proxy_unreachable: `Check the host and port in https_proxy or http_proxy, or add the target to no_proxy (${NETWORK}).`,
+    "SCM does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel or raise the timeout.",
+  response_truncated: "The server, a proxy or a load balancer closed the connection too early. Retry.",
+  untrusted_certificate: `No secret was sent. If a proxy inspects TLS, add its CA certificate, or set NODE_EXTRA_CA_CERTS; if the system trusts it already, set NODE_USE_SYSTEM_CA=1 ${NETWORK}.`,
+  tls_handshake_failed: `No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2 ${NETWORK}.`,
+  proxy_url_invalid: "Set it to http://host:port or http://user:password@host:port, percent-encoded.",
+  proxy_auth_required: "Add the user and password, percent-encoded: https_proxy=http://user:password@host:port.",
+  proxy_refused: `The proxy blocks this host: allow it, or add it to no_proxy ${NETWORK}.`,
+  proxy_unreachable: `Check the host and port in the proxy variable, or add the target to no_proxy ${NETWORK}.`,
 
   rate_limited: "The server limits token requests. Share one sign-in between steps and jobs, or raise the timeout.",
-  server_error: "Server error. Retry later, and check the status page of Strata Cloud Manager.",
+  server_error: "Retry later, and check the status page of Strata Cloud Manager.",
   unexpected_redirect:
-    "Redirects are not followed because they would send the secret to another host. Check the URL; captive portals and proxies also cause this.",
+    "Redirects are not followed: they would send the secret to another host. Check the URL; captive portals and proxies also cause this.",
   http_error: "Check the token URL and the JWKS URL, and whether a gateway blocks the request.",
 
   invalid_client:
     "The client ID or the secret is wrong. Was the secret rotated, or the service account deleted? Are the ID and the secret swapped, or from different accounts? Paste the secret again without quotes or whitespace.",
-  invalid_scope:
-    "The service account has no access to this tenant: check the TSG ID, and assign the account a role there (Identity & Access in Strata Cloud Manager).",
-  unauthorized_client:
-    "This client may not use the client_credentials grant. Use a service account of Strata Cloud Manager.",
+  invalid_scope: NO_ACCESS,
+  unauthorized_client: "This client may not use client_credentials. Use a service account of Strata Cloud Manager.",
   access_denied: "The account exists but access was denied: check its roles in this tenant.",
-  oauth_error: "The server rejected the token request. Check the client ID, the tenant and the token URL.",
+  oauth_error: "Check the client ID, the tenant and the token URL.",
 
-  html_response: `Received an HTML page instead of JSON: a proxy or a captive portal is in the way, or the URL is wrong (${NETWORK}).`,
-  invalid_json: `The response did not come from SCM's auth server, or it was changed on the way. Check the URL (${NETWORK}).`,
+  html_response: `Received an HTML page instead of JSON: a proxy or a captive portal is in the way, or the URL is wrong ${NETWORK}.`,
+  invalid_json: `The response did not come from SCM's auth server, or was changed on the way. Check the URL ${NETWORK}.`,
   response_too_large: "The response did not come from SCM's auth server. Check the URL.",
-  invalid_token_response: "The response is not a valid token response (RFC 6749 section 5.1). Check the token URL.",
+  invalid_token_response: "The response violates RFC 6749 section 5.1. Check the token URL.",
   invalid_jwks: "The response is not a JWK Set (RFC 7517). Check the JWKS URL.",
 
-  opaque_token:
-    "The server issued a token that is not a JWT, so it cannot be verified. If that is intended, set verify to false.",
-  malformed_token: "Malformed JWT (RFC 7515). If this persists, contact support.",
+  opaque_token: "It cannot be verified. If the server is meant to issue such tokens, set verify to false.",
+  malformed_token: "If this persists, contact support.",
   algorithm_not_allowed: "Only RS256 is accepted.",
   signing_key_not_found:
-    "The key that signed the token is not in the key set. Retry if the server has just rotated its keys; otherwise check that the token URL and the JWKS URL belong to the same server.",
+    "Retry if the server has just rotated its keys; otherwise check that the token URL and the JWKS URL belong to the same server.",
   invalid_signature: "The token was changed on the way, or the token URL and the JWKS URL belong to different servers.",
-  missing_claim: "The token lacks a required claim. Check the token URL.",
-  invalid_claim: "The token contains an invalid claim. Check the token URL.",
+  missing_claim: "Check the token URL.",
+  invalid_claim: "Check the token URL.",
   audience_mismatch: "The token was issued to another client. Check the client ID.",
   issuer_mismatch: "The token was issued by another server. Check the token URL and the issuer.",
-  tenant_mismatch:
-    "The service account has no access to this tenant: check the TSG ID, and assign the account a role there (Identity & Access in Strata Cloud Manager).",
+  tenant_mismatch: NO_ACCESS,
   token_expired: "Check this machine's clock, or request a new token.",
   token_not_yet_valid: "Check this machine's clock.",
   clock_skew: "Synchronize this machine's clock (NTP) and run again.",
@@ -65,12 +62,12 @@ export const HINTS = {
 
   auth_file_invalid_path: "Use a file path in a directory that exists or can be created.",
   auth_file_not_managed:
-    "The existing file was not created by scm-auth and is not overwritten. Use another path, or remove the file.",
+    "The file was not created by scm-auth and is not overwritten. Use another path, or remove the file.",
   auth_file_in_use: "Use a separate auth file for each identity and each job.",
   auth_file_insecure:
-    "Remove the file, or use another path. The auth file must be a regular file that only this user can access, because the providers trust it.",
+    "Remove it, or use another path. Providers trust the auth file: it must be a regular file that only this user can access.",
   auth_file_dir_insecure:
-    "Use a directory that only this user can write to (chmod go-w), because the providers trust the file in it.",
+    "Use a directory that only this user can write to (chmod go-w): providers trust the file in it.",
   auth_file_permission_denied: "Use a path in a directory that this user can write to.",
   auth_file_disk_full: "Free disk space or inodes, or use a path on another disk.",
   auth_file_io_error: "Check the path and the file system, or use another path.",
@@ -83,8 +80,7 @@ export const HINTS = {
     "Seal and unseal with the same client secret, and pass the sealed token unchanged; or sign in again.",
   sealed_token_too_large:
     "Pass only the sealed token. A token that is too long to be sealed must be requested by each job.",
-  sealed_token_not_jwt:
-    "Only JWTs can be sealed, because the recipient verifies them. Sign in where the token is needed.",
+  sealed_token_not_jwt: "The recipient could not verify it. Sign in where the token is needed.",
 
   aborted: "The caller aborted the operation.",
   output_write_failed: "Check that the disk is not full and that the runner's files are writable.",

@@ -4,7 +4,7 @@ import { abortedError, AuthError } from "./errors.ts";
 import { classifyJsonResponse, parseJson } from "./http/json-response.ts";
 import type { RequestLimits } from "./http/request-context.ts";
 import type { HttpRequest, HttpResponse } from "./http/request.ts";
-import type { Outcome } from "./http/retry.ts";
+import type { Failure, Outcome } from "./http/retry.ts";
 import type { Redactor } from "./redact.ts";
 
 /** An RSA public key that verifies signatures (RFC 7517 section 4, RFC 7518 section 6.3.1). */
@@ -25,7 +25,6 @@ export const createJwksRequest = (jwksUrl: URL): HttpRequest => ({
   headers: { accept: "application/json", "cache-control": "no-cache" },
 });
 
-const jwksSchema = () => z.object({ keys: z.array(z.unknown()) });
 /** All other members of a key are dropped. */
 const signingKeySchema = () =>
   z.object({
@@ -46,20 +45,18 @@ const MAX_EXPONENT_LENGTH = 8;
 export function parseJwksResponse(response: HttpResponse, quote: Redactor["quote"]): Outcome<readonly SigningKey[]> {
   const failure = classifyJsonResponse("jwks", response, quote);
   if (failure) return failure;
-  const parsed = jwksSchema().safeParse(parseJson(response.body));
+  const parsed = z.object({ keys: z.array(z.unknown()) }).safeParse(parseJson(response.body));
   if (!parsed.success) return invalidJwks('invalid JWKS: expected a JSON object with a "keys" array.');
   const schema = signingKeySchema();
   const keys = parsed.data.keys.flatMap((key) => {
-    const { success, data } = schema.safeParse(key);
-    if (!success || !isUsable(data)) return [];
-    return [Object.freeze({ kty: data.kty, n: data.n, e: data.e, kid: data.kid })];
+    const { data } = schema.safeParse(key);
+    return data && isUsable(data) ? [Object.freeze({ kty: data.kty, n: data.n, e: data.e, kid: data.kid })] : [];
   });
-  return keys.length > 0
-    ? { type: "success", value: keys }
-    : invalidJwks("the JWKS contains no RSA key that can verify signatures.");
+  if (keys.length === 0) return invalidJwks("the JWKS contains no RSA key that can verify signatures.");
+  return { type: "success", value: keys };
 }
 
-const invalidJwks = (description: string): Outcome<never> => ({
+const invalidJwks = (description: string): Failure => ({
   type: "permanent",
   error: new AuthError(description, { kind: "protocol", code: "invalid_jwks" }),
 });
@@ -123,11 +120,8 @@ export class JwksCache {
     };
   }
 
-  async #reloadFor(
-    kid: string | undefined,
-    load: RequestJwks,
-    { deadline, signal }: RequestLimits,
-  ): Promise<readonly SigningKey[]> {
+  async #reloadFor(kid: string | undefined, load: RequestJwks, limits: RequestLimits): Promise<readonly SigningKey[]> {
+    const { deadline, signal } = limits;
     for (const delay of NEW_TOKEN_RELOADS) {
       if (this.#clock.monotonic() + delay >= deadline) break;
       if (delay > 0) await sleep(this.#clock, delay, signal);

@@ -5,15 +5,6 @@ import { TokenExpiredError, verificationError } from "./errors.ts";
 import type { SigningKey } from "./jwks.ts";
 import { parseScope, tsgScope } from "./scope.ts";
 
-/** A decoded JWT (RFC 7519) in JWS compact serialization (RFC 7515 section 7.1). Nothing in it is verified. */
-export interface DecodedJwt {
-  /** The signature algorithm (RFC 7515 section 4.1.1). */
-  readonly alg: string;
-  /** The key ID (RFC 7515 section 4.1.4). */
-  readonly kid: string | undefined;
-  readonly payload: unknown;
-}
-
 /** In characters. SCM's key IDs contain `/` and `=`. */
 const MAX_KID_LENGTH = 256;
 
@@ -49,8 +40,16 @@ export function looksLikeJwt(token: string): boolean {
   }
 }
 
-/** @throws AuthError of kind `verification` with code `malformed_token` */
-export function decodeJwt(token: string): DecodedJwt {
+/**
+ * Decodes a JWT in JWS compact serialization (RFC 7515 section 7.1). Nothing in it is verified.
+ *
+ * @throws AuthError of kind `verification` with code `malformed_token`
+ */
+export function decodeJwt(token: string): {
+  readonly alg: string;
+  readonly kid: string | undefined;
+  readonly payload: unknown;
+} {
   const segments = token.split(".");
   if (segments.length !== 3 || segments.some((segment) => decodeSegment(segment) === undefined))
     throw verificationError("malformed_token", "the token is not a compact JWS.");
@@ -180,15 +179,8 @@ const ALGORITHM = "RS256";
 /** A key set with many keys under one `kid` must not keep the process busy. */
 const MAX_KEYS = 12;
 
-/** A verified token. */
-export interface VerifiedJwt {
-  readonly claims: JWTClaims;
-  /** The key that verified the signature. */
-  readonly key: SigningKey;
-}
-
 /**
- * Verifies a JWT access token: form, algorithm, signature and claims.
+ * Verifies a JWT access token: form, algorithm, signature and claims. Returns the key that verified the signature.
  *
  * @param findKeys - resolves to the keys for a `kid`; called once the form and the algorithm are valid
  * @param getClockInfo - called once the signature is verified
@@ -201,7 +193,7 @@ export async function verifyJwt(
   expected: ExpectedClaims,
   getClockInfo: () => ClockInfo,
   checkDeadline: () => void = () => undefined,
-): Promise<VerifiedJwt> {
+): Promise<{ readonly claims: JWTClaims; readonly key: SigningKey }> {
   const { alg, kid, payload } = decodeJwt(token);
   if (alg !== ALGORITHM) throw verificationError("algorithm_not_allowed", `the token is not signed with ${ALGORITHM}.`);
   const keys = await findKeys(kid);

@@ -2,11 +2,9 @@
 const MAX_QUOTED = 300;
 /** A longer text is truncated before anything else looks at it: a server may send any amount. */
 const MAX_INPUT = 16_384;
-/** Shorter encoded fragments would hide unrelated output. */
-const MIN_FRAGMENT = 8;
 /** Shorter lines of a secret with several lines are not hidden: a lone brace would hide every brace of a log. */
 const MIN_LINE = 4;
-/** A run of this many characters of a secret is recognized in foreign text. */
+/** A run of this many characters of a secret is recognized in foreign text. Shorter ones would hide unrelated output. */
 const MIN_RUN = 8;
 
 const MASK = "***";
@@ -33,16 +31,17 @@ export function sanitize(text: string, maxLength: number = MAX_QUOTED): string {
 }
 
 /**
- * What base64 makes of `bytes` inside a longer text: for each of the three alignments (RFC 4648 section 4) the characters
+ * What base64 makes of `text` inside a longer text: for each of the three alignments (RFC 4648 section 4) the characters
  * that do not depend on neighboring bytes.
  */
-function base64Fragments(bytes: Buffer, encoding: "base64" | "base64url"): readonly string[] {
+function base64Fragments(text: string, encoding: "base64" | "base64url"): readonly string[] {
+  const bytes = Buffer.from(text);
   return [0, 1, 2]
     .map((lead) => {
       const encoded = Buffer.concat([Buffer.alloc(lead), bytes]).toString(encoding);
       return encoded.slice(Math.ceil((lead * 8) / 6), Math.floor(((lead + bytes.length) * 8) / 6));
     })
-    .filter((fragment) => fragment.length >= MIN_FRAGMENT);
+    .filter((fragment) => fragment.length >= MIN_RUN);
 }
 
 /** The parts of a JWT that are secret without the rest: the signature, alone and with the payload. */
@@ -51,14 +50,10 @@ const getJwtFragments = (text: string): readonly string[] =>
 
 /** The value without surrounding whitespace; for several lines, each line that is long enough. */
 function getLines(secret: string): readonly string[] {
-  const lines = secret
-    .toWellFormed()
-    .split(/[\r\n]+/)
-    .map((line) => line.trim());
-  return lines.length === 1 ? lines.filter((line) => line !== "") : lines.filter((line) => line.length >= MIN_LINE);
+  const lines = secret.toWellFormed().split(/[\r\n]+/);
+  return lines.map((line) => line.trim()).filter(({ length }) => length >= (lines.length === 1 ? 1 : MIN_LINE));
 }
 
-const percentEncode = (text: string): string => encodeURIComponent(text);
 const formEncode = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1);
 const toHex = (text: string): string => Buffer.from(text).toString("hex");
 
@@ -70,18 +65,15 @@ const toHex = (text: string): string => Buffer.from(text).toString("hex");
  * @param withBase64 - adds base64 at its three alignments, which the runners act, Forgejo and Gitea do not derive
  */
 export function getMasks(secret: string, { withBase64 = false } = {}): readonly string[] {
-  const masks = getLines(secret).flatMap((text) => {
-    const bytes = Buffer.from(text);
-    return [
-      text,
-      ...getJwtFragments(text),
-      formEncode(text),
-      toHex(text),
-      toHex(text).toUpperCase(),
-      ...base64Fragments(bytes, "base64url"),
-      ...(withBase64 ? base64Fragments(bytes, "base64") : []),
-    ];
-  });
+  const masks = getLines(secret).flatMap((text) => [
+    text,
+    ...getJwtFragments(text),
+    formEncode(text),
+    toHex(text),
+    toHex(text).toUpperCase(),
+    ...base64Fragments(text, "base64url"),
+    ...(withBase64 ? base64Fragments(text, "base64") : []),
+  ]);
   return [...new Set(masks)].sort((a, b) => b.length - a.length);
 }
 
@@ -92,7 +84,7 @@ const toAsciiLowerCase = (text: string): string => text.replace(/[A-Z]/g, (lette
 const getVariants = (secret: string): readonly string[] =>
   [
     ...getMasks(secret, { withBase64: true }),
-    ...getLines(secret).flatMap((text) => [percentEncode(text), JSON.stringify(text).slice(1, -1)]),
+    ...getLines(secret).flatMap((text) => [encodeURIComponent(text), JSON.stringify(text).slice(1, -1)]),
   ].map(toAsciiLowerCase);
 
 /** Text reduced to what a person could read a secret from: percent-decoded, lower case, letters and digits only. */
@@ -123,11 +115,18 @@ export class Redactor {
 
   /** Replaces every form of a secret with `***`. */
   redact(text: string): string {
+    const haystack = toAsciiLowerCase(text);
+    const matches: (readonly [start: number, end: number])[] = [];
+    for (const variant of this.#variants) {
+      for (let at = haystack.indexOf(variant); at !== -1; at = haystack.indexOf(variant, at + 1))
+        matches.push([at, at + variant.length]);
+    }
     let result = "";
     let position = 0;
-    for (const [start, end] of this.#findMatches(text)) {
-      result += text.slice(position, start) + MASK;
-      position = end;
+    // Matches that overlap or touch share one mask.
+    for (const [start, end] of matches.sort((a, b) => a[0] - b[0])) {
+      if (start > position || position === 0) result += text.slice(position, start) + MASK;
+      position = Math.max(position, end);
     }
     return result + text.slice(position);
   }
@@ -151,33 +150,11 @@ export class Redactor {
     }
     return false;
   }
-
-  /** Where variants occur in `text`, in order, with overlaps merged. */
-  #findMatches(text: string): readonly (readonly [start: number, end: number])[] {
-    const haystack = toAsciiLowerCase(text);
-    const matches: [number, number][] = [];
-    for (const variant of this.#variants) {
-      for (let at = haystack.indexOf(variant); at !== -1; at = haystack.indexOf(variant, at + 1))
-        matches.push([at, at + variant.length]);
-    }
-    matches.sort((a, b) => a[0] - b[0]);
-    const merged: [number, number][] = [];
-    for (const match of matches) {
-      const last = merged.at(-1);
-      if (last && match[0] <= last[1]) last[1] = Math.max(last[1], match[1]);
-      else merged.push(match);
-    }
-    return merged;
-  }
 }
 
 /** The runs by which a secret is recognized: of its plain, hex and base64 forms. A short secret is one run. */
 function getRuns(secret: string): readonly string[] {
-  const forms = getLines(secret).flatMap((text) => [
-    text,
-    toHex(text),
-    ...base64Fragments(Buffer.from(text), "base64"),
-  ]);
+  const forms = getLines(secret).flatMap((text) => [text, toHex(text), ...base64Fragments(text, "base64")]);
   return forms.map(normalize).flatMap((form) => {
     if (form.length <= MIN_RUN) return form === "" ? [] : [form];
     return Array.from({ length: form.length - MIN_RUN + 1 }, (_, at) => form.slice(at, at + MIN_RUN));

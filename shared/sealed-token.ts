@@ -79,14 +79,15 @@ export async function sealToken(
   const accessToken: unknown = typeof token === "object" ? (token as typeof token | null)?.accessToken : token;
   const optionIssues = findOptionIssues(options, SEAL_OPTIONS);
   validateArguments(optionIssues, options, { field: "token", value: accessToken, hint: "Pass an access token." });
-  return seal(authRequest, String(accessToken), systemClock);
+  return sealAccessToken(authRequest, { value: String(accessToken) }, systemClock);
 }
 
 /** Seals a verified token. @throws AuthError as {@link sealToken} @internal */
-export const sealAccessToken = (authRequest: AuthRequest, token: AccessToken, clock: Clock): Promise<string> =>
-  seal(authRequest, token.value, clock);
-
-async function seal(authRequest: AuthRequest, token: string, clock: Clock): Promise<string> {
+export async function sealAccessToken(
+  authRequest: AuthRequest,
+  { value: token }: Pick<AccessToken, "value">,
+  clock: Clock,
+): Promise<string> {
   if (!looksLikeJwt(token)) throw verificationError("sealed_token_not_jwt", "only JWTs can be sealed.");
   validateClaims(decodeJwt(token).payload, authRequest, { now: clock.now(), skew: undefined });
   const { CompactEncrypt } = await import("jose/jwe/compact/encrypt");

@@ -187,13 +187,12 @@ async function verifySignature(
 function acceptUnverified(context: SignInContext, issued: IssuedToken): AccessToken {
   const { authRequest } = context;
   const { accessToken, scope = authRequest.scope } = issued.value;
-  if (looksLikeJwt(accessToken)) {
-    const claims = validateClaims(decodeJwt(accessToken).payload, authRequest, getClockInfo(context, issued));
-    return createAccessToken(context, issued, claims);
-  }
+  const isJwt = looksLikeJwt(accessToken);
+  const clockInfo = getClockInfo(context, issued);
+  const claims = isJwt ? validateClaims(decodeJwt(accessToken).payload, authRequest, clockInfo) : undefined;
   // RFC 6749 section 5.1: without a scope in the response, the requested scope is granted.
-  validateTenants(parseScope(scope), authRequest.tsgIds);
-  return createAccessToken(context, issued);
+  if (!claims) validateTenants(parseScope(scope), authRequest.tsgIds);
+  return createAccessToken(context, issued, claims);
 }
 
 /** Creates the token of a response; without `claims` it is opaque. */

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
 import type { AuthRequest } from "./auth-request.ts";
 import type { Seconds } from "./clock.ts";
-import { AuthError, type AuthErrorCode } from "./errors.ts";
+import { AuthError, type AuthErrorOptions } from "./errors.ts";
 import { classifyJsonResponse, parseJson } from "./http/json-response.ts";
 import type { HttpRequest, HttpResponse } from "./http/request.ts";
-import { RETRYABLE_STATUS, type Outcome } from "./http/retry.ts";
+import { RETRYABLE_STATUS, type Failure, type FailureType, type Outcome } from "./http/retry.ts";
 import type { Redactor } from "./redact.ts";
 
 /** A successful token response (RFC 6749 section 5.1). The token is not verified. */
@@ -32,9 +32,7 @@ export function createTokenRequest(request: AuthRequest): HttpRequest {
   };
 }
 
-/** In characters. Longer tokens fit into no environment variable; shorter ones could not be masked in a log. */
-const TOKEN_LENGTH = { min: 8, max: 65_536 };
-/** `b64token` of RFC 6750 section 2.1. */
+/** `b64token` of RFC 6750 section 2.1. Longer tokens fit into no environment variable; shorter ones cannot be masked. */
 const B64TOKEN = /^[A-Za-z0-9._~+/-]{8,65536}={0,2}$/;
 const DAY: Seconds = 86_400;
 
@@ -72,17 +70,12 @@ const OAUTH_ERRORS: ReadonlySet<string> = new Set([
   "temporarily_unavailable",
 ]);
 /** Those with a separate hint. */
-const ERROR_CODES = [
-  "invalid_client",
-  "invalid_scope",
-  "unauthorized_client",
-  "access_denied",
-] as const satisfies AuthErrorCode[];
+const ERROR_CODES = ["invalid_client", "invalid_scope", "unauthorized_client", "access_denied"] as const;
 /** Errors of section 4.1.2.1 that servers send here, too. */
-const RETRYABLE_ERRORS: Readonly<Partial<Record<string, "transient" | "overloaded">>> = Object.freeze({
-  server_error: "transient",
-  temporarily_unavailable: "overloaded",
-});
+const RETRYABLE_ERRORS: ReadonlyMap<string, FailureType> = new Map([
+  ["server_error", "transient"],
+  ["temporarily_unavailable", "overloaded"],
+]);
 
 /** What {@link parseTokenResponse} needs besides the response. */
 export interface TokenResponseOptions {
@@ -102,7 +95,9 @@ export function parseTokenResponse(response: HttpResponse, options: TokenRespons
   if (oauthError && !statusDecides) return parseOAuthError(oauthError, status, options);
   const detail = oauthError && describeError(oauthError, options.quote);
   const failure = classifyJsonResponse("token", response, options.quote, detail);
-  if (failure && status === 401 && isJsonOrEmpty(response.body)) return invalidClient(failure.error);
+  // A 401 without an OAuth error is about the client as well (RFC 6749 section 5.2), unless a proxy sent a page.
+  if (failure && status === 401 && (body !== undefined || response.body.trim() === ""))
+    return permanent(failure.error.description, { kind: "rejected", code: "invalid_client", status });
   if (failure) return failure;
   const parsed = responseSchema().safeParse(body);
   if (parsed.success) {
@@ -111,29 +106,28 @@ export function parseTokenResponse(response: HttpResponse, options: TokenRespons
   }
   const field = parsed.error.issues[0]?.path[0] as keyof typeof FIELD_ERRORS | undefined;
   const reason = field === undefined ? "not a JSON object" : FIELD_ERRORS[field];
-  return {
-    type: "permanent",
-    error: new AuthError(`invalid token response: ${reason}.`, { kind: "protocol", code: "invalid_token_response" }),
-  };
+  return permanent(`invalid token response: ${reason}.`, { kind: "protocol", code: "invalid_token_response" });
 }
+
+const permanent = (description: string, options: AuthErrorOptions): Failure => ({
+  type: "permanent",
+  error: new AuthError(description, options),
+});
 
 function parseOAuthError(
   response: OAuthErrorResponse,
   status: number,
   { quote, requestedScope }: TokenResponseOptions,
-): Outcome<never> {
+): Failure {
   const { error } = response;
   const scope = error === "invalid_scope" ? ` (requested ${quote(requestedScope)})` : "";
   const description = `token request rejected (status ${status}): ${describeError(response, quote)}${scope}.`;
   const oauthError = quoteErrorCode(error, quote);
-  const retryable = Object.hasOwn(RETRYABLE_ERRORS, error) ? RETRYABLE_ERRORS[error] : undefined;
-  if (retryable)
-    return {
-      type: retryable,
-      error: new AuthError(description, { kind: "server", code: "server_error", status, oauthError }),
-    };
+  const type = RETRYABLE_ERRORS.get(error);
+  if (type)
+    return { type, error: new AuthError(description, { kind: "server", code: "server_error", status, oauthError }) };
   const code = ERROR_CODES.find((known) => known === error) ?? "oauth_error";
-  return { type: "permanent", error: new AuthError(description, { kind: "rejected", code, status, oauthError }) };
+  return permanent(description, { kind: "rejected", code, status, oauthError });
 }
 
 function describeError({ error, error_description: text }: OAuthErrorResponse, quote: Redactor["quote"]): string {
@@ -145,21 +139,11 @@ const MAX_ERROR_CODE_LENGTH = 60;
 const quoteErrorCode = (error: string, quote: Redactor["quote"]): string =>
   OAUTH_ERRORS.has(error) ? error : quote(error, MAX_ERROR_CODE_LENGTH);
 
-/** A 401 without an OAuth error is about the client as well (RFC 6749 section 5.2), unless a proxy sent a page. */
-const invalidClient = (error: AuthError): Outcome<never> => ({
-  type: "permanent",
-  error: new AuthError(error.description, { kind: "rejected", code: "invalid_client", status: 401 }),
-});
-const isJsonOrEmpty = (body: string): boolean => body.trim() === "" || parseJson(body) !== undefined;
-
-const tokenFieldsSchema = () => z.object({ access_token: z.string() });
 const MAX_TOKENS = 4;
 
 /** What may be a token in a response of any shape: the words of `access_token`. */
 function findTokens(body: unknown): readonly string[] {
-  const { data } = tokenFieldsSchema().safeParse(body);
-  return (data?.access_token ?? "")
-    .split(/\s/)
-    .filter(({ length }) => length >= TOKEN_LENGTH.min && length <= TOKEN_LENGTH.max)
-    .slice(0, MAX_TOKENS);
+  const { data } = z.object({ access_token: z.string() }).safeParse(body);
+  const words = data?.access_token.split(/\s/) ?? [];
+  return words.filter(({ length }) => length >= 8 && length <= 65_536).slice(0, MAX_TOKENS);
 }

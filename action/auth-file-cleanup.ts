@@ -19,7 +19,6 @@ export const STATE = Object.freeze({
   refresher: "auth-file-refresher",
 });
 
-const SHUTDOWN_TIMEOUT: Milliseconds = 4000;
 const TERMINATE_TIMEOUT: Milliseconds = 2000;
 const POLL_INTERVAL: Milliseconds = 50;
 
@@ -29,43 +28,31 @@ export async function cleanUpAuthFile(runner: Runner): Promise<void> {
   if (path === "") return;
   const fingerprint = runner.getState(STATE.fingerprint);
   const refresher = parseProcessId(runner.getState(STATE.refresher));
-  // If the main step failed or was canceled, it has reported that.
-  const isWritten = runner.getState(STATE.isWritten) === "true";
-  const isOwn = (text: string): boolean => parseIfOwn(text, fingerprint) !== undefined;
-
   const file = await readPrivateFile(path).catch((error: unknown) =>
     AuthError.isAuthError(error) ? error : undefined,
   );
-  if (file === undefined) {
-    if (refresher !== undefined) await terminate(refresher);
-    // Temporary files of a writer that was killed.
-    await removeManagedFile(path, isOwn);
-    if (isWritten)
-      runner.warning(
-        `The auth file (${path}) was removed before the job ended. Does a later step, for example a checkout, clean the workspace?`,
-      );
-    return;
-  }
-  const content = AuthError.isAuthError(file) ? undefined : parseIfOwn(file.text, fingerprint);
-  if (content === undefined) {
-    // It is no longer known from the file where the refresher listens.
-    if (refresher !== undefined) await terminate(refresher);
-    const reason = AuthError.isAuthError(file) ? file.description : `The file at ${path} was not created by this step.`;
-    if (isWritten) runner.warning(`${capitalize(reason)} It was not removed.`);
-    return;
-  }
-  if (refresher === undefined) {
-    await removeManagedFile(path, isOwn);
-    runner.info("Removed the auth file.");
-    return;
-  }
+  const isFailed = AuthError.isAuthError(file);
+  const content = file === undefined || isFailed ? undefined : parseIfOwn(file.text, fingerprint);
   // Another program may have the port of a refresher that was killed.
-  const stats = isRunning(refresher) ? await stopRefresher(content, { timeoutMs: SHUTDOWN_TIMEOUT }) : undefined;
-  if (stats === undefined) await terminate(refresher);
-  await removeManagedFile(path, isOwn);
-  if (stats === undefined)
+  const stats = content && refresher && isRunning(refresher) ? await stopRefresher(content) : undefined;
+  if (refresher !== undefined && stats === undefined) await terminate(refresher);
+  // With temporary files of a writer that was killed.
+  await removeManagedFile(path, (text) => parseIfOwn(text, fingerprint) !== undefined);
+
+  if (stats !== undefined) report(runner, stats);
+  else if (content !== undefined && refresher === undefined) runner.info("Removed the auth file.");
+  else if (content !== undefined)
     runner.warning("The auth file refresher exited before the job ended. The auth file was removed.");
-  else report(runner, stats);
+  // If the main step failed or was canceled, it has reported that.
+  else if (runner.getState(STATE.isWritten) !== "true") return;
+  else if (file === undefined)
+    runner.warning(
+      `The auth file (${path}) was removed before the job ended. Does a later step, for example a checkout, clean the workspace?`,
+    );
+  else {
+    const reason = isFailed ? capitalize(file.description) : `The file at ${path} was not created by this step.`;
+    runner.warning(`${reason} It was not removed.`);
+  }
 }
 
 function report(runner: Runner, { renewals, outages, gap, rejection }: RefreshStats): void {

@@ -1,14 +1,14 @@
 import { execFile } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { access, readdir } from "node:fs/promises";
-import { dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
+import { randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
+import { promisify } from "node:util";
 import { hasMinRemaining, type AccessToken } from "../shared/access-token.ts";
 import { resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
-import { authFileError } from "../shared/auth-file/file-operation.ts";
-import { createAuthFileContent, PLACEHOLDER_SECRET, serializeAuthFile } from "../shared/auth-file/format.ts";
+import { PLACEHOLDER_SECRET } from "../shared/auth-file/format.ts";
 import { ensurePrivateDirectory } from "../shared/auth-file/private-directory.ts";
-import { isUpToDate, readAuthFile, type ExistingAuthFile } from "../shared/auth-file/read-auth-file.ts";
-import { readPrivateFile, removeManagedFile, writeFileAtomic } from "../shared/auth-file/safe-files.ts";
+import { readAuthFile, updateAuthFile } from "../shared/auth-file/read-auth-file.ts";
+import { authFileError, removeManagedFile } from "../shared/auth-file/safe-files.ts";
 import type { AuthRequest } from "../shared/auth-request.ts";
 import type { Seconds } from "../shared/clock.ts";
 import { configError } from "../shared/errors.ts";
@@ -20,7 +20,7 @@ import { environmentWarnings } from "./env-warnings.ts";
 import type { AuthFileInput } from "./inputs.ts";
 import type { Source } from "./log.ts";
 import { identifyProcess } from "./refresher/job-monitor.ts";
-import { getFingerprint, parseIfOwn } from "./refresher/managed-file.ts";
+import { getDigest, getFingerprint, parseIfOwn } from "./refresher/managed-file.ts";
 import { spawnRefresher } from "./refresher/spawn.ts";
 import type { Runner } from "./runner.ts";
 
@@ -52,6 +52,8 @@ export interface StepAuthFile {
 /** Terraform and OpenTofu read `var.scm_auth_file` from it. */
 const TERRAFORM_VARIABLE = "TF_VAR_scm_auth_file";
 const GIT_TIMEOUT_MS = 3000;
+/** Identify the job: the runner sets RUNNER_TRACKING_ID to a new value for each job. */
+const JOB_VARIABLES = ["RUNNER_TRACKING_ID", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"];
 
 /**
  * Writes the auth file: with the token of an existing file if it is valid for long enough, otherwise after a sign-in.
@@ -60,31 +62,31 @@ const GIT_TIMEOUT_MS = 3000;
  * @throws AuthError
  */
 export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile> {
-  const { runner, context, inputs, env, limits } = step;
+  const { runner, context, inputs, env, limits, signIn } = step;
   const { authRequest, clock } = context;
   const { keepFresh } = inputs.authFile;
   const path = resolvePath(inputs.authFile.path, authRequest, env);
   for (const warning of environmentWarnings(env, authRequest)) runner.warning(warning);
   await logLocation(runner, path, env);
-  const trustedDir = env["RUNNER_TEMP"];
-  const warnings = await ensurePrivateDirectory(path, { trustedDir, limits: { clock, ...limits } });
+  const warnings = await ensurePrivateDirectory(path, limits, env["RUNNER_TEMP"]);
   for (const warning of warnings) runner.warning(warning);
   await warnIfNotIgnored(runner, path);
 
-  const jobId = getJobId(env);
+  const jobId = getDigest(...JOB_VARIABLES.map((name) => env[name] ?? ""));
   const existing = await readAuthFile(context, path, limits, { jobId });
   if (existing.reason !== undefined) runner.debug(`Not reusing the existing auth file: ${existing.reason.message}`);
-  const { token, source } = await getToken(step, existing);
+  const reused = existing.token && hasMinRemaining(existing.token, inputs.minTtl, clock) ? existing.token : undefined;
+  const { token, source } = reused ? { token: reused, source: "auth-file" as const } : await signIn();
   if (existing.server !== undefined) {
     if (!keepFresh) runner.info("An earlier step already refreshes this auth file; keep-fresh: false has no effect.");
     // Its refresher writes the file, and its post step removes it.
-    await update(step, { path, token, existing });
+    await updateAuthFile(context, path, existing, token, limits);
   } else if (keepFresh) {
-    await startRefresher(step, { path, token, jobId });
+    await startRefresher(step, path, token, jobId);
   } else {
     const { clientId, scope } = authRequest;
     saveState(runner, path, getFingerprint({ clientId, scope, clientSecret: PLACEHOLDER_SECRET }));
-    if (!(await update(step, { path, token, existing })))
+    if (!(await updateAuthFile(context, path, existing, token, limits)))
       throw authFileError(path, "was changed by another process", "auth_file_in_use");
     runner.saveState(STATE.isWritten, "true");
   }
@@ -92,42 +94,12 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
   return { path, token, source, isRefreshed: keepFresh || existing.server !== undefined };
 }
 
-async function getToken(
-  { context, inputs, signIn }: AuthFileContext,
-  { token }: ExistingAuthFile,
-): Promise<{ readonly token: AccessToken; readonly source: Source }> {
-  if (token !== undefined && hasMinRemaining(token, inputs.minTtl, context.clock))
-    return { token, source: "auth-file" };
-  return signIn();
-}
-
-interface UpdateOptions {
-  readonly path: string;
-  readonly token: AccessToken;
-  readonly existing: ExistingAuthFile;
-}
-
-/** Writes the token and the server of an existing file. Returns false if the file was changed since it was read. */
-async function update({ context, limits }: AuthFileContext, options: UpdateOptions): Promise<boolean> {
-  const { path, token, existing } = options;
-  const { authRequest, clock } = context;
-  const { file, server } = existing;
-  if (file !== undefined && isUpToDate(context, file, token, server)) return true;
-  const text = serializeAuthFile(createAuthFileContent(authRequest, token, clock, server));
-  const shouldReplace = async (): Promise<boolean> => (await readPrivateFile(path))?.text === file?.text;
-  return writeFileAtomic(path, text, { shouldReplace, limits: { clock, ...limits } });
-}
-
-interface RefresherOptions {
-  readonly path: string;
-  readonly token: AccessToken;
-  readonly jobId: string;
-}
-
-async function startRefresher(step: AuthFileContext, { path, token, jobId }: RefresherOptions): Promise<void> {
+async function startRefresher(step: AuthFileContext, path: string, token: AccessToken, jobId: string): Promise<void> {
   const { runner, context, env, limits } = step;
   const { authRequest, verify, clock } = context;
   const { clientId, clientSecret, scope, tokenUrl, jwksUrl, issuer, ca } = authRequest;
+  const { value, lifetime } = token;
+  const [expiresAt, remaining] = [token.expiresAt?.getTime(), token.remaining(clock)];
   const jobSecret = randomBytes(32).toString("base64url");
   runner.mask(jobSecret);
   await runner.flush();
@@ -141,13 +113,7 @@ async function startRefresher(step: AuthFileContext, { path, token, jobId }: Ref
         authRequest: { clientId, clientSecret, scope, tokenUrl: tokenUrl.href, jwksUrl: jwksUrl.href, issuer, ca },
         roots: ca === undefined ? undefined : defaultCACertificates(),
         verify,
-        token: {
-          value: token.value,
-          expiresAt: token.expiresAt?.getTime(),
-          remaining: token.remaining(clock),
-          lifetime: token.lifetime,
-          scope: token.scope,
-        },
+        token: { value, expiresAt, remaining, lifetime, scope: token.scope },
         path,
         jobSecret,
         jobId,
@@ -155,7 +121,7 @@ async function startRefresher(step: AuthFileContext, { path, token, jobId }: Ref
       },
       { env, limits },
     );
-    const { pid = 0, startedAt = "" } = refresher.process ?? {};
+    const { pid = 0, startedAt = "" } = refresher ?? {};
     runner.saveState(STATE.refresher, `${pid} ${startedAt}`);
     runner.saveState(STATE.isWritten, "true");
   } catch (error) {
@@ -176,16 +142,12 @@ function saveState(runner: Runner, path: string, fingerprint: string): void {
 export function resolvePath(input: AuthFileInput["path"], request: AuthRequest, env: Env): string {
   if (input !== true) return resolveAuthFilePath(input);
   const temp = env["RUNNER_TEMP"] ?? "";
-  if (temp !== "") return join(resolve(temp), `scm-auth-${getIdentityHash(request)}.json`);
+  const { tokenUrl, clientId, scope } = request;
+  const id = getDigest(tokenUrl.href, clientId, scope).slice(0, 12);
+  if (temp !== "") return join(resolve(temp), `scm-auth-${id}.json`);
   const hint = "Set auth-file to a path in a directory that only the user of the job can write to.";
   throw configError([{ field: "authFile", message: "cannot be true: RUNNER_TEMP is not set", hint }]);
 }
-
-const getIdentityHash = ({ tokenUrl, clientId, scope }: AuthRequest): string =>
-  createHash("sha256")
-    .update(JSON.stringify([tokenUrl.href, clientId, scope]))
-    .digest("hex")
-    .slice(0, 12);
 
 const isInside = (directory: string, path: string): boolean => {
   const rest = relative(resolve(directory), path);
@@ -209,40 +171,19 @@ async function logLocation(runner: Runner, path: string, env: Env): Promise<void
 
 /** Warns about a file that `git add --all` would commit. Without git there is no warning. */
 async function warnIfNotIgnored(runner: Runner, path: string): Promise<void> {
-  const root = await findWorkTree(dirname(path));
-  if (root === undefined) return;
-  const name = relative(root, path).replaceAll("\\", "/");
   // Not in the workspace: Windows would run a git.exe there.
-  const options = { cwd: parse(root).root, timeout: GIT_TIMEOUT_MS, windowsHide: true };
-  const args = ["-C", root, "-c", "core.fsmonitor=false", "check-ignore", "--quiet", "--", name];
-  const exitCode = await new Promise<unknown>((resolve) => {
-    execFile("git", args, options, (error) => {
-      resolve(error?.code);
-    });
-  });
-  // 0 is ignored, 1 not ignored, all others are errors.
-  if (exitCode !== 1) return;
-  runner.warning(`git does not ignore the auth file, so it could be committed. Add this line to .gitignore: /${name}`);
+  const options = { cwd: parse(path).root, timeout: GIT_TIMEOUT_MS, windowsHide: true };
+  const args = ["-C", dirname(path), "-c", "core.fsmonitor=false", "check-ignore", "--quiet", "--", path];
+  try {
+    await promisify(execFile)("git", args, options);
+  } catch (error) {
+    // 1 means not ignored. All others are errors, for example 128 outside of a work tree.
+    if ((error as { readonly code?: unknown }).code !== 1) return;
+    runner.warning(
+      `git does not ignore the auth file, so it could be committed. Add this line to .gitignore: ${basename(path)}`,
+    );
+  }
 }
-
-async function findWorkTree(directory: string): Promise<string | undefined> {
-  const exists = await access(join(directory, ".git")).then(
-    () => true,
-    () => false,
-  );
-  if (exists) return directory;
-  const parent = dirname(directory);
-  return parent === directory ? undefined : findWorkTree(parent);
-}
-
-/** The runner sets RUNNER_TRACKING_ID to a new value for each job. */
-const JOB_VARIABLES = ["RUNNER_TRACKING_ID", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"];
-
-/** Identifies the job. */
-const getJobId = (env: Env): string =>
-  createHash("sha256")
-    .update(JSON.stringify(JOB_VARIABLES.map((name) => env[name] ?? "")))
-    .digest("hex");
 
 function exportTerraformVariable(runner: Runner, path: string, env: Env): void {
   const current = env[TERRAFORM_VARIABLE] ?? "";

@@ -1,31 +1,32 @@
 import { isIP } from "node:net";
 import type { AccessToken } from "../shared/access-token.ts";
-import type { AuthRequest } from "../shared/auth-request.ts";
 import type { Milliseconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
 import { abortedError, AuthError, type AuthErrorCode } from "../shared/errors.ts";
 import type { AuthEvent, RequestName } from "../shared/events.ts";
 import { getProxy } from "../shared/http/proxy.ts";
 import type { RequestLimits } from "../shared/http/request-context.ts";
-import { decodeJwt } from "../shared/jwt.ts";
-import type { Redactor } from "../shared/redact.ts";
+import { decodeJwt, getScope, type JWTClaims } from "../shared/jwt.ts";
+import { sanitize } from "../shared/redact.ts";
 import { getTsgIds, parseScope } from "../shared/scope.ts";
-import { createSignInContext, requestToken } from "../shared/sign-in.ts";
-import { VERSION } from "../shared/version.ts";
-import { getHeadline, toLines, toMarkdown, type CheckReport, type Row } from "./check-summary.ts";
-import type { Inputs } from "./inputs.ts";
-import { logEvent } from "./log.ts";
+import { requestToken, type SignInContext } from "../shared/sign-in.ts";
+import { DOCS_URL, VERSION } from "../shared/version.ts";
 import type { Runner } from "./runner.ts";
 
-type Env = Readonly<Record<string, string | undefined>>;
+/** One row of the report. */
+export interface Row {
+  readonly name: string;
+  /** How a step ended; undefined for what is not a step. */
+  readonly result?: "ok" | "FAILED" | "skipped" | "not run" | undefined;
+  readonly durationMs?: Milliseconds | undefined;
+  /** Text of servers and settings in it is quoted by the redactor. */
+  readonly details: string;
+}
 
-/** What a check needs. */
-export interface CheckContext {
-  readonly runner: Runner;
-  readonly inputs: Pick<Inputs, "authRequest" | "verify" | "policy">;
-  readonly limits: RequestLimits;
-  /** With the variables of the runner. */
-  readonly env: Env;
+/** The result in a few words, and how each step ended. */
+interface CheckReport {
+  readonly headline: string;
+  readonly rows: readonly Row[];
 }
 
 /**
@@ -33,124 +34,117 @@ export interface CheckContext {
  *
  * @throws AuthError of the sign-in, after the report
  */
-export async function runCheck({ runner, inputs, limits, env }: CheckContext): Promise<void> {
-  const events: AuthEvent[] = [];
-  const received: string[] = [];
-  const context = createSignInContext(inputs.authRequest, {
-    verify: inputs.verify,
-    policy: inputs.policy,
-    redactor: runner.redactor,
-    onToken: (token) => {
-      runner.mask(token);
-      received.push(token);
-    },
-    onEvent: (event) => {
-      logEvent(runner, event);
-      events.push(event);
-    },
-  });
-  const result = await attempt(() => requestToken(context, limits));
+export async function runCheck(runner: Runner, context: SignInContext, limits: RequestLimits): Promise<void> {
+  const signIn = await recordSignIn(context, limits);
   // Another failure is being reported.
   if (limits.signal?.aborted) throw abortedError();
 
-  const { authRequest, verify } = inputs;
-  const { quote } = runner.redactor;
-  const report = createReport({ authRequest, verify, events, received: received.at(-1), quote, ...result }, env);
+  const report = createReport(signIn, context);
   await runner.flush();
   for (const line of toLines(report)) runner.info(line);
   try {
     runner.summary(toMarkdown(report));
   } catch (error) {
     if (!AuthError.isAuthError(error)) throw error;
-    runner.warning(`${error.message} The result (${getHeadline(report)}) is in the log.`);
+    runner.warning(`${error.message} The result (${report.headline}) is in the log.`);
   }
-  if (result.error !== undefined) throw result.error;
+  if (signIn.error !== undefined) throw signIn.error;
 }
 
-interface SignInResult {
-  readonly token?: AccessToken;
-  readonly error?: AuthError;
+/** Signs in, and returns what is known afterwards. `received` is the token before it was verified. */
+async function recordSignIn(context: SignInContext, limits: RequestLimits) {
+  const events: AuthEvent[] = [];
+  const tokens: string[] = [];
+  const recording: SignInContext = {
+    ...context,
+    onEvent: (event) => {
+      context.onEvent(event);
+      events.push(event);
+    },
+    onToken: (token) => {
+      context.onToken(token);
+      tokens.push(token);
+    },
+  };
+  const [result] = await Promise.allSettled([requestToken(recording, limits)]);
+  const known = { events, received: tokens.at(-1) };
+  if (result.status === "fulfilled") return { ...known, token: result.value, error: undefined };
+  if (!AuthError.isAuthError(result.reason)) throw result.reason;
+  return { ...known, token: undefined, error: result.reason };
 }
 
-async function attempt(request: () => Promise<AccessToken>): Promise<SignInResult> {
-  try {
-    return { token: await request() };
-  } catch (error) {
-    if (AuthError.isAuthError(error)) return { error };
-    throw error;
-  }
-}
+type SignIn = Awaited<ReturnType<typeof recordSignIn>>;
 
-/** What is known after a sign-in. */
-interface SignIn extends SignInResult {
-  readonly authRequest: AuthRequest;
-  readonly verify: boolean;
-  readonly events: readonly AuthEvent[];
-  /** The token as it was received, before it was verified; undefined if there was none. */
-  readonly received: string | undefined;
-  readonly quote: Redactor["quote"];
-}
-
-/** The error, and the name of its row. */
-interface Failure {
-  readonly row: string;
-  readonly error: AuthError;
-}
-
-function createReport(signIn: SignIn, env: Env): CheckReport {
-  const { error, authRequest, verify, received } = signIn;
-  const token = getLastAttempt(signIn.events, "token");
-  const jwks = getLastAttempt(signIn.events, "jwks");
-  const failure = error && { row: findFailedRow(error, received), error };
+function createReport(signIn: SignIn, context: SignInContext): CheckReport {
+  const { events, received, token, error } = signIn;
+  const { authRequest, verify } = context;
+  const tokenEvents = getLastAttempt(events, "token");
+  const jwksEvents = getLastAttempt(events, "jwks");
+  const failed = error && findFailedRow(error, received);
   const rows: readonly Row[] = [
-    ...connectionRows(authRequest.tokenUrl, token, failure),
-    requestRow("Token", token, received !== undefined, failure),
+    ...connectionRows(authRequest.tokenUrl, tokenEvents),
+    requestRow("Token", tokenEvents, received !== undefined),
     verify
-      ? requestRow("Keys", jwks, jwks.response?.status === 200, failure)
+      ? requestRow("Keys", jwksEvents, getResponse(jwksEvents)?.status === 200)
       : { name: "Keys", result: "skipped", details: "verify: false" },
-    verificationRow(signIn, failure),
+    verificationRow(token, context),
     ...(error ? [{ name: "Hint", details: error.hint }] : []),
-    { name: "Clock", details: describeClock(token.response?.clockOffsetMs ?? jwks.response?.clockOffsetMs) },
-    ...tokenRows(signIn),
-    { name: "Versions", details: describeVersions(env) },
+    { name: "Clock", details: describeClock((getResponse(tokenEvents) ?? getResponse(jwksEvents))?.clockOffsetMs) },
+    { name: "Tenant requested", details: formatTenants(authRequest.tsgIds) },
+    ...claimRows(token, received),
+    { name: "Versions", details: describeVersions() },
   ];
-  return { failed: failure?.row, rows };
+  const toFailed = (row: Row): Row =>
+    error && row.name === failed ? { ...row, result: "FAILED", details: `${error.code}: ${error.description}` } : row;
+  return { headline: failed === undefined ? "success" : `failed at ${failed}`, rows: rows.map(toFailed) };
 }
-
-const STEPS = ["dns", "tcp", "proxy", "tls"] as const;
-type Step = (typeof STEPS)[number];
-
-const ROW_NAMES: Readonly<Record<Step, string>> = { dns: "DNS", tcp: "Connection", proxy: "Proxy", tls: "TLS" };
-const VERIFICATION_ROW = "Signature and claims";
 
 /** The events of the last attempt of a request. */
-interface Attempt {
-  readonly request: Extract<AuthEvent, { type: "request" }> | undefined;
-  readonly steps: ReadonlyMap<Step, Extract<AuthEvent, { type: "connection" }>>;
-  readonly response: Extract<AuthEvent, { type: "response" }> | undefined;
-}
-
-function getLastAttempt(all: readonly AuthEvent[], name: RequestName): Attempt {
+function getLastAttempt(all: readonly AuthEvent[], name: RequestName): readonly AuthEvent[] {
   const events = all.filter((event) => "request" in event && event.request === name);
-  const last = events.slice(events.findLastIndex(({ type }) => type === "request"));
-  return {
-    request: last.find((event) => event.type === "request"),
-    steps: new Map(last.flatMap((event) => (event.type === "connection" ? [[event.step, event] as const] : []))),
-    response: last.find((event) => event.type === "response"),
-  };
+  return events.slice(events.findLastIndex(({ type }) => type === "request"));
 }
 
-/** The steps that a connection to `url` needs. */
-function getNeededSteps(url: URL): readonly Step[] {
+const getResponse = (events: readonly AuthEvent[]) => events.find((event) => event.type === "response");
+
+const VERIFICATION_ROW = "Signature and claims";
+const ROW_NAMES = { dns: "DNS", tcp: "Connection", proxy: "Proxy", tls: "TLS" } as const;
+type Step = keyof typeof ROW_NAMES;
+const STEPS = Object.keys(ROW_NAMES) as readonly Step[];
+
+const STEP_CODES: Readonly<Record<Step, readonly AuthErrorCode[]>> = {
+  dns: ["host_not_found", "dns_lookup_failed"],
+  tcp: ["connection_refused", "connect_timeout"],
+  proxy: ["proxy_url_invalid", "proxy_auth_required", "proxy_refused", "proxy_unreachable"],
+  tls: ["untrusted_certificate", "tls_handshake_failed"],
+};
+
+/** The row that an error belongs to. When both requests fail, the error is the token request's. */
+function findFailedRow({ kind, code }: AuthError, received: string | undefined): string {
+  if (kind === "verification") return VERIFICATION_ROW;
+  if (received !== undefined) return "Keys";
+  const step = STEPS.find((name) => STEP_CODES[name].includes(code));
+  return step === undefined ? "Token" : ROW_NAMES[step];
+}
+
+function connectionRows(url: URL, events: readonly AuthEvent[]): readonly Row[] {
+  const connections = events.filter((event) => event.type === "connection");
+  return STEPS.map((step) => {
+    const name = ROW_NAMES[step];
+    const event = connections.find((connection) => connection.step === step);
+    if (event) return { name, result: "ok", durationMs: event.durationMs, details: event.detail };
+    const reason = getSkipReason(step, url);
+    return { name, result: reason === undefined ? "not run" : "skipped", details: reason ?? "" };
+  });
+}
+
+/** Why a connection to `url` does not need a step; undefined if it does. */
+function getSkipReason(step: Step, url: URL): string | undefined {
   const proxy = getProxyUrl(url);
-  const isAddress = isIP((proxy ?? url).hostname.replace(/^\[|\]$/g, "")) !== 0;
-  const isNeeded: Readonly<Record<Step, boolean>> = {
-    dns: !isAddress,
-    tcp: true,
-    proxy: proxy !== undefined,
-    tls: url.protocol === "https:",
-  };
-  return STEPS.filter((step) => isNeeded[step]);
+  const { hostname } = proxy ?? url;
+  if (step === "dns" && isIP(hostname.replace(/^\[|\]$/g, "")) !== 0) return `${hostname} is an IP address`;
+  if (step === "proxy" && proxy === undefined) return `no proxy configured for ${url.hostname}`;
+  return step === "tls" && url.protocol === "http:" ? "http on loopback" : undefined;
 }
 
 function getProxyUrl(url: URL): URL | undefined {
@@ -162,75 +156,27 @@ function getProxyUrl(url: URL): URL | undefined {
   }
 }
 
-const STEPS_BY_CODE: Readonly<Partial<Record<AuthErrorCode, Step>>> = {
-  host_not_found: "dns",
-  dns_lookup_failed: "dns",
-  connection_refused: "tcp",
-  connect_timeout: "tcp",
-  proxy_url_invalid: "proxy",
-  proxy_auth_required: "proxy",
-  proxy_refused: "proxy",
-  proxy_unreachable: "proxy",
-  untrusted_certificate: "tls",
-  tls_handshake_failed: "tls",
-};
-
-/** The row that an error belongs to. When both requests fail, the error is the token request's. */
-function findFailedRow({ kind, code }: AuthError, received: string | undefined): string {
-  if (kind === "verification") return VERIFICATION_ROW;
-  if (received !== undefined) return "Keys";
-  const step = STEPS_BY_CODE[code];
-  return step === undefined ? "Token" : ROW_NAMES[step];
-}
-
-const toFailedRow = (failure: Failure, durationMs?: Milliseconds): Row => ({
-  name: failure.row,
-  result: "FAILED",
-  durationMs,
-  details: `${failure.error.code}: ${failure.error.description}`,
-});
-
-function connectionRows(url: URL, { steps }: Attempt, failure: Failure | undefined): readonly Row[] {
-  const needed = getNeededSteps(url);
-  return STEPS.map((step) => {
-    const name = ROW_NAMES[step];
-    if (failure?.row === name) return toFailedRow(failure);
-    const { durationMs, detail = "" } = steps.get(step) ?? {};
-    if (steps.has(step)) return { name, result: "ok", durationMs, details: detail };
-    if (needed.includes(step)) return { name, result: "not run", details: "" };
-    return { name, result: "skipped", details: describeSkipped(step, url) };
-  });
-}
-
-const joinDetails = (...details: readonly (string | undefined)[]): string =>
-  details.filter((detail) => detail !== undefined && detail !== "").join(", ");
-
-function describeSkipped(step: Step, url: URL): string {
-  if (step === "proxy") return `no proxy configured for ${url.hostname}`;
-  return step === "tls" ? "http on loopback" : `${(getProxyUrl(url) ?? url).hostname} is an IP address`;
-}
-
-function requestRow(
-  name: string,
-  { request, response }: Attempt,
-  isComplete: boolean,
-  failure: Failure | undefined,
-): Row {
-  if (failure?.row === name) return toFailedRow(failure, response?.durationMs);
-  const status = response && `status ${response.status}`;
-  const attempt =
-    response && request && request.attempt > 1 ? `attempt ${request.attempt} of ${request.maxAttempts}` : "";
+function requestRow(name: string, events: readonly AuthEvent[], isComplete: boolean): Row {
+  const request = events.find((event) => event.type === "request");
+  const response = getResponse(events);
+  const isRetry = response && request && request.attempt > 1;
+  const details = joinDetails(
+    response && `status ${response.status}`,
+    isRetry && `attempt ${request.attempt} of ${request.maxAttempts}`,
+    request?.url,
+  );
   const result = isComplete ? "ok" : response ? "FAILED" : "not run";
-  return { name, result, durationMs: response?.durationMs, details: joinDetails(status, attempt, request?.url) };
+  return { name, result, durationMs: response?.durationMs, details };
 }
 
-function verificationRow({ token, verify, quote }: SignIn, failure: Failure | undefined): Row {
+const joinDetails = (...details: readonly (string | false | undefined)[]): string => details.filter(Boolean).join(", ");
+
+function verificationRow(token: AccessToken | undefined, { verify, redactor }: SignInContext): Row {
   const name = VERIFICATION_ROW;
-  if (failure?.row === name) return toFailedRow(failure);
   if (token === undefined) return { name, result: "not run", details: "" };
   const kid = token.signingKey?.kid;
-  const valid = joinDetails("signature (RS256) and claims valid", kid && `key ID ${quote(kid)}`);
-  return { name, result: "ok", details: verify ? valid : "signature not verified (verify: false); claims valid" };
+  const verified = joinDetails("signature (RS256) and claims valid", kid && `key ID ${redactor.quote(kid)}`);
+  return { name, result: "ok", details: verify ? verified : "signature not verified (verify: false); claims valid" };
 }
 
 /** The `Date` header has whole seconds, and the response takes some time: a smaller difference is none. */
@@ -242,45 +188,42 @@ function describeClock(offset: Milliseconds | undefined): string {
   return `the server is ${formatDuration(Math.abs(offset))} ${offset < 0 ? "behind" : "ahead of"} this machine`;
 }
 
+type Claims = Pick<AccessToken, "scope" | "lifetime">;
+
 /** What the token says about tenant and lifetime, also if it failed verification. */
-function tokenRows({ authRequest, token, received }: SignIn): readonly Row[] {
+function claimRows(token: AccessToken | undefined, received: string | undefined): readonly Row[] {
   const claims = token ?? readClaims(received);
-  const suffix = token === undefined && claims ? " (unverified)" : "";
-  const unknown = received === undefined ? "unknown: no token received" : "unknown: the token cannot be read";
-  const granted = claims && formatTenants(getTsgIds(parseScope(claims.scope)));
-  const lifetime = claims && (claims.lifetime === undefined ? "unknown" : formatDuration(claims.lifetime));
+  const suffix = token === undefined ? " (unverified)" : "";
+  const unknown = `unknown: ${received === undefined ? "no token received" : "the token cannot be read"}`;
+  const describe = (format: (claims: Claims) => string) => (claims ? format(claims) + suffix : unknown);
+  const getTenants = ({ scope }: Claims) => formatTenants(getTsgIds(parseScope(scope)));
+  const getLifetime = ({ lifetime }: Claims) => (lifetime === undefined ? "unknown" : formatDuration(lifetime));
   return [
-    { name: "Tenant requested", details: formatTenants(authRequest.tsgIds) },
-    { name: "Tenant granted", details: granted === undefined ? unknown : granted + suffix },
-    { name: "Lifetime", details: lifetime === undefined ? unknown : lifetime + suffix },
+    { name: "Tenant granted", details: describe(getTenants) },
+    { name: "Lifetime", details: describe(getLifetime) },
   ];
 }
 
 const formatTenants = (tsgIds: readonly string[]): string => tsgIds.join(", ") || "none in scope";
 
-interface Claims {
-  /** Separated by spaces. */
-  readonly scope: string;
-  readonly lifetime: Milliseconds | undefined;
-}
-
-function readClaims(token: string | undefined): Claims | undefined {
+function readClaims(token = ""): Claims | undefined {
   try {
-    const { payload } = decodeJwt(token ?? "");
-    const { scope, exp, iat } = Object(payload) as Readonly<Record<string, unknown>>;
-    const lifetime = (Number(exp) - Number(iat)) * 1000;
-    return {
-      scope: Array.isArray(scope) ? scope.join(" ") : typeof scope === "string" ? scope : "",
-      lifetime: Number.isFinite(lifetime) ? lifetime : undefined,
-    };
+    const claims = decodeJwt(token).payload as JWTClaims;
+    const lifetime = (claims.exp - claims.iat) * 1000;
+    return { scope: getScope(claims).join(" "), lifetime: Number.isFinite(lifetime) ? lifetime : undefined };
   } catch {
     return undefined;
   }
 }
 
-function describeVersions(env: Env): string {
-  const runner = joinVariables(env, ["RUNNER_OS", "RUNNER_ARCH", "RUNNER_ENVIRONMENT"]);
-  const image = joinVariables(env, ["ImageOS", "ImageVersion"]);
+function describeVersions(): string {
+  const join = (...names: readonly string[]): string =>
+    names
+      .map((name) => process.env[name]?.trim())
+      .filter(Boolean)
+      .join(" ");
+  const runner = join("RUNNER_OS", "RUNNER_ARCH", "RUNNER_ENVIRONMENT");
+  const image = join("ImageOS", "ImageVersion");
   return joinDetails(
     `scm-auth ${VERSION}`,
     `Node ${process.version} on ${process.platform} ${process.arch}`,
@@ -289,8 +232,39 @@ function describeVersions(env: Env): string {
   );
 }
 
-const joinVariables = (env: Env, names: readonly string[]): string =>
-  names
-    .flatMap((name) => env[name]?.trim() ?? [])
-    .join(" ")
-    .trim();
+/** An error message may quote a server at length. */
+const MAX_DETAILS = 600;
+
+/** The report as lines of a log. */
+const toLines = (report: CheckReport): readonly string[] => [
+  `Check: ${report.headline}.`,
+  ...report.rows.map(({ name, result, durationMs, details }) => {
+    const outcome =
+      result === undefined ? [] : [result + (durationMs === undefined ? "" : ` in ${toMs(durationMs)} ms`)];
+    return [name, ...outcome, ...(details === "" ? [] : [sanitize(details, MAX_DETAILS)])].join(": ");
+  }),
+];
+
+/** The report as lines of GitHub Flavored Markdown: a heading and one table. */
+const toMarkdown = (report: CheckReport): readonly string[] => [
+  `## scm-auth check: ${report.headline}`,
+  "",
+  "| Step | Result | ms | Details |",
+  "| --- | --- | ---: | --- |",
+  ...report.rows.map(({ name, result = "", durationMs, details }) => {
+    const ms = durationMs === undefined ? "" : toMs(durationMs);
+    return `| ${name} | ${result} | ${ms} | ${toCodeSpan(sanitize(details, MAX_DETAILS))} |`;
+  }),
+  "",
+  `[What each row means](${DOCS_URL}/check.md). This summary contains no secrets.`,
+  "",
+];
+
+const toMs = (duration: Milliseconds): string => String(Math.round(duration));
+
+/**
+ * In a code span, Markdown, HTML, mentions, references and links have no effect. A backtick would end the span and a pipe
+ * the cell; renderers disagree about how they are escaped there, so that look-alikes replace them.
+ */
+const toCodeSpan = (text: string): string =>
+  text === "" ? "" : `\`${text.replaceAll("`", "´").replaceAll("|", "¦")}\``;

@@ -1,7 +1,6 @@
 import type { AuthRequest } from "../shared/auth-request.ts";
+import type { Environment } from "../shared/environment.ts";
 import { normalizeScope } from "../shared/scope.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** What a variable with this value does to users of the auth file; undefined if it does no harm. */
 type Effect = (value: string, request: AuthRequest) => string | undefined;
@@ -28,7 +27,7 @@ const OVERRIDES: Readonly<Record<string, Effect>> = {
 };
 
 /** A warning for each variable of the job that defeats the purpose of the auth file. No value is shown. */
-export const environmentWarnings = (env: Env, request: AuthRequest): readonly string[] =>
+export const environmentWarnings = (env: Environment, request: AuthRequest): readonly string[] =>
   Object.entries(OVERRIDES).flatMap(([name, getEffect]) => {
     const value = env[name]?.trim() ?? "";
     const effect = value === "" ? undefined : getEffect(value, request);

@@ -6,21 +6,17 @@ import { AuthError } from "../shared/errors.ts";
 /** How long stdout may take at the end. A runner that does not read it must not hold the process. */
 const FLUSH_TIMEOUT_MS: Milliseconds = 3000;
 
-/** What a guarded run gets. */
-export interface ExitGuard {
-  /** Aborts when something else failed. Then the run must not produce outputs. */
-  readonly signal: AbortSignal;
-  /** Fails the process if the run has not ended by then, whatever it waits for. */
-  readonly setTimeLimit: (limit: Milliseconds) => void;
-}
+/** A run of the action. It must not produce outputs once `signal` is aborted: something else failed. */
+type GuardedRun = (signal: AbortSignal, setTimeLimit: (limit: Milliseconds) => void) => Promise<void>;
 
 /**
  * Runs the whole action: the exit code is 0 only if `run` resolved and nothing else failed. Afterwards the process ends
  * even if something still holds it, a DNS lookup for example, which cannot be canceled.
  *
+ * @param run - sets a limit, after which the process fails whatever it waits for
  * @param report - is called at most once, with the first failure
  */
-export function runGuarded(run: (guard: ExitGuard) => Promise<void>, report: (error: unknown) => void): void {
+export function runGuarded(run: GuardedRun, report: (error: unknown) => void): void {
   // Node exits with 0 when nothing is left to wait for, also in the middle of `run`.
   process.exitCode = 1;
   disableDumps();
@@ -45,7 +41,7 @@ export function runGuarded(run: (guard: ExitGuard) => Promise<void>, report: (er
       fail(new AuthError(message, { kind: "timeout", code: "internal_error", hint }));
     }, limit).unref();
   };
-  run({ signal: abort.signal, setTimeLimit }).then(() => {
+  run(abort.signal, setTimeLimit).then(() => {
     if (!abort.signal.aborted) process.exitCode = 0;
     exitAfterFlush();
   }, fail);
@@ -58,14 +54,14 @@ export function exitAfterFlush(): void {
 }
 
 /**
- * `process.exit` waits for the threads of libuv's pool: 10 s for a DNS lookup without a response, forever for a file
- * operation that hangs. Only replacing the process ends them (execve(2), not on Windows).
+ * `process.exit` joins the threads of libuv's pool, so that a DNS lookup or a file operation that hangs holds the process.
+ * A signal would end it with the wrong exit code, so Node 24 (not on Windows) replaces it by one that only exits.
  */
 function exit(): void {
   const { execPath, exitCode = 0, platform } = process;
   const isPoolBusy = process.getActiveResourcesInfo().some((type) => /^(GetAddrInfoReq|FSReq)/.test(type));
-  if (isPoolBusy && platform !== "win32" && process.execve !== undefined)
-    process.execve(execPath, [execPath, "-e", `process.exitCode = ${exitCode}`], { ...process.env, NODE_OPTIONS: "" });
+  if (isPoolBusy && platform !== "win32")
+    process.execve?.(execPath, [execPath, "-e", `process.exit(${exitCode})`], { ...process.env, NODE_OPTIONS: "" });
   process.exit();
 }
 

@@ -1,8 +1,6 @@
-import type { Seconds } from "../shared/clock.ts";
 import { AuthRequest } from "../shared/auth-request.ts";
 import { readCaCertificates } from "../shared/ca-certificates.ts";
 import { configError, type ConfigIssue } from "../shared/errors.ts";
-import type { RetryPolicy } from "../shared/http/request-context.ts";
 import { explainMissingSecret } from "./pull-request.ts";
 import type { Runner } from "./runner.ts";
 
@@ -37,23 +35,7 @@ export interface AuthFileInput {
 }
 
 /** The validated inputs of a step. */
-export interface Inputs {
-  readonly authRequest: AuthRequest;
-  readonly verify: boolean;
-  readonly policy: RetryPolicy;
-  /** Limit for the whole step. */
-  readonly timeout: Seconds;
-  /** Minimum remaining lifetime of a token that is reused. Default: 300, or a third of its lifetime if that is less. */
-  readonly minTtl: Seconds | undefined;
-  /** Undefined if no auth file is requested. */
-  readonly authFile: AuthFileInput | undefined;
-  /** Whether to set the output `sealed-token`. */
-  readonly seal: boolean;
-  /** The sealed token of another job; empty if the runner dropped that output; undefined if none is expected. */
-  readonly sealedToken: string | undefined;
-  /** Whether to diagnose the sign-in instead of producing outputs. */
-  readonly check: boolean;
-}
+export type Inputs = ReturnType<typeof readInputs>;
 
 /** Jobs start by the hundred, so they spread out after an overload. Simulated in docs/retries.md. */
 const RETRY_DEFAULTS = { backoff: 0.3, spreadOnOverload: true };
@@ -90,7 +72,7 @@ const RULES: Readonly<Partial<Record<InputField, Rule>>> = {
  * @param clientSecret - read and masked before anything else
  * @throws AuthError of kind `config` with the issues of all inputs
  */
-export function readInputs(runner: Runner, clientSecret: string): Inputs {
+export function readInputs(runner: Runner, clientSecret: string) {
   assertInputsPassed(runner);
   const untrimmed = (field: InputField): string => runner.input(INPUT_NAMES[field]);
   const input = (field: InputField): string => untrimmed(field).trim();
@@ -111,17 +93,20 @@ export function readInputs(runner: Runner, clientSecret: string): Inputs {
     jwksUrl: untrimmed("jwksUrl"),
     ca: ca.pem,
   });
-  const hasAuthFile = input("authFile") !== "" && isNotFalse("authFile");
+  const authFile: AuthFileInput = {
+    path: isTrue("authFile") || input("authFile"),
+    keepFresh: isNotFalse("keepFresh"),
+  };
   const options = {
     verify: isNotFalse("verify"),
     policy: { ...RETRY_DEFAULTS, maxRetries: toNumber("maxRetries") ?? 9 },
+    /** Limit for the whole step, in seconds. */
     timeout: toNumber("timeout") ?? 240,
+    /** Minimum remaining lifetime of a token that is reused, in seconds; undefined for the default of `getMinRemaining`. */
     minTtl: toNumber("minTtl"),
-    authFile: hasAuthFile
-      ? { path: isTrue("authFile") || input("authFile"), keepFresh: isNotFalse("keepFresh") }
-      : undefined,
+    authFile: authFile.path !== "" && isNotFalse("authFile") ? authFile : undefined,
     seal: isTrue("seal"),
-    // Not given is "false", by its default. Blank is the output of another job that the runner dropped.
+    /** Not given is "false", by its default. Blank is the output of another job that the runner dropped. */
     sealedToken: isNotFalse("sealedToken") ? input("sealedToken") : undefined,
     check: isTrue("check"),
   };

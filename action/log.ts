@@ -2,6 +2,7 @@ import type { AccessToken } from "../shared/access-token.ts";
 import type { AuthRequest } from "../shared/auth-request.ts";
 import { systemClock } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
+import type { Environment } from "../shared/environment.ts";
 import { AuthError } from "../shared/errors.ts";
 import type { AuthEvent } from "../shared/events.ts";
 import { REQUEST_LABELS } from "../shared/http/retry.ts";
@@ -14,28 +15,20 @@ const MAX_ANNOTATIONS = 10;
 /** Reports why the step failed: one annotation for each issue, with what to do. */
 export function reportFailure(runner: Runner, error: unknown): void {
   const failure = AuthError.isAuthError(error) ? error : internalError(runner, error);
-  if (failure.issues.length === 0) {
-    runner.error(failure.message, failure.hint);
-    return;
-  }
-  const messages = failure.issues.map(({ field, message, hint }) => ({
-    cause: `${toInputName(field)} ${message}.`,
-    hint,
-  }));
+  const issues = failure.issues.map(({ field, message, hint }) => [`${toInputName(field)} ${message}.`, hint] as const);
+  const messages = issues.length === 0 ? [[failure.message, failure.hint] as const] : issues;
   const annotated = messages.length > MAX_ANNOTATIONS ? MAX_ANNOTATIONS - 1 : messages.length;
-  for (const { cause, hint } of messages.slice(0, annotated)) runner.error(cause, hint);
+  for (const [cause, hint] of messages.slice(0, annotated)) runner.error(cause, hint);
   const rest = messages.slice(annotated);
   if (rest.length > 0) runner.error(`${rest.length} more errors.`, "See the lines below in the log.");
-  for (const { cause, hint } of rest) runner.info(`${cause} ${hint}`);
+  for (const [cause, hint] of rest) runner.info(`${cause} ${hint}`);
 }
 
 /** An error that nothing in the code expects. Its message may contain anything; its stack is not shown. */
-const internalError = (runner: Runner, error: unknown): AuthError =>
-  new AuthError(`unexpected failure: ${runner.redactor.quote(describe(error))}`, {
-    kind: "protocol",
-    code: "internal_error",
-    cause: error,
-  });
+function internalError(runner: Runner, cause: unknown): AuthError {
+  const description = `unexpected failure: ${runner.redactor.quote(describe(cause))}`;
+  return new AuthError(description, { kind: "protocol", code: "internal_error", cause });
+}
 
 /** Anything can be thrown, also an object that cannot be converted to a string. */
 function describe(error: unknown): string {
@@ -50,11 +43,7 @@ const toInputName = (field: string): string =>
   Object.hasOwn(INPUT_NAMES, field) ? INPUT_NAMES[field as keyof typeof INPUT_NAMES] : field;
 
 /** Logs what was assumed about the inputs, and what is ignored in the job's environment. */
-export function logWarnings(
-  runner: Runner,
-  request: AuthRequest,
-  env: Readonly<Record<string, string | undefined>>,
-): void {
+export function logWarnings(runner: Runner, request: AuthRequest, env: Environment): void {
   for (const warning of request.warnings) runner.info(warning);
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
     runner.warning("NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored: certificates are always verified.");
@@ -65,21 +54,16 @@ export function logEvent(runner: Runner, event: AuthEvent): void {
   // The summary lines and the error annotation report these.
   if (event.type === "token" || event.type === "error") return;
   const label = REQUEST_LABELS[event.request];
-  switch (event.type) {
-    case "request":
-      runner.debug(`${label}: ${event.method} ${event.url}, attempt ${event.attempt} of ${event.maxAttempts}`);
-      return;
-    case "connection":
-      runner.debug(`${label}: ${event.step} in ${Math.round(event.durationMs)} ms: ${event.detail}`);
-      return;
-    case "response":
-      runner.debug(`${label}: status ${event.status} in ${Math.round(event.durationMs)} ms`);
-      return;
-    case "retry": {
-      // The message names the request.
-      const attempt = `Attempt ${event.attempt} of ${event.maxAttempts} failed`;
-      runner.info(`${event.error.message} ${attempt}; retrying in ${formatDuration(event.delayMs)}.`);
-    }
+  if (event.type === "request")
+    runner.debug(`${label}: ${event.method} ${event.url}, attempt ${event.attempt} of ${event.maxAttempts}`);
+  else if (event.type === "connection")
+    runner.debug(`${label}: ${event.step} in ${Math.round(event.durationMs)} ms: ${event.detail}`);
+  else if (event.type === "response")
+    runner.debug(`${label}: status ${event.status} in ${Math.round(event.durationMs)} ms`);
+  else {
+    // The message names the request.
+    const attempt = `Attempt ${event.attempt} of ${event.maxAttempts} failed`;
+    runner.info(`${event.error.message} ${attempt}; retrying in ${formatDuration(event.delayMs)}.`);
   }
 }
 
@@ -92,20 +76,19 @@ const SOURCES: Readonly<Record<Source, string>> = {
   sealed: "the sealed token",
 };
 
-/** What a successful step reports. */
-export interface StepSummary {
+/** What a successful step produced. */
+export interface StepResult {
   readonly token: AccessToken;
   readonly source: Source;
-  /** Whether the signature was verified. */
-  readonly verify: boolean;
   /** Path of the auth file, if there is one. */
   readonly path?: string | undefined;
   /** Whether the auth file is refreshed while the job runs. */
   readonly isRefreshed?: boolean | undefined;
+  readonly sealedToken?: string | undefined;
 }
 
-/** The last lines of a successful step. */
-export function summaryLines({ token, source, verify, path, isRefreshed }: StepSummary): readonly string[] {
+/** The last lines of a successful step. @param verify - whether the signature was verified */
+export function summaryLines({ token, source, path, isRefreshed }: StepResult, verify: boolean): readonly string[] {
   const tenant = token.tsgId === undefined ? "" : ` to tenant ${token.tsgId}`;
   const remaining = token.remaining(systemClock);
   const validity = remaining === undefined ? "an unknown time" : formatDuration(remaining);

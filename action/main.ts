@@ -1,12 +1,12 @@
 import { systemClock, type Milliseconds } from "../shared/clock.ts";
 import { getProxyPasswords } from "../shared/http/proxy.ts";
 import type { RequestLimits } from "../shared/http/request-context.ts";
-import { createSignInContext, requestToken } from "../shared/sign-in.ts";
+import { createSignInContext, requestToken, type SignInContext } from "../shared/sign-in.ts";
 import { VERSION } from "../shared/version.ts";
-import { runGuarded, type ExitGuard } from "./exit-guard.ts";
+import { runGuarded } from "./exit-guard.ts";
 import { readInputs, type Inputs } from "./inputs.ts";
-import { logEvent, logWarnings, reportFailure, summaryLines, type StepSummary } from "./log.ts";
-import { toOutputs, type StepResult } from "./outputs.ts";
+import { logEvent, logWarnings, reportFailure, summaryLines, type StepResult } from "./log.ts";
+import { toOutputs } from "./outputs.ts";
 import { Runner } from "./runner.ts";
 
 /** How long after the timeout the process ends if the step itself does not. */
@@ -15,7 +15,7 @@ const EXIT_GRACE_MS: Milliseconds = 5000;
 const runner = new Runner();
 
 /** The step. The order matters: mask, validate, sign in and verify, set outputs. */
-async function run(guard: ExitGuard): Promise<void> {
+async function run(signal: AbortSignal, setTimeLimit: (limit: Milliseconds) => void): Promise<void> {
   const secret = runner.getSecretInput("client-secret", getProxyPasswords(process.env));
   runner.info(`scm-auth ${VERSION}`);
   runner.assertOutputsWritable();
@@ -23,23 +23,8 @@ async function run(guard: ExitGuard): Promise<void> {
   logWarnings(runner, inputs.authRequest, process.env);
 
   const timeoutMs = inputs.timeout * 1000;
-  guard.setTimeLimit(timeoutMs + EXIT_GRACE_MS);
-  const limits = { deadline: systemClock.monotonic() + timeoutMs, signal: guard.signal };
-  if (inputs.check) {
-    const { runCheck } = await import("./check.ts");
-    await runCheck({ runner, inputs, limits, env: process.env });
-    return;
-  }
-
-  const result = await getToken(inputs, limits);
-  await runner.flush();
-  guard.signal.throwIfAborted();
-  for (const [name, value] of Object.entries(toOutputs(result))) runner.output(name, value);
-  for (const line of summaryLines({ ...result, verify: inputs.verify })) runner.info(line);
-}
-
-/** Returns a verified token: unsealed, reused from the auth file, or newly requested. Every token is masked first. */
-async function getToken(inputs: Inputs, limits: RequestLimits): Promise<StepResult & Omit<StepSummary, "verify">> {
+  setTimeLimit(timeoutMs + EXIT_GRACE_MS);
+  const limits = { deadline: systemClock.monotonic() + timeoutMs, signal };
   const context = createSignInContext(inputs.authRequest, {
     verify: inputs.verify,
     policy: inputs.policy,
@@ -51,6 +36,21 @@ async function getToken(inputs: Inputs, limits: RequestLimits): Promise<StepResu
       logEvent(runner, event);
     },
   });
+  if (inputs.check) {
+    const { runCheck } = await import("./check.ts");
+    await runCheck(runner, context, limits);
+    return;
+  }
+
+  const result = await getToken(inputs, context, limits);
+  await runner.flush();
+  signal.throwIfAborted();
+  for (const [name, value] of Object.entries(toOutputs(result))) runner.output(name, value);
+  for (const line of summaryLines(result, inputs.verify)) runner.info(line);
+}
+
+/** Returns a verified token: unsealed, reused from the auth file, or newly requested. Every token is masked first. */
+async function getToken(inputs: Inputs, context: SignInContext, limits: RequestLimits): Promise<StepResult> {
   const sealing = inputs.seal || inputs.sealedToken !== undefined ? await import("./sealed-token.ts") : undefined;
   const signIn = async () => {
     const unsealed = await sealing?.unseal(runner, context, inputs, limits);
@@ -63,7 +63,7 @@ async function getToken(inputs: Inputs, limits: RequestLimits): Promise<StepResu
         await import("./auth-file.ts")
       ).writeAuthFile({ runner, context, inputs: { ...inputs, authFile }, env: process.env, limits, signIn })
     : await signIn();
-  const sealedToken = inputs.seal ? await sealing?.seal(runner, context, result.token, result.source) : undefined;
+  const sealedToken = inputs.seal ? await sealing?.seal(runner, context, result) : undefined;
   return { ...result, sealedToken };
 }
 

@@ -1,15 +1,7 @@
-import type { AccessToken } from "../shared/access-token.ts";
-
-/** What a step produced. */
-export interface StepResult {
-  readonly token: AccessToken;
-  /** Path of the auth file, if there is one. */
-  readonly path?: string | undefined;
-  readonly sealedToken?: string | undefined;
-}
+import type { StepResult } from "./log.ts";
 
 /** The values of all outputs of action.yml, in its order. */
-export const toOutputs = ({ token, path = "", sealedToken = "" }: StepResult) => ({
+export const toOutputs = ({ token, path = "", sealedToken = "" }: Omit<StepResult, "source">) => ({
   "access-token": token.value,
   "expires-at": token.expiresAt?.toISOString().replace(/\.\d+Z$/, "Z") ?? "",
   scope: token.scope,

@@ -144,17 +144,17 @@ export class Runner {
    */
   #write(what: string, variable: string, write: (path: string) => void): void {
     const path = process.env[variable] ?? "";
-    if (path === "") {
-      const hint = "Run this action as a step of a workflow.";
-      throw writeError(`${what} cannot be written: ${variable} is not set.`, { hint });
-    }
+    const fail = (reason: string, hint: string | undefined, cause?: unknown): AuthError => {
+      const options = { kind: "file", code: "output_write_failed", hint, cause } as const;
+      return new AuthError(`${what} cannot be written: ${reason}.`, options);
+    };
+    if (path === "") throw fail(`${variable} is not set`, "Run this action as a step of a workflow.");
     try {
       closeSync(openSync(path, constants.O_APPEND | constants.O_WRONLY));
       write(path);
     } catch (cause) {
-      const code = getErrorCode(cause);
-      const reason = `the file of ${variable} is not writable (${code ?? "unknown error"})`;
-      throw writeError(`${what} cannot be written: ${reason}.`, { cause, hint: WRITE_HINTS[code ?? ""] });
+      const code = getErrorCode(cause) ?? "unknown error";
+      throw fail(`the file of ${variable} is not writable (${code})`, WRITE_HINTS[code], cause);
     }
   }
 
@@ -166,6 +166,3 @@ export class Runner {
 
 /** The environment variable that the runner passes an input in. */
 const toVariable = (name: string): string => `INPUT_${name.toUpperCase()}`;
-
-const writeError = (message: string, options: { readonly hint: string | undefined; readonly cause?: unknown }) =>
-  new AuthError(message, { kind: "file", code: "output_write_failed", ...options });

@@ -4,7 +4,7 @@ import type { RequestLimits } from "../shared/http/request-context.ts";
 import { sealAccessToken, unsealAndVerify } from "../shared/sealed-token.ts";
 import type { SignInContext } from "../shared/sign-in.ts";
 import type { Inputs } from "./inputs.ts";
-import type { Source } from "./log.ts";
+import type { StepResult } from "./log.ts";
 import type { Runner } from "./runner.ts";
 
 /**
@@ -38,20 +38,9 @@ export async function unseal(
   }
 }
 
-/**
- * The value of the output `sealed-token`; undefined for a token that came sealed.
- *
- * @throws AuthError if the token cannot be sealed
- */
-export async function seal(
-  runner: Runner,
-  context: SignInContext,
-  token: AccessToken,
-  source: Source,
-): Promise<string | undefined> {
-  if (source === "sealed") {
-    runner.info("sealed-token output not set: pass on the sealed token this job received.");
-    return undefined;
-  }
-  return await sealAccessToken(context.authRequest, token, context.clock);
+/** The value of the output `sealed-token`; undefined for a token that came sealed. @throws AuthError */
+export async function seal(runner: Runner, { authRequest, clock }: SignInContext, { token, source }: StepResult) {
+  if (source !== "sealed") return await sealAccessToken(authRequest, token, clock);
+  runner.info("sealed-token output not set: pass on the sealed token this job received.");
+  return undefined;
 }

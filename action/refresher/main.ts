@@ -1,7 +1,6 @@
-import { systemClock } from "../../shared/clock.ts";
 import { AuthError } from "../../shared/errors.ts";
 import { disableDumps } from "../exit-guard.ts";
-import { AuthFileRefresher, type RefresherConfig, type RefresherReply } from "./run.ts";
+import { startRefresher, type RefresherConfig, type RefresherReply } from "./run.ts";
 
 /**
  * The background process of `keep-fresh`. It receives its configuration from the main step by IPC, writes the file,
@@ -15,17 +14,6 @@ process.on("unhandledRejection", () => process.exit(1));
 // Signals of a terminal or a runner to the whole process group. The post step, the file or the job end this process.
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
 
-/** The message of the main step; undefined if it disconnects first. */
-const receiveConfig = (): Promise<RefresherConfig | undefined> =>
-  new Promise((resolve) => {
-    process.once("message", (message) => {
-      resolve(message as RefresherConfig);
-    });
-    process.once("disconnect", () => {
-      resolve(undefined);
-    });
-  });
-
 /** Whether the reply reached the main step, as far as this side can know. */
 const reply = (message: RefresherReply): Promise<boolean> =>
   new Promise((resolve) => {
@@ -36,30 +24,26 @@ const reply = (message: RefresherReply): Promise<boolean> =>
       });
   });
 
-async function run(): Promise<void> {
-  const config = await receiveConfig();
-  if (config === undefined) return;
-  const refresher = await AuthFileRefresher.start(config, { clock: systemClock, random: Math.random });
+async function run(config: RefresherConfig): Promise<void> {
+  const refresher = await startRefresher(config);
   process.on("SIGTERM", () => void refresher.stop());
-  const isDelivered = await reply({ path: config.path, port: refresher.port });
+  const isDelivered = await reply({});
   if (process.connected) process.disconnect();
   if (!isDelivered) await refresher.stop();
   await refresher.ended;
 }
 
-function toReply(error: unknown): RefresherReply {
-  if (!AuthError.isAuthError(error)) {
-    const description = "the background process that refreshes the auth file could not start.";
-    return { error: { description, kind: "file", code: "refresher_failed" } };
-  }
-  const { description, kind, code, hint } = error;
-  return { error: { description, kind, code, hint } };
+async function fail(error: unknown): Promise<void> {
+  const unknown = "the background process that refreshes the auth file could not start.";
+  const { description, kind, code, hint } = AuthError.isAuthError(error)
+    ? error
+    : new AuthError(unknown, { kind: "file", code: "refresher_failed" });
+  await reply({ error: { description, kind, code, hint } });
 }
 
-run().then(
-  () => process.exit(0),
-  async (error: unknown) => {
-    await reply(toReply(error));
-    process.exit(1);
-  },
-);
+// If the main step ends before it has sent the configuration, nothing is left to wait for.
+process.once("message", (config) => {
+  run(config as RefresherConfig)
+    .catch(fail)
+    .finally(() => process.exit());
+});

@@ -1,16 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { delimiter, parse, resolve } from "node:path";
 import { systemClock, type Milliseconds } from "../../shared/clock.ts";
 import { abortedError, AuthError } from "../../shared/errors.ts";
 import type { RequestLimits } from "../../shared/http/request-context.ts";
 import { identifyProcess, type ProcessId } from "./job-monitor.ts";
 import type { RefresherConfig, RefresherReply } from "./run.ts";
-
-/** A refresher that has written its file. */
-export interface SpawnedRefresher {
-  readonly port: number;
-  readonly process: ProcessId | undefined;
-}
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -26,9 +21,6 @@ const PATH_VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", 
 /** Flags of Node that decide how the auth server is reached and which certificates are trusted. */
 const NETWORK_FLAG =
   /^--(tls-(max|min)-v1\.\d|tls-cipher-list|dns-result-order|(no-)?network-family-autoselection|network-family-autoselection-attempt-timeout|openssl-config|max-http-header-size|use-(system|openssl|bundled)-ca)$/;
-/** Flags whose value may be the next argument. */
-const FLAG_WITH_VALUE =
-  /^--(tls-cipher-list|dns-result-order|network-family-autoselection-attempt-timeout|openssl-config|max-http-header-size)$/;
 /**
  * V8's limit for new objects, in MiB. By default it grows, and a process that checks a file four times a second takes 190
  * MiB after a thousand renewals instead of 12.
@@ -46,12 +38,12 @@ export async function spawnRefresher(
   script: string,
   config: RefresherConfig,
   { env = process.env, limits }: { readonly env?: Env; readonly limits: RequestLimits },
-): Promise<SpawnedRefresher> {
-  const child = spawnDetached(script, env);
+): Promise<ProcessId | undefined> {
+  const child = startProcess(script, env);
   try {
     const reply = await getReply(child, config, limits);
     if (reply.error !== undefined) throw new AuthError(reply.error.description, reply.error);
-    return { port: reply.port, process: child.pid === undefined ? undefined : identifyProcess(child.pid) };
+    return identifyProcess(child.pid ?? 0);
   } catch (error) {
     child.kill("SIGKILL");
     throw error;
@@ -61,10 +53,11 @@ export async function spawnRefresher(
   }
 }
 
-function spawnDetached(script: string, env: Env): ChildProcess {
-  const args = [HEAP_FLAG, ...getInspectorFlags(), ...getNetworkFlags(process.execArgv, env["NODE_OPTIONS"]), script];
+function startProcess(script: string, env: Env): ChildProcess {
+  const networkFlags = getNetworkFlags(process.execArgv, env["NODE_OPTIONS"]);
   try {
-    return spawn(process.execPath, args, {
+    // SIGUSR1 would open a debugger.
+    return spawn(process.execPath, [HEAP_FLAG, "--disable-sigusr1", ...networkFlags, script], {
       // Always exists, and does not keep the workspace from being removed.
       cwd: parse(process.execPath).root,
       env: getEnvironment(env),
@@ -73,9 +66,9 @@ function spawnDetached(script: string, env: Env): ChildProcess {
       // The runner waits for processes that hold an inherited pipe.
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
-  } catch (cause) {
-    // Node's permission model, for example. Errors of the operating system are events.
-    throw refresherError("the background process could not be started", cause);
+  } catch (error) {
+    // With `--permission` Node does not start processes.
+    throw refresherError("the background process could not be started", error);
   }
 }
 
@@ -101,8 +94,9 @@ export function getNetworkFlags(execArgv: readonly string[], nodeOptions = ""): 
   return args.flatMap((arg, at) => {
     const [, flag = "", inline] = /^([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
     if (!NETWORK_FLAG.test(flag)) return [];
-    const value = inline ?? (FLAG_WITH_VALUE.test(flag) ? args[at + 1] : undefined);
-    if (value === undefined) return [flag];
+    const value = inline ?? args[at + 1] ?? "-";
+    // The next argument is another flag.
+    if (inline === undefined && value.startsWith("-")) return [flag];
     return [`${flag}=${flag === "--openssl-config" ? resolve(value) : value}`];
   });
 }
@@ -113,47 +107,31 @@ const splitOptions = (options: string): readonly string[] =>
     arg.replace(/"((?:\\.|[^"\\])*)"/gs, (_, quoted: string) => quoted.replace(/\\(.)/gs, "$1")),
   );
 
-/** SIGUSR1 would open a debugger. Node 20 does not know the flag. */
-const getInspectorFlags = (): readonly string[] =>
-  process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
-
 const refresherError = (reason: string, cause?: unknown): AuthError =>
   new AuthError(`the auth file cannot be refreshed: ${reason}.`, { kind: "file", code: "refresher_failed", cause });
 
 /** Sends the configuration and waits for the reply. */
-function getReply(child: ChildProcess, config: RefresherConfig, limits: RequestLimits): Promise<RefresherReply> {
-  const timeout = Math.max(0, Math.min(START_TIMEOUT, limits.deadline - systemClock.monotonic()));
-  return new Promise<RefresherReply>((resolve, reject) => {
-    const fail = (error: AuthError): void => {
-      cancel();
-      reject(error);
-    };
-    const onAbort = (): void => {
-      fail(abortedError(limits.signal?.reason));
-    };
-    const cancelTimer = systemClock.setTimeout(() => {
-      fail(refresherError(`the background process did not start within ${Math.round(timeout / 1000)} s`));
-    }, timeout);
-    const cancel = (): void => {
-      cancelTimer();
-      limits.signal?.removeEventListener("abort", onAbort);
-    };
-    limits.signal?.addEventListener("abort", onAbort, { once: true });
-    if (limits.signal?.aborted) onAbort();
-    // Stays: a failure to kill or to send is an event as well.
-    child.on("error", (cause) => {
-      fail(refresherError("the background process could not be started", cause));
-    });
-    child.once("exit", (code, signal) => {
-      fail(refresherError(`the background process exited (${signal ?? `code ${code ?? "unknown"}`})`));
-    });
-    child.once("message", (message) => {
-      cancel();
-      resolve(message as RefresherReply);
-    });
-    child.send(config, (cause: Error | null) => {
-      // A process that has exited is reported by its exit.
-      if (cause !== null && child.connected) fail(refresherError("the background process does not respond", cause));
-    });
+async function getReply(
+  child: ChildProcess,
+  config: RefresherConfig,
+  { deadline, signal = new AbortController().signal }: RequestLimits,
+): Promise<RefresherReply> {
+  const timeoutMs = Math.max(0, Math.min(START_TIMEOUT, deadline - systemClock.monotonic()));
+  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
+  // Failures to send or to kill are events as well. A process that has exited is reported by its exit.
+  child.on("error", () => undefined);
+  const exit = once(child, "exit").then(([code, signalName]: (string | number | null)[]) => {
+    throw refresherError(`the background process exited (${signalName ?? `code ${code ?? "unknown"}`})`);
   });
+  const message = once(child, "message", { signal: AbortSignal.any([signal, timeout]) });
+  child.send(config, () => undefined);
+  try {
+    const [reply] = (await Promise.race([message, exit])) as [RefresherReply];
+    return reply;
+  } catch (error) {
+    if (signal.aborted) throw abortedError(signal.reason);
+    if (timeout.aborted)
+      throw refresherError(`the background process did not start within ${Math.round(timeoutMs / 1000)} s`);
+    throw AuthError.isAuthError(error) ? error : refresherError("the background process could not be started", error);
+  }
 }

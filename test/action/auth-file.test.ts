@@ -329,7 +329,7 @@ test("warns about a file that git does not ignore", async (t) => {
   const { workspace, run } = await createJob(t);
   execFileSync("git", ["init", "--quiet", workspace]);
   const path = join(workspace, "auth.json");
-  assert.match((await run({ path })).warnings.join(), /Add this line to \.gitignore: \/auth\.json$/);
+  assert.match((await run({ path })).warnings.join(), /Add this line to \.gitignore: auth\.json$/);
   await writeFile(join(workspace, ".gitignore"), "/auth.json\n");
   assert.deepEqual((await run({ path })).warnings, []);
   assert.deepEqual((await run({ path: join(workspace, ".scm", "auth.json") })).warnings, []);

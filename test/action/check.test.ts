@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 
-import { runCheck } from "../../action/check.ts";
-import type { Row } from "../../action/check-summary.ts";
+import { runCheck, type Row } from "../../action/check.ts";
 import { AuthRequest } from "../../shared/auth-request.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { AuthError, type AuthErrorCode } from "../../shared/errors.ts";
+import { createSignInContext } from "../../shared/sign-in.ts";
 import { VERSION } from "../../shared/version.ts";
 import { createCertificates } from "../support/certificates.ts";
 import { startChaosProxy, type Faults } from "../support/chaos-proxy.ts";
@@ -26,7 +26,10 @@ const PROXY_VARIABLES = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY
 
 const signer = await createSigner();
 const tls = createCertificates();
-const env = { RUNNER_OS: "Linux", RUNNER_ARCH: "X64", ImageOS: "ubuntu24", ImageVersion: "20261101.1.0" };
+// The environment of this test file.
+const RUNNER = { RUNNER_OS: "Linux", RUNNER_ARCH: "X64", ImageOS: "ubuntu24", ImageVersion: "20261101.1.0" };
+Object.assign(process.env, RUNNER);
+delete process.env["RUNNER_ENVIRONMENT"];
 
 const issue = (claims: JsonObject = {}, header: JsonObject = {}): ScriptedHandler => ({
   body: {
@@ -79,7 +82,15 @@ async function check(authRequest: AuthRequest, options: CheckOptions = {}): Prom
   const { verify = true, timeoutMs = 10_000, maxRetries = 0, signal, runner = new RecordingRunner() } = options;
   const policy = { maxRetries, backoff: 0.01, spreadOnOverload: false };
   const limits = { deadline: systemClock.monotonic() + timeoutMs, signal };
-  const error = await runCheck({ runner, inputs: { authRequest, verify, policy }, limits, env }).then(
+  const context = createSignInContext(authRequest, {
+    verify,
+    policy,
+    redactor: runner.redactor,
+    onToken: (token) => {
+      runner.mask(token);
+    },
+  });
+  const error = await runCheck(runner, context, limits).then(
     () => undefined,
     (reason: unknown) => reason,
   );

@@ -18,7 +18,7 @@ interface GuardedOptions {
 const runGuardedProcess = (body: string, { env, flags = [], closeStdout = false }: GuardedOptions = {}) => {
   const script = `
     import { runGuarded } from ${JSON.stringify(GUARD)};
-    runGuarded(async ({ signal, setTimeLimit }) => { ${body} }, (error) => {
+    runGuarded(async (signal, setTimeLimit) => { ${body} }, (error) => {
       console.log("reported: " + (error?.message ?? error));
     });`;
   return runProcess(process.execPath, [...flags, "--input-type=module", "--eval", script], {

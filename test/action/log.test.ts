@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { INPUT_NAMES } from "../../action/inputs.ts";
-import { logEvent, logWarnings, reportFailure, summaryLines, type StepSummary } from "../../action/log.ts";
+import { logEvent, logWarnings, reportFailure, summaryLines, type StepResult } from "../../action/log.ts";
 import { AccessToken, type AccessTokenProps } from "../../shared/access-token.ts";
 import { AuthRequest } from "../../shared/auth-request.ts";
 import { systemClock } from "../../shared/clock.ts";
@@ -123,20 +123,20 @@ const props: AccessTokenProps = {
   scope: [],
   tsgIds: ["1"],
 };
-const summaries: readonly (readonly [what: string, lines: RegExp, props?: Partial<AccessTokenProps>, summary?: Partial<StepSummary>])[] = [
+const summaries: readonly (readonly [what: string, lines: RegExp, props?: Partial<AccessTokenProps>, result?: Partial<StepResult>, verify?: boolean])[] = [
   ["the tenant and the remaining time", /^Signed in to tenant 1 with a new token, valid for 14 min \d+ s \(signature verified\)\.$/],
   ["several tenants", /^Signed in with a new token/, { tsgIds: ["1", "2"] }],
   ["an unknown lifetime", /valid for an unknown time/, { deadline: undefined, lifetime: undefined }],
-  ["that the signature is not verified", /\(signature not verified: verify is false\)\.$/, {}, { verify: false }],
+  ["that the signature is not verified", /\(signature not verified: verify is false\)\.$/, {}, {}, false],
   ["a token from the auth file", /with the token from the auth file, valid/, {}, { source: "auth-file" }],
   ["a sealed token", /with the sealed token, valid/, {}, { source: "sealed" }],
   ["an auth file that is refreshed", /\nAuth file: \/t\/a.json, refreshed until the job ends\.$/, {}, { path: "/t/a.json", isRefreshed: true }],
   ["an auth file that is not refreshed", /\nAuth file: \/t\/a.json, not refreshed\.$/, {}, { path: "/t/a.json" }],
 ]; // prettier-ignore
-for (const [what, lines, changes, summary] of summaries) {
+for (const [what, lines, changes, result, verify = true] of summaries) {
   test(`the summary lines contain ${what}, and not the token`, () => {
     const token = new AccessToken("s3cret-token", { ...props, ...changes });
-    const text = summaryLines({ token, source: "new", verify: true, ...summary }).join("\n");
+    const text = summaryLines({ token, source: "new", ...result }, verify).join("\n");
     assert.match(text, lines);
     assert.doesNotMatch(text, /s3cret/);
   });

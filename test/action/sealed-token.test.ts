@@ -81,9 +81,9 @@ test("keys that cannot be requested are an error, because a sign-in needs them a
 test("a new token is sealed for jobs with the same secret; one that came sealed is not", async (t) => {
   const { runner, context, limits, run } = await start(t);
   const token = await requestToken(context, limits);
-  const sealed = await seal(runner, context, token, "new");
+  const sealed = await seal(runner, context, { token, source: "new" });
   assert.equal((await run(sealed))?.value, TOKEN);
   assert.deepEqual(runner.lines, []);
-  assert.equal(await seal(runner, context, token, "sealed"), undefined);
+  assert.equal(await seal(runner, context, { token, source: "sealed" }), undefined);
   assert.match(runner.log, /^info: sealed-token output not set/);
 });

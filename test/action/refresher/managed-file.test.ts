@@ -35,29 +35,36 @@ test("the fingerprint depends on client ID, scope and secret, and contains none 
   assert.match(getFingerprint(CONTENT), /^[0-9a-f]{64}$/);
 });
 
-test("is gone when two checks in a row do not find it", async (t) => {
-  const { path, file } = await setUp(t);
+test("is gone when it has been missing for a second", async (t) => {
+  const { path, clock, file } = await setUp(t);
   await rm(path);
+  await clock.advance(900);
   assert.equal(await file.isGone(), false);
   await writeFile(path, TEXT, { mode: 0o600 });
   assert.equal(await file.isGone(), false);
   await rm(path);
+  await clock.advance(900);
   assert.equal(await file.isGone(), false);
+  await clock.advance(100);
   assert.equal(await file.isGone(), true);
 });
 
-for (const [name, replace] of Object.entries<(path: string) => Promise<unknown>>({
-  "the file of another step": (path) =>
-    writeFile(path, serializeAuthFile({ ...CONTENT, clientSecret: "x".repeat(43) }), { mode: 0o600 }),
-  "other text": (path) => writeFile(path, "notes"),
-  "a directory": (path) => mkdir(path),
-  "a link": (path) => symlink("target", path),
-}))
-  test(`is gone when ${name} has replaced it, and leaves that alone`, async (t) => {
-    const { directory, path, file } = await setUp(t);
+for (const [name, replace, duration] of [
+  [
+    "the file of another step",
+    (path: string) => writeFile(path, serializeAuthFile({ ...CONTENT, clientSecret: "x".repeat(43) }), { mode: 0o600 }),
+    0,
+  ],
+  ["other text", (path: string) => writeFile(path, "notes"), 0],
+  ["a directory", (path: string) => mkdir(path), 120_000],
+  ["a link", (path: string) => symlink("target", path), 120_000],
+] as const)
+  test(`is gone ${duration / 1000} s after ${name} has replaced it, and leaves that alone`, async (t) => {
+    const { directory, path, clock, file } = await setUp(t);
     await rm(path);
     await replace(path);
     const before = await readdir(directory);
+    await clock.advance(duration);
     assert.equal(await file.isGone(), true);
     await assert.rejects(file.update(TEXT), { kind: "file" });
     await file.remove();

@@ -45,8 +45,4 @@ export interface GetAccessTokenOutputArgs extends SignInArgs {
 }
 
 /** The arguments of getAccessToken. */
-export type GetAccessTokenArgs = {
-  [Name in keyof GetAccessTokenOutputArgs]?: UnwrapInput<GetAccessTokenOutputArgs[Name]>;
-};
-
-type UnwrapInput<T> = T extends pulumi.Input<infer V> | undefined ? V : never;
+export type GetAccessTokenArgs = pulumi.Unwrap<GetAccessTokenOutputArgs>;

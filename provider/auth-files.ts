@@ -1,27 +1,21 @@
-import type { AccessToken } from "../shared/access-token.ts";
-import { ensureTokenFile } from "../shared/auth-file/ensure-auth-file.ts";
+import { hasMinRemaining, type AccessToken } from "../shared/access-token.ts";
+import { ensureTokenFile, resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
+import { isCanonical, parseAuthFile, parseTokenServerPort, PLACEHOLDER_SECRET } from "../shared/auth-file/format.ts";
+import { checkPrivateDirectory } from "../shared/auth-file/private-directory.ts";
+import { readAuthFile } from "../shared/auth-file/read-auth-file.ts";
 import { TokenRefresher } from "../shared/auth-file/refresher.ts";
+import { readPrivateFile } from "../shared/auth-file/safe-files.ts";
 import { backgroundClock, type Seconds } from "../shared/clock.ts";
-import type { Environment } from "../shared/environment.ts";
-import { abortedError } from "../shared/errors.ts";
+import { formatDuration } from "../shared/duration.ts";
+import { abortedError, configError, type AuthError } from "../shared/errors.ts";
 import { TokenSource } from "../shared/token-source.ts";
-import { reuseToken } from "./existing-token.ts";
-import { createLimits, type ServiceAccount, type ServiceAccounts } from "./service-accounts.ts";
-import { hasSecret, parseSignInArgs, type Args, type SignInConfig } from "./sign-in-args.ts";
+import { createLimits, getToken, type ServiceAccount, type ServiceAccounts } from "./service-accounts.ts";
+import { collectIssues, hasSecret, parseSignInArgs, type Args } from "./sign-in-args.ts";
 
 /** What all resources and functions of a deployment, or of a dynamic provider process, share. */
 export interface ProviderState {
   readonly accounts: ServiceAccounts;
   readonly files: AuthFiles;
-  readonly env: Environment;
-}
-
-/** An auth file with a valid token. */
-export interface EnsuredFile {
-  /** Whom the token is for; undefined if only the file says so. */
-  readonly authRequest: SignInConfig["authRequest"] | undefined;
-  /** Messages for the user. */
-  readonly warnings: readonly string[];
 }
 
 /** A token is newer than that of the file if it expires at least this much later. */
@@ -82,15 +76,85 @@ export class AuthFiles {
  * Ensures the auth file that the arguments of an AuthFile name. Without a secret it cannot be created, but an existing
  * file of the action or of another process is used if its token can be verified.
  *
+ * @returns whom the token is for, unless only the file says so, and warnings for the user
  * @throws AuthError, of kind `config` with all issues of the arguments
  */
-export async function ensureAuthFileFromArgs(args: Args, state: ProviderState): Promise<EnsuredFile> {
+export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: ProviderState) {
   const { path } = args;
-  if (!hasSecret(args, state.env) && typeof path === "string" && path.trim() !== "") {
-    await reuseToken("path", path, args, state);
+  if (isPath(path) && !hasSecret(args)) {
+    await reuseToken("path", path, args, accounts);
     return { authRequest: undefined, warnings: [] };
   }
-  const config = parseSignInArgs(args, "AuthFile", state.env);
-  const warnings = await state.files.ensure(path as string, state.accounts.get(config), config.minTtl);
+  const config = parseSignInArgs(args, "AuthFile");
+  const warnings = await files.ensure(path as string, accounts.get(config), config.minTtl);
   return { authRequest: config.authRequest, warnings };
+}
+
+/**
+ * The token for the arguments of getAccessToken: that of the auth file while it is valid for long enough, otherwise that
+ * of the service account.
+ *
+ * @throws AuthError, of kind `config` with all issues of the arguments
+ */
+export async function getTokenFromArgs(args: Args, accounts: ServiceAccounts): Promise<AccessToken> {
+  const { authFile } = args;
+  if (isPath(authFile) && !hasSecret(args)) return reuseToken("authFile", authFile, args, accounts);
+  const config = parseSignInArgs(args, "getAccessToken");
+  const account = accounts.get(config);
+  const { context, timeout } = account;
+  const { token } = isPath(authFile)
+    ? await readAuthFile(context, resolveAuthFilePath(authFile), createLimits(timeout))
+    : {};
+  if (token !== undefined && hasMinRemaining(token, config.minTtl, context.clock)) return token;
+  return getToken(account, config.minTtl);
+}
+
+const isPath = (value: unknown): value is string => typeof value === "string" && value.trim() !== "";
+
+const REFRESH_HINT = "Refresh the file or provide credentials.";
+const NO_FILE_HINT = "Create the file or provide credentials. A relative path starts at the program's directory.";
+
+/**
+ * The token of an auth file, for arguments without a client secret. The identity is that of the arguments, otherwise
+ * that of the file. Requests no token and writes nothing.
+ *
+ * @param field - the argument with the path
+ * @throws AuthError of kind `config` if there is no usable token: why, and what a sign-in would need
+ */
+async function reuseToken(
+  field: "path" | "authFile",
+  givenPath: string,
+  args: Args,
+  accounts: ServiceAccounts,
+): Promise<AccessToken> {
+  const owner = field === "path" ? "AuthFile" : "getAccessToken";
+  const path = resolveAuthFilePath(givenPath);
+  const unusable = (reason: string, hint = REFRESH_HINT): AuthError => {
+    const message = `refers to an auth file with no usable token (${path}: ${reason})`;
+    return configError([{ field, message, hint }, ...collectIssues(() => parseSignInArgs(args, owner)).issues]);
+  };
+  const file = await readPrivateFile(path);
+  if (file === undefined) throw unusable("no such file", NO_FILE_HINT);
+  // The scm provider trusts the file, and nothing replaces it here.
+  await checkPrivateDirectory(path);
+  const content = parseAuthFile(file.text);
+  if (content === undefined) throw unusable("it was not created by scm-auth");
+
+  const clientId = args["clientId"] ?? content.clientId;
+  const scope = args["scope"] ?? (args["tsgId"] === undefined ? content.scope : undefined);
+  const config = parseSignInArgs({ ...args, clientId, scope, clientSecret: PLACEHOLDER_SECRET }, owner);
+  const { context, timeout } = accounts.get(config);
+  const { token, reason } = await readAuthFile(context, path, createLimits(timeout));
+  if (token === undefined) {
+    // The hint of an expired token is about one that was just requested.
+    const hint = reason?.code === "token_expired" ? undefined : reason?.hint;
+    throw unusable(reason?.description.replace(/\.$/, "") ?? "it is for another identity", hint);
+  }
+  if (!hasMinRemaining(token, config.minTtl, context.clock))
+    throw unusable(`it expires in ${formatDuration(token.remaining(context.clock) ?? 0)}`);
+  // The providers honor further fields and request the next token from this URL.
+  const isKnownUrl =
+    content.authUrl === context.authRequest.tokenUrl.href || parseTokenServerPort(content.authUrl) !== undefined;
+  if (!isCanonical(file.text) || !isKnownUrl) throw unusable("it contains values that scm-auth does not write");
+  return token;
 }

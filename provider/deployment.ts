@@ -25,16 +25,11 @@ const getMonitor = (): Monitor | undefined => pulumi.runtime.getMonitor();
 /** The deployment of the code that runs now. */
 export function getDeployment(): Deployment {
   const monitor = getMonitor();
-  let deployment = deployments.get(monitor ?? NO_ENGINE);
-  if (deployment === undefined) {
-    deployment = {
-      accounts: new ServiceAccounts(),
-      files: new AuthFiles(monitor && createConnectionCheck(monitor)),
-      env: process.env,
-      errors: new Map(),
-    };
-    deployments.set(monitor ?? NO_ENGINE, deployment);
-  }
+  const known = deployments.get(monitor ?? NO_ENGINE);
+  if (known !== undefined) return known;
+  const files = new AuthFiles(monitor && (() => isConnected(monitor)));
+  const deployment = { accounts: new ServiceAccounts(), files, errors: new Map<string, pulumi.RunError>() };
+  deployments.set(monitor ?? NO_ENGINE, deployment);
   return deployment;
 }
 
@@ -47,11 +42,9 @@ export function isMocked(): boolean {
   return monitor !== undefined && "mocks" in monitor;
 }
 
-/** Returns a function that says whether the engine is still there. It reconnects an idle channel. */
-function createConnectionCheck(monitor: Monitor): () => boolean {
-  const reference = new WeakRef(monitor);
-  return () => CONNECTED_STATES.has(reference.deref()?.getChannel?.().getConnectivityState(true));
-}
+/** Whether the engine is still there. Reconnects an idle channel. */
+const isConnected = (monitor: Monitor): boolean =>
+  CONNECTED_STATES.has(monitor.getChannel?.().getConnectivityState(true));
 
 /**
  * Runs `work` for the program, which does not end meanwhile.

@@ -1,15 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { AccessToken } from "../shared/access-token.ts";
-import { toAccessTokenResult, type GetAccessTokenResult } from "./access-token-result.ts";
 import type { GetAccessTokenArgs, GetAccessTokenOutputArgs } from "./args.ts";
-import type { ProviderState } from "./auth-files.ts";
+import { getTokenFromArgs } from "./auth-files.ts";
 import { getDeployment, isMocked, runForProgram } from "./deployment.ts";
-import { readToken, reuseToken } from "./existing-token.ts";
-import { getToken } from "./service-accounts.ts";
-import { hasSecret, parseSignInArgs, type Args } from "./sign-in-args.ts";
-
-/** The function that unit tests mock (`call` of `pulumi.runtime.Mocks`). */
-const FUNCTION = "scm-auth:index:getAccessToken";
+import { toResult, type GetAccessTokenResult } from "./service-accounts.ts";
 
 /**
  * A token for use inside the program: that of an auth file while it is valid, otherwise a new one, which all callers in
@@ -24,9 +17,10 @@ const FUNCTION = "scm-auth:index:getAccessToken";
  * ```
  */
 export async function getAccessToken(args: GetAccessTokenArgs = {}): Promise<GetAccessTokenResult> {
-  if (isMocked()) return (await pulumi.runtime.invoke(FUNCTION, { ...args })) as GetAccessTokenResult;
+  // The name that unit tests mock (`call` of `pulumi.runtime.Mocks`).
+  if (isMocked()) return (await pulumi.runtime.invoke("scm-auth:index:getAccessToken", args)) as GetAccessTokenResult;
   const deployment = getDeployment();
-  return toAccessTokenResult(await runForProgram(deployment, () => findOrRequestToken({ ...args }, deployment)));
+  return toResult(await runForProgram(deployment, () => getTokenFromArgs({ ...args }, deployment.accounts)));
 }
 
 /**
@@ -43,14 +37,4 @@ export async function getAccessToken(args: GetAccessTokenArgs = {}): Promise<Get
 export function getAccessTokenOutput(args: GetAccessTokenOutputArgs = {}): pulumi.Output<GetAccessTokenResult> {
   const values = pulumi.output({ ...args });
   return pulumi.secret(values.apply((plain) => getAccessToken(plain as GetAccessTokenArgs)));
-}
-
-async function findOrRequestToken(args: Args, state: ProviderState): Promise<AccessToken> {
-  const { authFile } = args;
-  const hasFile = typeof authFile === "string" && authFile.trim() !== "";
-  if (hasFile && !hasSecret(args, state.env)) return reuseToken("authFile", authFile, args, state);
-  const config = parseSignInArgs(args, "getAccessToken", state.env);
-  const account = state.accounts.get(config);
-  const token = hasFile ? await readToken(authFile, account, config.minTtl) : undefined;
-  return token ?? getToken(account, config.minTtl);
 }

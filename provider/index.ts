@@ -1,4 +1,3 @@
-export { AccessToken } from "./access-token.ts";
 export type {
   AccessTokenArgs,
   AuthFileArgs,
@@ -6,6 +5,6 @@ export type {
   GetAccessTokenOutputArgs,
   SignInArgs,
 } from "./args.ts";
-export { AuthFile } from "./auth-file.ts";
 export { getAccessToken, getAccessTokenOutput } from "./get-access-token.ts";
-export type { GetAccessTokenResult } from "./access-token-result.ts";
+export { AccessToken, AuthFile } from "./resources.ts";
+export type { GetAccessTokenResult } from "./service-accounts.ts";

@@ -20,27 +20,24 @@ export interface ServiceAccount {
 export class ServiceAccounts {
   readonly #accounts = new Map<string, ServiceAccount>();
 
-  get(config: SignInConfig): ServiceAccount {
-    const { timeout, maxRetries } = config;
-    const { clientId, clientSecret, scope, tokenUrl, jwksUrl, ca } = config.authRequest;
+  get({ authRequest, timeout, maxRetries }: SignInConfig): ServiceAccount {
+    const { clientId, clientSecret, scope, tokenUrl, jwksUrl, ca } = authRequest;
     const urls = [tokenUrl.href, jwksUrl.href];
     const key = JSON.stringify([clientId, clientSecret, normalizeScope(scope), urls, ca, timeout, maxRetries]);
-    let account = this.#accounts.get(key);
-    if (account === undefined) this.#accounts.set(key, (account = createAccount(config)));
+    const known = this.#accounts.get(key);
+    if (known !== undefined) return known;
+    const context = createSignInContext(authRequest, {
+      policy: { maxRetries },
+      userAgent: `scm-auth-pulumi/${VERSION}`,
+      // Refreshing in the background must not keep a program alive. Callers that wait use `holdProcess`.
+      clock: backgroundClock,
+    });
+    const { clock, random } = context;
+    const request = (signal: AbortSignal) => requestToken(context, { ...createLimits(timeout), signal });
+    const account = { context, timeout, tokens: new TokenSource(request, { clock, random }) };
+    this.#accounts.set(key, account);
     return account;
   }
-}
-
-function createAccount({ authRequest, timeout, maxRetries }: SignInConfig): ServiceAccount {
-  const userAgent = `scm-auth-pulumi/${VERSION}`;
-  // Refreshing in the background must not keep a program alive. Callers that wait use `holdProcess`.
-  const clock = backgroundClock;
-  const context = createSignInContext(authRequest, { policy: { maxRetries }, userAgent, clock });
-  const tokens = new TokenSource((signal) => requestToken(context, { ...createLimits(timeout), signal }), {
-    clock,
-    random: Math.random,
-  });
-  return { context, timeout, tokens };
 }
 
 /** The limits of a sign-in that starts now. */
@@ -55,3 +52,23 @@ export const createLimits = (timeout: Seconds): RequestLimits => ({
  */
 export const getToken = ({ tokens }: ServiceAccount, minTtl: Seconds | undefined): Promise<AccessToken> =>
   tokens.getToken({ minTtl: getMinRemaining(minTtl, tokens.current?.lifetime ?? 0) / 1000 });
+
+/** A collection of values returned by getAccessToken. */
+export interface GetAccessTokenResult {
+  /** The string to send as `Authorization: Bearer <accessToken>`. */
+  readonly accessToken: string;
+  /** When the token expires: UTC, whole seconds (RFC 3339). */
+  readonly expiresAt: string;
+  /** The granted scope, separated by spaces. */
+  readonly scope: string;
+  /** The ID of the tenant (TSG); empty if there are several or none. */
+  readonly tsgId: string;
+}
+
+/** What programs and the engine get of a verified token, which has an expiration (claim `exp`). */
+export const toResult = ({ value, expiresAt, scope, tsgId = "" }: AccessToken): GetAccessTokenResult => ({
+  accessToken: value,
+  expiresAt: expiresAt?.toISOString().replace(/\.\d+Z$/, "Z") ?? "",
+  scope,
+  tsgId,
+});

@@ -32,11 +32,10 @@ const OPTION_SCHEMAS = {
 /** A part of the public interface that has arguments. */
 export type ArgsOwner = keyof typeof OPTION_SCHEMAS;
 
-/** The names of the arguments of `owner`. */
-export const getArgNames = (owner: ArgsOwner): readonly string[] => [
-  ...Object.keys(OPTION_SCHEMAS[owner]),
-  ...REQUEST_ARGS,
-];
+const getArgNames = (owner: ArgsOwner): readonly string[] => [...Object.keys(OPTION_SCHEMAS[owner]), ...REQUEST_ARGS];
+
+/** The arguments that `owner` has and that are set. */
+export const pickArgs = (args: Args, owner: ArgsOwner): Args => pick(args, getArgNames(owner));
 
 /** The issues of argument names that `owner` does not have. */
 export function findUnknownArgs(args: Args, owner: ArgsOwner): readonly ConfigIssue[] {
@@ -48,7 +47,7 @@ export function findUnknownArgs(args: Args, owner: ArgsOwner): readonly ConfigIs
 const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** Whether the arguments or the environment contain a client secret. */
-export const hasSecret = ({ clientSecret }: Args, env: Environment): boolean =>
+export const hasSecret = ({ clientSecret }: Args, env: Environment = process.env): boolean =>
   (isSet(clientSecret) && clientSecret !== "") || (env["SCM_CLIENT_SECRET"] ?? "").trim() !== "";
 
 /**
@@ -56,17 +55,15 @@ export const hasSecret = ({ clientSecret }: Args, env: Environment): boolean =>
  *
  * @throws AuthError of kind `config` with all issues
  */
-export function parseSignInArgs(args: Args, owner: ArgsOwner, env: Environment): SignInConfig {
-  const options = pick(args, Object.keys(OPTION_SCHEMAS[owner]));
-  const { ca, ...fields } = pick(args, REQUEST_ARGS);
-  const hasCertificates = typeof ca === "string" && ca.trim() !== "";
-  const { pem, issue } = hasCertificates
-    ? readCaCertificates(ca, "the program's directory")
-    : { pem: ca, issue: undefined };
-  const request = collectIssues(() => AuthRequest.fromArgs({ ...fields, ca: pem } as Partial<AuthRequestInput>, env));
+export function parseSignInArgs(args: Args, owner: ArgsOwner, env: Environment = process.env): SignInConfig {
+  const schemas = OPTION_SCHEMAS[owner];
+  const options = pick(args, Object.keys(schemas));
+  const fields: Partial<AuthRequestInput> = pick(args, REQUEST_ARGS);
+  const ca = readCaCertificates(fields.ca, "the program's directory");
+  const request = collectIssues(() => AuthRequest.fromArgs({ ...fields, ca: ca.pem }, env));
   const issues = [
-    ...findOptionIssues(options, OPTION_SCHEMAS[owner], owner === "AuthFile" ? ["path"] : []),
-    ...(issue === undefined ? [] : [issue]),
+    ...findOptionIssues(options, schemas, owner === "AuthFile" ? ["path"] : []),
+    ...(ca.issue === undefined ? [] : [ca.issue]),
     ...request.issues,
     ...findUnknownArgs(args, owner),
   ];

@@ -3,18 +3,19 @@ import { AuthError } from "../../shared/errors.ts";
 import { AuthFiles, type ProviderState } from "../auth-files.ts";
 import { formatError } from "../error-message.ts";
 import { ServiceAccounts } from "../service-accounts.ts";
-import { createAccessTokenResource } from "./access-token.ts";
-import { createAuthFileResource } from "./auth-file.ts";
-import { CheckCache, isResourceKind, removeUnknown, type Properties } from "./inputs.ts";
-import type { DynamicResource } from "./resource.ts";
-import { PROVIDER_VERSION, type ResourceKind } from "./serialized.ts";
+import { findUnknownArgs, pickArgs } from "../sign-in-args.ts";
+import { createAccessTokenResource } from "./access-token-resource.ts";
+import { createAuthFileResource } from "./auth-file-resource.ts";
+import { CheckCache } from "./diff.ts";
+import type { DynamicResource, Properties } from "./resource.ts";
+import { KINDS, PROVIDER_VERSION, type ResourceKind } from "./serialized.ts";
 
 // One for the process: the engine calls `handler` for each version of `__provider` in the state.
 const cache = new CheckCache();
-const state: ProviderState = { accounts: new ServiceAccounts(), files: new AuthFiles(), env: process.env };
+const state: ProviderState = { accounts: new ServiceAccounts(), files: new AuthFiles() };
 const resources: Readonly<Record<ResourceKind, DynamicResource>> = {
   "auth-file": createAuthFileResource(cache, state),
-  "access-token": createAccessTokenResource(cache, state),
+  "access-token": createAccessTokenResource(cache, state.accounts),
 };
 
 /**
@@ -24,7 +25,8 @@ const resources: Readonly<Record<ResourceKind, DynamicResource>> = {
  * @param version - the version in that string
  */
 export function handler(version: number): dynamic.ResourceProvider<Properties, Properties> {
-  const isCompatible = (kind: unknown): kind is ResourceKind => version === PROVIDER_VERSION && isResourceKind(kind);
+  const isCompatible = (kind: unknown): kind is ResourceKind =>
+    version === PROVIDER_VERSION && typeof kind === "string" && Object.hasOwn(KINDS, kind);
   const getKind = ({ kind }: Properties): ResourceKind => {
     if (isCompatible(kind)) return kind;
     throw new AuthError("this resource was created by an incompatible version of scm-auth.", {
@@ -37,10 +39,12 @@ export function handler(version: number): dynamic.ResourceProvider<Properties, P
     check: async (olds, news) => {
       try {
         const kind = getKind(news);
-        const { inputs, unknown } = removeUnknown(kind, news);
+        const { __provider, name, kind: _, ...args } = news;
         // Names that the program passes are errors there. These were added by Pulumi, for example by a transformation.
-        for (const { field, message } of unknown)
-          console.warn(`warning: scm-auth resource '${String(news["name"])}': ${field} ${message}; it is ignored.`);
+        for (const { field, message } of findUnknownArgs(args, KINDS[kind]))
+          console.warn(`warning: scm-auth resource '${String(name)}': ${field} ${message}; it is ignored.`);
+        // Unknown arguments may contain anything.
+        const inputs = { __provider, name, kind, ...pickArgs(args, KINDS[kind]) };
         return { inputs: await resources[kind].check(olds, inputs), failures: [] };
       } catch (error) {
         // Failures are shown once, thrown errors twice. For a named property the engine would print the value, secrets too.

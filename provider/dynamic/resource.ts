@@ -1,4 +1,5 @@
-import type { Properties } from "./inputs.ts";
+/** Properties of a resource as the engine passes them: inputs, or outputs of an earlier run. */
+export type Properties = Readonly<Record<string, unknown>>;
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -6,18 +7,16 @@ type Awaitable<T> = T | Promise<T>;
 export interface DynamicResource {
   /** @returns the inputs to store */
   readonly check: (olds: Properties, news: Properties) => Awaitable<Properties>;
-  /** @param olds - the outputs of the last run */
-  readonly diff: (olds: Properties, news: Properties) => DiffResult;
+  /**
+   * `changes` is always set: without it the engine compares the inputs, among them the string `__provider`.
+   *
+   * @param olds - the outputs of the last run
+   */
+  readonly diff: (olds: Properties, news: Properties) => { readonly changes: boolean; readonly replaces?: string[] };
   readonly create: (inputs: Properties) => Promise<{ readonly id: string; readonly outs: Properties }>;
   /** @returns the outputs */
   readonly update: (inputs: Properties) => Promise<Properties>;
   /** Called by a refresh. The outputs stay the same. */
   readonly read: (outputs: Properties) => Awaitable<void>;
   readonly delete: (outputs: Properties) => Awaitable<void>;
-}
-
-/** `changes` is always set: without it the engine compares the inputs, among them the string `__provider`. */
-export interface DiffResult {
-  readonly changes: boolean;
-  readonly replaces?: string[];
 }

@@ -20,8 +20,9 @@ export const SERIALIZED_PROVIDER =
   `try{return require("scm-auth/pulumi/handler")(${PROVIDER_VERSION})}` +
   'catch(e){e.stack=e.message="Missing: npm i scm-auth";return{check:p=_=>{throw e},read:p}}}';
 
-/** Which resource it is. It is one of the inputs, because the process receives neither type nor URN. */
-export type ResourceKind = "auth-file" | "access-token";
+/** The resource that each `kind` is. It is one of the inputs, because the process receives neither type nor URN. */
+export const KINDS = { "auth-file": "AuthFile", "access-token": "AccessToken" } as const;
+export type ResourceKind = keyof typeof KINDS;
 
 /** An input whose value is not known in a preview (`UnknownStringValue` of the engine). */
 export const UNKNOWN_VALUE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";

@@ -1,38 +1,31 @@
 import { resolve } from "node:path";
 import { removeAuthFile } from "../../shared/auth-file/ensure-auth-file.ts";
-import type { Environment } from "../../shared/environment.ts";
-import { AuthError } from "../../shared/errors.ts";
-import { ensureAuthFileFromArgs, type EnsuredFile, type ProviderState } from "../auth-files.ts";
-import { hasSecret, parseSignInArgs, type Args } from "../sign-in-args.ts";
-import { diffProps, hasUnknown, toArgs, withoutSecret, type CheckCache, type Properties } from "./inputs.ts";
-import type { DynamicResource } from "./resource.ts";
+import type { AuthRequest } from "../../shared/auth-request.ts";
+import { ensureAuthFileFromArgs, type ProviderState } from "../auth-files.ts";
+import { collectIssues, hasSecret, parseSignInArgs, pickArgs } from "../sign-in-args.ts";
+import { diffProps, hasUnknown, type CheckCache } from "./diff.ts";
+import type { DynamicResource, Properties } from "./resource.ts";
 import { UNKNOWN_VALUE } from "./serialized.ts";
 
 /** Whom an auth file is for. In the outputs, so that `delete` does not remove the file of another identity. */
-interface Identity {
-  readonly clientId: string;
-  readonly scope: string;
-}
+type Identity = Pick<AuthRequest, "clientId" | "scope">;
 
 /**
  * The resource AuthFile. The program has ensured the file already. This process does it as well, because it lives longer
  * and also runs when the program does not.
- *
- * @throws AuthError from each method
  */
 export function createAuthFileResource(cache: CheckCache, state: ProviderState): DynamicResource {
   /** Paths of files that resources of this run have. A refresh does not count: the resource may be deleted afterwards. */
   const activePaths = new Set<string>();
-  const ensure = (inputs: Properties): Promise<EnsuredFile> =>
-    ensureAuthFileFromArgs(toArgs("auth-file", inputs), state);
-  const ensureActive = (inputs: Properties): Promise<EnsuredFile> => {
+  const ensure = (inputs: Properties) => ensureAuthFileFromArgs(pickArgs(inputs, "AuthFile"), state);
+  const ensureActive = (inputs: Properties) => {
     activePaths.add(resolve(getPath(inputs)));
     return ensure(inputs);
   };
   const createOutputs = async (inputs: Properties): Promise<Properties> => {
     const { authRequest } = await ensureActive(cache.withSecret(inputs));
     const identity: Identity | undefined = authRequest && { clientId: authRequest.clientId, scope: authRequest.scope };
-    return { ...withoutSecret(inputs), ...(identity && { identity }) };
+    return { ...inputs, ...(identity && { identity }) };
   };
 
   return {
@@ -52,28 +45,17 @@ export function createAuthFileResource(cache: CheckCache, state: ProviderState):
     update: createOutputs,
     read: async (outputs) => {
       // Without a secret this process can do nothing for the file, but the program may have one.
-      if (hasSecret(toArgs("auth-file", outputs), state.env)) await ensure(outputs);
+      if (hasSecret(outputs)) await ensure(outputs);
     },
     delete: async (outputs) => {
       const path = getPath(outputs);
       // Another resource has the same path, for example one that replaces this one.
       if (activePaths.has(resolve(path))) return;
-      const identities = [outputs["identity"] as Identity | undefined, getIdentity(outputs, state.env)];
+      const config = collectIssues(() => parseSignInArgs(pickArgs(outputs, "AuthFile"), "AuthFile")).value;
+      const identities = [outputs["identity"] as Identity | undefined, config?.authRequest];
       for (const identity of identities) if (identity !== undefined) await removeAuthFile(path, identity);
     },
   };
 }
 
-const getPath = ({ path }: Args): string => (typeof path === "string" ? path : "");
-
-/** Whom the arguments and the environment are for; undefined without a valid sign-in. */
-function getIdentity(outputs: Properties, env: Environment): Identity | undefined {
-  const args = toArgs("auth-file", outputs);
-  if (!hasSecret(args, env)) return undefined;
-  try {
-    return parseSignInArgs(args, "AuthFile", env).authRequest;
-  } catch (error) {
-    if (AuthError.isAuthError(error)) return undefined;
-    throw error;
-  }
-}
+const getPath = ({ path }: Properties): string => (typeof path === "string" ? path : "");

@@ -3,9 +3,8 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
-import { AuthFiles, ensureAuthFileFromArgs } from "../../provider/auth-files.ts";
+import { AuthFiles, ensureAuthFileFromArgs, getTokenFromArgs } from "../../provider/auth-files.ts";
 import { formatError } from "../../provider/error-message.ts";
-import { reuseToken } from "../../provider/existing-token.ts";
 import { ServiceAccounts } from "../../provider/service-accounts.ts";
 import type { Args } from "../../provider/sign-in-args.ts";
 import { PLACEHOLDER_SECRET, serializeAuthFile } from "../../shared/auth-file/format.ts";
@@ -14,6 +13,9 @@ import type { Script } from "../support/scripted-server.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 import { createSigner } from "../support/tokens.ts";
+import { setVariables } from "../support/variables.ts";
+
+const NO_CREDENTIALS = { SCM_CLIENT_ID: undefined, SCM_CLIENT_SECRET: undefined };
 
 /** What differs from a valid file and a program without credentials. */
 interface Change {
@@ -51,14 +53,15 @@ async function createFile(t: TestContext, change: Change = {}) {
     await chmod(path, mode);
   }
   await chmod(directory, directoryMode);
-  const state = { accounts: new ServiceAccounts(), files: new AuthFiles(), env: { SCM_TOKEN_URL: server.tokenUrl } };
+  const state = { accounts: new ServiceAccounts(), files: new AuthFiles() };
+  setVariables(t, { ...NO_CREDENTIALS, SCM_TOKEN_URL: server.tokenUrl });
   const args = { maxRetries: 0, ca: tls.ca, ...change.args };
   return {
     jwt,
     path,
     server,
     ensureFile: () => ensureAuthFileFromArgs({ ...args, path }, state),
-    readToken: () => reuseToken("authFile", path, { ...args, authFile: path }, state),
+    readToken: () => getTokenFromArgs({ ...args, authFile: path }, state.accounts),
   };
 }
 
@@ -80,7 +83,7 @@ const UNUSABLE: readonly (readonly [name: string, change: Change, reason: RegExp
   ["a token that expires too soon", { args: { minTtl: 3600 } }, /it expires in 1[45] min/, /^Refresh the file/],
   ["a forged token", { jwt: otherSigner.sign(clientClaims()) }, /signature/, /token|key/],
   ["a token of another client", { jwt: ofOtherClient }, /aud/, /client/i],
-  ["a token that cannot be verified now", { jwks: { status: 503 } }, /503/, /server/i],
+  ["a token that cannot be verified now", { jwks: { status: 503 } }, /503/, /^Retry later/],
   ["permissions for other users", { mode: 0o644 }, /accessible to other users/, /only this user/],
   ["no token", { edit: () => "{}" }, /not created by scm-auth/, /^Refresh the file/],
   ["additional fields", { edit: (text) => text.replace("{", '{"host":"api.example.com",') }, /does not write/, /./],

@@ -1,28 +1,22 @@
 import { getMinRemaining } from "../../shared/access-token.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { configError } from "../../shared/errors.ts";
-import { toAccessTokenResult } from "../access-token-result.ts";
-import type { ProviderState } from "../auth-files.ts";
-import { getToken } from "../service-accounts.ts";
-import { collectIssues, hasSecret, parseSignInArgs } from "../sign-in-args.ts";
-import { hasUnknown, toArgs, type CheckCache, type Properties } from "./inputs.ts";
-import type { DynamicResource } from "./resource.ts";
+import { getToken, toResult, type ServiceAccounts } from "../service-accounts.ts";
+import { collectIssues, hasSecret, parseSignInArgs, pickArgs } from "../sign-in-args.ts";
+import { hasUnknown, type CheckCache } from "./diff.ts";
+import type { DynamicResource, Properties } from "./resource.ts";
 
 /** The engine applies `ignoreChanges` before `check`. */
 const IGNORED_SECRET_HINT =
   "Set SCM_CLIENT_SECRET, or pass clientSecret without ignoreChanges: Pulumi takes an ignored argument from the state, which never contains the secret.";
 
-/**
- * The resource AccessToken.
- *
- * @throws AuthError from each method
- */
-export function createAccessTokenResource(cache: CheckCache, { accounts, env }: ProviderState): DynamicResource {
-  const parse = (inputs: Properties) => parseSignInArgs(toArgs("access-token", inputs), "AccessToken", env);
+/** The resource AccessToken. */
+export function createAccessTokenResource(cache: CheckCache, accounts: ServiceAccounts): DynamicResource {
+  const parse = (inputs: Properties) => parseSignInArgs(pickArgs(inputs, "AccessToken"), "AccessToken");
   const createOutputs = async (inputs: Properties): Promise<Properties> => {
     const config = parse(cache.withSecret(inputs));
     const token = await getToken(accounts.get(config), config.minTtl);
-    return { ...inputs, ...toAccessTokenResult(token), lifetimeSeconds: (token.lifetime ?? 0) / 1000 };
+    return { ...inputs, ...toResult(token), lifetimeSeconds: (token.lifetime ?? 0) / 1000 };
   };
 
   return {
@@ -32,7 +26,7 @@ export function createAccessTokenResource(cache: CheckCache, { accounts, env }: 
       // A preview needs no token, so the arguments are only validated.
       const { issues } = collectIssues(() => parse(news));
       if (issues.length === 0) return inputs;
-      const isIgnored = Object.keys(olds).length > 0 && !hasSecret(news, env);
+      const isIgnored = Object.keys(olds).length > 0 && !hasSecret(news);
       throw configError(
         issues.map((issue) =>
           isIgnored && issue.field.startsWith("clientSecret") ? { ...issue, hint: IGNORED_SECRET_HINT } : issue,

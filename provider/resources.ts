@@ -1,0 +1,126 @@
+import { isAbsolute, relative, sep } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { configError } from "../shared/errors.ts";
+import type { AccessTokenArgs, AuthFileArgs } from "./args.ts";
+import { ensureAuthFileFromArgs } from "./auth-files.ts";
+import { getDeployment, isMocked, runForProgram, toRunError } from "./deployment.ts";
+import { KINDS, SERIALIZED_PROVIDER, type ResourceKind } from "./dynamic/serialized.ts";
+import { findUnknownArgs, type Args } from "./sign-in-args.ts";
+
+const AUTH_FILE = "pulumi-nodejs:dynamic/scm-auth:AuthFile";
+const ACCESS_TOKEN = "pulumi-nodejs:dynamic/scm-auth:AccessToken";
+
+/**
+ * The auth file that the `scm` provider reads, with a short-lived token and without the secret of the service account. It
+ * exists and its token is valid before `path` resolves. It is refreshed while the operation runs. Later runs show no
+ * diffs, and the state contains no secret.
+ *
+ * @example
+ * ```ts
+ * import * as scm from "@pulumi/scm";
+ * import * as scmAuth from "scm-auth/pulumi";
+ *
+ * const auth = new scmAuth.AuthFile("scm-auth", { path: ".scm/auth.json" });
+ * const provider = new scm.Provider("scm", { authFile: auth.path });
+ * new scm.Tag("web", { folder: "All", name: "web", color: "Red" }, { provider });
+ * ```
+ */
+export class AuthFile extends pulumi.CustomResource {
+  /** The path of the file as in the arguments. The file exists when this resolves. */
+  declare readonly path: pulumi.Output<string>;
+
+  /**
+   * @param name - the unique name of the resource
+   * @param args - the path of the file, and how to sign in
+   * @param opts - a bag of options that control this resource's behavior
+   * @throws pulumi.RunError for unknown arguments
+   */
+  constructor(name: string, args: AuthFileArgs, opts?: pulumi.CustomResourceOptions) {
+    const inputs = toInputs("auth-file", name, args);
+    super(AUTH_FILE, name, isMocked() ? inputs : { ...inputs, path: getEnsuredPath({ ...args }) }, opts);
+  }
+
+  /** Whether `obj` is an AuthFile, including one of another copy of this package. */
+  static override isInstance(obj: unknown): obj is AuthFile {
+    return isOfType(obj, AUTH_FILE);
+  }
+}
+
+/**
+ * An access token as an output, for a resource of another provider that needs one. An update renews it when less than
+ * `minTtl` remains, and otherwise shows no diff. It is stored in the state, encrypted: use AuthFile for the `scm`
+ * provider, and getAccessToken inside a program.
+ *
+ * @example
+ * ```ts
+ * import * as scmAuth from "scm-auth/pulumi";
+ *
+ * const token = new scmAuth.AccessToken("scm");
+ * export const expiresAt = token.expiresAt;
+ * ```
+ */
+export class AccessToken extends pulumi.CustomResource {
+  /** The string to send as `Authorization: Bearer <accessToken>`. A secret. */
+  declare readonly accessToken: pulumi.Output<string>;
+  /** When the token expires: UTC, whole seconds (RFC 3339). */
+  declare readonly expiresAt: pulumi.Output<string>;
+  /** The granted scope, separated by spaces. */
+  declare readonly scope: pulumi.Output<string>;
+  /** The ID of the tenant (TSG); empty if there are several or none. */
+  declare readonly tsgId: pulumi.Output<string>;
+
+  /**
+   * @param name - the unique name of the resource
+   * @param args - how to sign in
+   * @param opts - a bag of options that control this resource's behavior
+   * @throws pulumi.RunError for unknown arguments
+   */
+  constructor(name: string, args: AccessTokenArgs = {}, opts?: pulumi.CustomResourceOptions) {
+    // The SDK makes an output of each property that is named here, also of those without an input.
+    const outputs = { accessToken: undefined, expiresAt: undefined, scope: args.scope, tsgId: args.tsgId };
+    const options = pulumi.mergeOptions({ additionalSecretOutputs: ["accessToken"] }, opts);
+    super(ACCESS_TOKEN, name, { ...toInputs("access-token", name, args), ...outputs }, options);
+  }
+
+  /** Whether `obj` is an AccessToken, including one of another copy of this package. */
+  static override isInstance(obj: unknown): obj is AccessToken {
+    return isOfType(obj, ACCESS_TOKEN);
+  }
+}
+
+/** By the mark that the SDK sets on a resource. */
+const isOfType = (obj: unknown, type: string): boolean =>
+  typeof obj === "object" && obj !== null && "__pulumiType" in obj && obj.__pulumiType === type;
+
+/**
+ * What a resource is registered with. The client secret is a secret even if the program does not mark it as one.
+ *
+ * @throws pulumi.RunError for unknown arguments. They must not be sent to the engine: `client_secret` would be stored.
+ */
+function toInputs(kind: ResourceKind, name: string, args: object | undefined): pulumi.Inputs {
+  // JavaScript programs can omit the arguments.
+  const { clientSecret, ...others }: Args = { ...args };
+  const issues = isMocked() ? [] : findUnknownArgs(others, KINDS[kind]);
+  if (issues.length > 0) throw toRunError(configError(issues), getDeployment());
+  const secret = clientSecret === undefined ? undefined : pulumi.secret(clientSecret);
+  return { ...others, clientSecret: secret, kind, name, __provider: SERIALIZED_PROVIDER };
+}
+
+/** The path, once the file exists. Unknown while an argument is; a secret only if the path itself is one. */
+function getEnsuredPath(args: AuthFileArgs): pulumi.Output<string> {
+  const deployment = getDeployment();
+  const ensure = async (values: Args): Promise<void> => {
+    const { warnings } = await runForProgram(deployment, () => ensureAuthFileFromArgs(values, deployment));
+    for (const warning of [...warnings, ...getPathWarnings(values["path"] as string)]) void pulumi.log.warn(warning);
+  };
+  const ensured = pulumi.unsecret(pulumi.output(args).apply(ensure));
+  return pulumi.output(args.path).apply((path) => ensured.apply(() => path));
+}
+
+function getPathWarnings(path: string): readonly string[] {
+  if (!isAbsolute(path)) return [];
+  const relativePath = relative(process.cwd(), path);
+  if (isAbsolute(relativePath) || relativePath.split(sep)[0] === "..") return [];
+  const suggestion = relativePath.split(sep).join("/");
+  return [`AuthFile: the path is absolute and will differ between machines; use "${suggestion}".`];
+}

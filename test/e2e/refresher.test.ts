@@ -224,7 +224,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
       const post = await harness.post(run);
       assert.equal(post.exitCode, 0);
       assert.deepEqual(
-        post.annotations.map(({ level, message }) => [level, message.includes('expired') && message.includes('503')]),
+        post.annotations.map(({ level, message }) => [level, message.includes("expired") && message.includes("503")]),
         [["warning", true]],
       );
     } finally {

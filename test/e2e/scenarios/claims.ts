@@ -8,7 +8,6 @@ const TENANT = /does not grant tenant 1234567890.*\n.*TSG ID/;
 const REJECTED: readonly (readonly [name: string, getClaims: () => JsonObject, error: Pattern])[] = [
   ["for another client", () => ({ aud: "someone-else" }), AUDIENCE],
   ["whose scope lacks the tenant", () => ({ scope: ["profile", "email"] }), TENANT],
-  ["without exp", () => ({ exp: undefined }), /exp claim is missing/],
   ["that expired a second ago", () => ({ exp: inSeconds(-1), iat: inSeconds(-901), nbf: undefined }), /expired .* ago.*\n.*clock/],
 ]; // prettier-ignore
 
@@ -41,10 +40,5 @@ export const claimScenarios: readonly Scenario[] = [
     name: "reports a clock that is 2 h ahead",
     env: shiftClock(7200),
     expect: fails(/clock of this machine is (2 h|1 h 59 min).* ahead.*\n.*NTP/, BOTH_REQUESTS),
-  },
-  {
-    name: "reports a clock that is 20 min behind",
-    env: shiftClock(-1200),
-    expect: fails(/clock of this machine is (20 min|19 min).* behind.*\n.*NTP/, BOTH_REQUESTS),
   },
 ];

@@ -10,7 +10,6 @@ const INVALID: readonly (readonly [name: string, inputs: Variables, ...errors: P
   ["a JSON document as secret", { "client-secret": `{"client_secret":"${SECRET}"}` }, /client-secret is a JSON document/],
   ["a line break in the secret", { "client-secret": `${HALF}\n${OTHER_HALF}` }, /client-secret contains a line break/],
   ["a scope for another tenant than tsg-id", { scope: "profile tsg_id:77" }, /scope/],
-  ["credentials in a URL", { "jwks-url": "https://user:hunter2-hunter2@auth.example.com/keys" }, /jwks-url must not contain credentials/],
   ["a ca-cert that is neither PEM nor a file", { "ca-cert": "certs/missing.pem" }, /ca-cert is neither PEM data nor a readable file.*\n.*check out the repository/],
   ["check together with outputs", { check: "true", "auth-file": "true", seal: "true" }, /check cannot be combined with auth-file, seal/],
   ["seal with verify: false", { seal: "true", verify: "false" }, /seal cannot be combined with verify: false/],

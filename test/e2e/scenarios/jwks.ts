@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { ScriptedHandler } from "../../support/scripted-server.ts";
-import { issueToken, keySet, otherSigner, signer } from "../fixtures.ts";
+import { keySet, otherSigner, signer } from "../fixtures.ts";
 import { BOTH_REQUESTS, fails, succeeds, type Pattern, type RequestCounts, type Scenario } from "../scenario.ts";
 
 const { jwk, kid } = signer;
@@ -29,11 +29,6 @@ export const jwks: readonly Scenario[] = [
     server: { jwks: keySet(...keys) },
     expect: succeeds(),
   })),
-  {
-    name: "tries all keys for a token without kid",
-    server: { token: issueToken(undefined, { kid: undefined }), jwks: keySet(otherSigner.jwk, jwk) },
-    expect: succeeds(),
-  },
   ...FAILURES.map(([name, response, error, requests = BOTH_REQUESTS]) => ({
     name,
     inputs: { timeout: "10" },

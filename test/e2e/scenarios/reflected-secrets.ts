@@ -18,7 +18,6 @@ const ENCODINGS: Readonly<Record<string, (secret: string) => string>> = {
   "in hex": (secret) => Buffer.from(secret).toString("hex"),
   "in percent encoding": (secret) => Buffer.from(secret).toString("hex").replace(/../g, "%$&"),
   "with invisible characters": (secret) => [...secret].join("\u200b"),
-  "at the end of a long text": (secret) => "x".repeat(290) + secret,
 };
 
 /** Where a server may put a secret: what is reported. */
@@ -30,7 +29,6 @@ const PLACES: readonly (readonly [
 ])[] = [
   ["error", (secret) => oauthError(`invalid_${secret}`), /400/],
   ["the target of a redirect", (secret) => ({ status: 302, headers: { location: `https://portal.test/?back=${secret}` } }), /302/],
-  ["headers", (secret) => ({ status: 400, headers: { "x-secret": secret, "retry-after": secret, date: secret } }), /400/],
   ["the kid of the token", (secret) => tokenResponse(otherSigner.sign(claims(), { kid: secret })), /key/, JWKS_AGAIN],
 ]; // prettier-ignore
 

@@ -69,11 +69,6 @@ export const signIn: readonly Scenario[] = [
     }),
   },
   {
-    name: "accepts tsg-id in the form of a scope, and whitespace around it",
-    inputs: { "tsg-id": ` tsg_id:${TSG_ID}\n` },
-    expect: succeeds({ check: sendsForm() }),
-  },
-  {
     name: "takes the tenant from scope without tsg-id",
     inputs: { "tsg-id": "", scope: "profile tsg_id:77 email" },
     server: issueScope("email", "tsg_id:77"),
@@ -83,12 +78,6 @@ export const signIn: readonly Scenario[] = [
     name: "takes the tenant from the client ID without tsg-id and scope, and logs that",
     inputs: { "tsg-id": "  ", scope: " " },
     expect: succeeds({ check: sendsForm(), log: [/1234567890.*client ID/] }),
-  },
-  {
-    name: "leaves the output tsg-id empty when two tenants are granted",
-    inputs: { "tsg-id": "", scope: "tsg_id:77 tsg_id:88" },
-    server: issueScope("tsg_id:88", "tsg_id:77"),
-    expect: succeeds({ outputs: { "tsg-id": "" } }),
   },
   {
     name: "sends a secret with special characters unchanged",

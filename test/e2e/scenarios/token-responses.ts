@@ -23,14 +23,11 @@ const FAILURES: readonly (readonly [
 ])[] = [
   ["reports invalid_client", oauthError("invalid_client", "no such client", 401), /^Authentication error: .*invalid_client.*\n.*client ID or the secret is wrong/],
   ["reports invalid_scope", oauthError("invalid_scope", "no"), /invalid_scope.*\n.*check the TSG ID/],
-  ["shows the description of the server", oauthError("invalid_request", "Client authentication failed"), /invalid_request.*Client authentication failed/],
-  ["reports an HTTP status", { status: 404 }, /^HTTP error: .*404.*\n.*Check the token URL/],
   ["retries an HTML page and reports it", HTML_RESPONSE, /HTML.*\n.*captive portal/],
   ["retries a response that is not JSON and reports it", { body: '{"access_token":"abc' }, /JSON.*2 attempts/, TWO_ATTEMPTS],
   ["retries status 500 and reports the attempts", { status: 500 }, /^HTTP error: .*500.*2 attempts/, TWO_ATTEMPTS],
   ["rejects a response without access_token", { body: {} }, /access_token.*\n.*RFC 6749 section 5\.1/],
   ["rejects an opaque token", tokenResponse("9f27c1aa-opaque-token-0123456789"), /JWT.*\n.*set verify to false/, { token: 1, jwks: [0, 1] }],
-  ["does not follow a redirect to the same server", { status: 307, headers: { location: "/am/oauth2/other" } }, /307.*\n.*captive portals/],
 ]; // prettier-ignore
 
 /** Responses that are valid although SCM's look different. */
@@ -40,7 +37,6 @@ const VARIANTS: Readonly<Record<string, ScriptedHandler>> = {
     body: `\ufeff \r\n${JSON.stringify(tokenResponse(signer.sign(claims())).body)}\n`,
     headers: { "content-type": "text/plain" },
   }),
-  "neither expires_in nor scope": issueToken(undefined, {}, { expires_in: undefined, scope: undefined }),
 }; // prettier-ignore
 
 /** Milliseconds between the first two token requests. */

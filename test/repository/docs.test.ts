@@ -104,7 +104,7 @@ registerHooks({
 
 for (const { name, language, code } of blocks.filter((block) => !block.code.includes("scm-auth/pulumi")))
   test(`${name} runs as published`, async (t) => {
-    const skip = language === "python" && (await getSkipReason("pan-scm-sdk"));
+    const skip = language === "python" && (await getSkipReason(["pan-scm-sdk"]));
     if (skip !== false) {
       t.skip(skip);
       return;

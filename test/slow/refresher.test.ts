@@ -23,27 +23,29 @@ const FAILURES: readonly (TokenEndpointFailure | "rotation" | "delay")[] = [
   { status: 503, body: {} },
 ];
 
-test("a token in the file and from the token server is valid at every look while the auth server fails", async () => {
+test("a token in the file and from the token server is valid at every look while the auth server fails", async (t) => {
   const harness = await AuthFileHarness.start({ ttl: TTL_SECONDS });
   try {
     const { server } = harness;
     const run = await harness.signIn();
     const path = run.outputs["auth-file"] ?? "";
-    const fail = async (failure: (typeof FAILURES)[number]): Promise<void> => {
-      if (failure === "rotation") await server.rotateKeys();
+    let phase = 0;
+    // Two seconds without failures, two seconds with one, independent of how long the requests below take.
+    const schedule = setInterval(() => {
+      server.failTokenRequests(undefined);
+      server.delayTokenResponses(0);
+      phase++;
+      const failure = phase % 2 === 0 ? undefined : FAILURES[((phase - 1) / 2) % FAILURES.length];
+      if (failure === "rotation") void server.rotateKeys();
       else if (failure === "delay") server.delayTokenResponses(800);
       else server.failTokenRequests(failure);
-    };
+    }, 2000);
+    t.after(() => {
+      clearInterval(schedule);
+    });
     const start = performance.now();
     const tokens = new Set<string>();
     for (let round = 0; performance.now() - start < DURATION_MS; round++) {
-      // Two seconds of failures, two seconds without.
-      const phase = Math.floor(round / 20);
-      if (round % 20 === 0) {
-        server.failTokenRequests(undefined);
-        server.delayTokenResponses(0);
-        if (phase % 2 === 1) await fail(FAILURES[((phase - 1) / 2) % FAILURES.length] ?? "rotation");
-      }
       const { jwt, ...file } = await readAuthFileJson(path);
       tokens.add(jwt);
       assert.ok(readClaims(jwt).exp > Date.now() / 1000, `an expired token in the file in round ${round}`);

@@ -1,0 +1,4 @@
+/** The tests of real clients that take minutes: they are skipped in `npm test`. */
+process.env["SCM_AUTH_LONG_TESTS"] = "1";
+await import("../e2e/opentofu.test.ts");
+await import("../e2e/pulumi.test.ts");

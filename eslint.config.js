@@ -16,7 +16,7 @@ const LAYERS = [
   ["http/*"],
   [
     ...["access-token", "auth-request", "auth-request-schema", "ca-certificates", "environment"],
-    ...["jwks", "jwt", "sign-in", "token-endpoint", "verify-jwt"],
+    ...["jwks", "jws", "jwt", "sign-in", "token-endpoint"],
   ],
   ["sealed-token", "token-source"],
 ];

@@ -108,7 +108,7 @@ try {
   rows.push(await compare("start of `main.cjs` against `node -e 0`", "1.60", start, { args: ["-e", "0"] }, dir));
 
   const sizes = await Promise.all(
-    ["main", "verify-jwt", "post", "refresher"].map(async (name) => {
+    ["main", "jws", "post", "refresher"].map(async (name) => {
       const { size } = await stat(`dist/action/${name}.cjs`);
       return `${name}.cjs ${(size / 1024).toFixed(1)} KiB`;
     }),

@@ -2,15 +2,21 @@ import { relative, resolve } from "node:path";
 import type { BuildOptions, Plugin } from "esbuild";
 
 /**
- * @actions/http-client imports undici for one method that is not called here. It would be nine tenths of a bundle.
+ * Packages that @actions/http-client imports but that are not used here. undici is for a method that is not called, and
+ * would be nine tenths of a bundle. tunnel makes the agent of a proxy, which shared/http/request.ts replaces: it opens
+ * its tunnels itself (shared/http/connection.ts).
  */
-const withoutUndici: Plugin = {
-  name: "without-undici",
+const UNUSED_PACKAGES: Readonly<Record<string, string>> = {
+  undici: "export class ProxyAgent { constructor() { throw new Error('undici is not part of this bundle'); } }",
+  tunnel:
+    "export const httpsOverHttp = () => undefined, httpsOverHttps = httpsOverHttp, httpOverHttp = httpsOverHttp, httpOverHttps = httpsOverHttp;",
+};
+
+const withoutUnusedPackages: Plugin = {
+  name: "without-unused-packages",
   setup(build) {
-    build.onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "absent" }));
-    build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({
-      contents: "export class ProxyAgent { constructor() { throw new Error('undici is not part of this bundle'); } }",
-    }));
+    build.onResolve({ filter: /^(undici|tunnel)$/ }, ({ path }) => ({ path, namespace: "unused" }));
+    build.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({ contents: UNUSED_PACKAGES[path] ?? "" }));
   },
 };
 
@@ -28,7 +34,7 @@ const withoutSideEffects: Plugin = {
 };
 
 /** The plugins of every bundle. */
-export const TOOLKIT_PLUGINS: readonly Plugin[] = [withoutUndici, withoutSideEffects];
+export const TOOLKIT_PLUGINS: readonly Plugin[] = [withoutUnusedPackages, withoutSideEffects];
 
 /** How the code of the npm package is bundled. It is not minified: users step through it and see its stack traces. */
 export const PACKAGE_OPTIONS = {

@@ -2,17 +2,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-/** The directory of the repository. */
+/** The root directory of the repository. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** How a user's TypeScript resolves modules, as in tsconfig.json, and the extensions of files that it applies to. */
+/** Compiler options that a user may have in tsconfig.json, and the file extensions with which they are tested. */
 export interface CompilerSetup {
   readonly options: Readonly<Record<string, unknown>>;
   readonly extensions: readonly string[];
 }
 
 const WITH_NODE = { lib: ["es2023"], types: ["node"] };
-/** `URL` and `AbortSignal` are then those of a browser. */
+/** With these options, `URL` and `AbortSignal` have the types of the DOM library. */
 const WITHOUT_NODE = { lib: ["es2023", "dom"], types: [] };
 
 export const SETUPS: Readonly<Record<string, CompilerSetup>> = {
@@ -38,14 +38,14 @@ const STRICT = {
 
 const OTHER_LIBRARY = /[/\\](typescript[/\\]lib|@types|@pulumi)[/\\]/;
 
-/** The errors of TypeScript in files of a user and in the types of this package, as without `skipLibCheck`. */
+/** Returns the type errors in a user's files and in this package's declarations. */
 export function findTypeErrors(files: readonly string[], setup: CompilerSetup["options"]): readonly string[] {
   const { options, errors } = ts.convertCompilerOptionsFromJson({ ...STRICT, ...setup }, root);
   const program = ts.createProgram(files, options);
-  // Only these files: to check all libraries takes several seconds.
+  // Checking all libraries as well would take several seconds.
   const sources = program.getSourceFiles().filter(({ fileName }) => !OTHER_LIBRARY.test(fileName));
   if (!sources.some(({ fileName }) => /scm-auth[/\\]dist[/\\].*\.d\.c?ts$/.test(fileName)))
-    throw new Error("The types of the package were not read.");
+    throw new Error("The package's type declarations were not loaded.");
   const found = sources.flatMap((source) => [
     ...program.getSyntacticDiagnostics(source),
     ...program.getSemanticDiagnostics(source),

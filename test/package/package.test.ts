@@ -8,12 +8,13 @@ import { after, test } from "node:test";
 import * as esbuild from "esbuild";
 import { publint } from "publint";
 
-import { findProgram, runProcess, type ProcessResult } from "../support/processes.ts";
+import { getSkipReason, reportRun } from "../support/clients.ts";
+import { runProcess, type ProcessResult } from "../support/processes.ts";
 import { startScmServer } from "../support/scm-server.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { findTypeErrors, root, SETUPS } from "./compile.ts";
 
-/** The package as npm packs it, installed in a project. The types in use are in programs/. */
+/** Tests the package as packed by npm and installed in a project. The programs that use it are in programs/. */
 
 const directory = await mkdtemp(join(tmpdir(), "scm-auth-package-"));
 const server = await startScmServer();
@@ -35,7 +36,7 @@ interface PackedFile {
   readonly path: string;
 }
 const packed = await npm(root, "pack", "--json", "--pack-destination", directory);
-// The scripts of npm may write to stdout, too.
+// npm scripts may also write to stdout.
 const [{ filename, files }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf("["))) as [
   { readonly filename: string; readonly files: readonly PackedFile[] },
 ];
@@ -50,7 +51,7 @@ const texts: Readonly<Record<string, string>> = Object.fromEntries(
 );
 const code = Object.entries(texts).filter(([path]) => /\.c?js$/.test(path));
 
-test("the package contains code, types, licenses and three pages", () => {
+test("the package contains only code, types, licenses, README.md, and CHANGELOG.md", () => {
   const names = Object.keys(texts).map((path) => path.replace(/part-\w+\.js$/, "part-*.js"));
   assert.deepEqual([...new Set(names)].sort(), [
     "CHANGELOG.md",
@@ -73,7 +74,7 @@ test("the package contains code, types, licenses and three pages", () => {
   ]);
 });
 
-test("the package names no directory of the machine that built it", () => {
+test("the package contains no path from the machine that built it", () => {
   const places = new Set([root, homedir(), tmpdir()].map((path) => path.replace(/[/\\]$/, "")));
   for (const [path, text] of Object.entries(texts)) {
     for (const place of places) assert.ok(!text.includes(`${place}/`), `${path} contains ${place}`);
@@ -81,7 +82,7 @@ test("the package names no directory of the machine that built it", () => {
   }
 });
 
-test("the package has no dependencies: its code imports modules of Node, and Pulumi where it is used", async () => {
+test("the package has no dependencies and imports only built-in modules and @pulumi/pulumi", async () => {
   const manifest = JSON.parse(texts["package.json"] ?? "") as Readonly<Record<string, unknown>>;
   assert.deepEqual([manifest["dependencies"], manifest["optionalDependencies"]], [undefined, undefined]);
   assert.deepEqual(manifest["peerDependenciesMeta"], { "@pulumi/pulumi": { optional: true } });
@@ -104,7 +105,7 @@ test("the package has no dependencies: its code imports modules of Node, and Pul
   assert.ok(imports.length > 5);
 });
 
-test("the package has the license of every package whose code it contains", () => {
+test("the package includes the license of every package whose code it contains", () => {
   for (const part of ["library", "pulumi"]) {
     const bundled = code.filter(([path]) => path.startsWith(`dist/${part}/`)).map(([, text]) => text);
     const paths = bundled.join("\n").matchAll(/^ *\/\/ node_modules\/((?:@[\w.-]+\/)?[\w.-]+)/gm);
@@ -115,19 +116,19 @@ test("the package has the license of every package whose code it contains", () =
   }
 });
 
-test("publint finds no problem", async () => {
+test("publint finds no problems", async () => {
   const { buffer, byteOffset, byteLength } = await readFile(tarball);
   const copy = buffer.slice(byteOffset, byteOffset + byteLength);
   assert.deepEqual((await publint({ pack: { tarball: copy }, strict: true })).messages, []);
 });
 
-test("the types of the library import nothing", () => {
+test("the library's type declarations import nothing", () => {
   const types = texts["dist/library/index.d.cts"] ?? "";
   assert.match(types, /export .*OAuth2Client/);
   assert.doesNotMatch(types, /^import |import\(|\brequire\(|zod|TestHooks|\/\/\/ <reference/m);
 });
 
-/** Links Pulumi into the project: it is a peer dependency of the programs that use it. */
+/** Links Pulumi, a peer dependency, into the project. */
 async function linkPulumi(): Promise<void> {
   await mkdir(join(project, "node_modules/@pulumi"), { recursive: true });
   await symlink(join(root, "node_modules/@pulumi/pulumi"), join(project, "node_modules/@pulumi/pulumi")).catch(
@@ -136,7 +137,7 @@ async function linkPulumi(): Promise<void> {
 }
 
 for (const [name, { options, extensions }] of Object.entries(SETUPS))
-  test(`the types compile under the strictest options: ${name}`, async () => {
+  test(`the types compile with the strictest options: ${name}`, async () => {
     await linkPulumi();
     const programs = name.includes("without") ? ["types"] : ["types", "pulumi-types"];
     const sources = programs.flatMap((program) => extensions.map((extension) => `${program}.${extension}`));
@@ -154,12 +155,12 @@ for (const [name, { options, extensions }] of Object.entries(SETUPS))
   });
 
 const OUTPUT = "production\nstaging\n404 API_I00013\nconfig clientSecret,tsgId\n";
-for (const command of [process.execPath, "node22"])
-  test(`programs run on ${command === process.execPath ? "the node of the tests" : command}`, async (t) => {
-    if (command === "node22" && !(await findProgram(command))) {
-      t.skip("node22 is not on PATH");
-      return;
-    }
+const node22 = await getSkipReason(["node22"]);
+for (const { name, command, skip = false } of [
+  { name: "this version of Node", command: process.execPath },
+  { name: "Node 22", command: "node22", skip: node22 },
+])
+  test(`programs run on ${name}`, { skip }, async (t) => {
     await writeFile(join(project, "ca.pem"), server.ca);
     for (const [program, output] of [
       ["commonjs.cjs", OUTPUT],
@@ -180,9 +181,10 @@ for (const command of [process.execPath, "node22"])
       assertNoSecret({ stdout, stderr }, [server.clientSecret, ...server.issued]);
       assert.deepEqual([stderr, stdout], ["", output], program);
     }
+    if (command === "node22") await reportRun(t, command, "programs with the package");
   });
 
-test("the parts of scm-auth/pulumi can be required, and the handler by the provider in a state", async () => {
+test("the entry points of scm-auth/pulumi, including the handler for serialized providers, can be loaded with require", async () => {
   await linkPulumi();
   const require = createRequire(join(project, "index.js"));
   const program = require("scm-auth/pulumi") as object;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import { createProject, installPackage, installSdk, link, SDK, writeFiles } from "../support/engine/project.ts";
-import { findProgram } from "../support/processes.ts";
+import { getSkipReason, reportRun } from "../support/clients.ts";
 import { assertSteps, createStack, root, toLines, WRONG_SECRET, type TestStackOptions } from "./fixtures.ts";
 
 const COMMONJS = `
@@ -28,7 +28,7 @@ const TYPESCRIPT = `
   const args: scmAuth.AuthFileArgs = { path: "auth.json", timeout: pulumi.output(30) };
   export const path: pulumi.Output<string> = new scmAuth.AuthFile("auth", args).path;`;
 
-/** A program of the Automation API: a function in the process that runs it (`automation/server` of the SDK). */
+/** An inline program for the Automation API. It runs in the host process (`automation/server` in the SDK). */
 const INLINE = `
   const { LanguageServer } = require("@pulumi/pulumi/automation/server");
   const { RunRequest } = require("@pulumi/pulumi/proto/language_pb");
@@ -43,7 +43,7 @@ const INLINE = `
   const server = new LanguageServer(async () => { ${COMMONJS.replace("exports.path =", "return")} });
   server.run({ request }, (error) => { if (error) process.exitCode = 1; });`;
 
-/** The first update of a program creates the file. */
+/** Asserts that the first update of a program creates the file with one token request. */
 async function assertWorks(directory: string, options: TestStackOptions = {}): Promise<void> {
   const { stack, server } = await createStack("", "", { directory, ...options });
   assertSteps(await stack.up({ skipPreview: true }), ["create auth"]);
@@ -54,6 +54,8 @@ async function assertWorks(directory: string, options: TestStackOptions = {}): P
 const project = (name: string, files: Readonly<Record<string, string>>): Promise<string> =>
   createProject(join(root, name), files);
 
+const node22 = await getSkipReason(["node22"]);
+
 describe("programs", { concurrency: 2 }, () => {
   test("an ES module shares one copy of the package with CommonJS", async () => {
     const files = { "package.json": '{"type":"module","main":"index.mjs"}', "index.mjs": ESM };
@@ -61,17 +63,17 @@ describe("programs", { concurrency: 2 }, () => {
   });
 
   test("a TypeScript program works with Pulumi's ts-node", async () => {
-    // Another test checks the types against the packed package.
+    // test/package checks the types against the packed package.
     const env = { PULUMI_NODEJS_TRANSPILE_ONLY: "true" };
     await assertWorks(await project("typescript", { "index.ts": TYPESCRIPT }), { typescript: true, env });
   });
 
-  test("an inline program of the Automation API works", async () => {
+  test("an inline program works with the Automation API", async () => {
     const directory = await project("inline", { "host.cjs": INLINE });
     await assertWorks(directory, { host: join(directory, "host.cjs") });
   });
 
-  test("an inline program of the Automation API fails with a cause and a hint", async () => {
+  test("an inline program for the Automation API fails with a cause and a hint", async () => {
     const directory = await project("inline-failure", { "host.cjs": INLINE });
     const options = { directory, host: join(directory, "host.cjs"), env: { SCM_CLIENT_SECRET: WRONG_SECRET } };
     const { stack, server } = await createStack("", "", options);
@@ -79,14 +81,14 @@ describe("programs", { concurrency: 2 }, () => {
     assert.deepEqual([ok, server.countTokenRequests(), toLines(diagnostics).length], [false, 1, 2], diagnostics);
   });
 
-  test("a program in a workspace finds packages at its root and next to the program", async () => {
+  test("a program in a workspace finds packages in the root directory and in its own directory", async () => {
     const directory = await project("workspace", {
       "packages/infra/package.json": "{}",
       "packages/infra/index.js": COMMONJS,
     });
     await assertWorks(join(directory, "packages/infra"));
 
-    // Yarn installs the SDK at the root and this package next to the program.
+    // With nohoist, Yarn installs the SDK in the root directory and this package in the program's directory.
     const nohoist = await project("nohoist", {
       "packages/infra/package.json": "{}",
       "packages/infra/index.js": COMMONJS,
@@ -106,7 +108,7 @@ describe("programs", { concurrency: 2 }, () => {
     await installSdk(sdk);
     await installPackage(scmAuth);
     await link(SDK, join(store, "scm-auth@1.0.0/node_modules/@pulumi/pulumi"));
-    // pnpm hoists all packages here, for those with undeclared dependencies.
+    // pnpm hoists all packages to this directory for packages with undeclared dependencies.
     await link(scmAuth, join(store, "node_modules/scm-auth"));
     await writeFiles(directory, {
       "packages/library/package.json": '{"name":"library","main":"index.js"}',
@@ -121,12 +123,8 @@ describe("programs", { concurrency: 2 }, () => {
     await assertWorks(infra);
   });
 
-  test("a program works on node 22", async (t) => {
-    if ((await findProgram("node22")) === undefined) {
-      t.skip("NOT RUN node22: not on PATH");
-      return;
-    }
+  test("a program works on Node 22", { skip: node22 }, async (t) => {
     await assertWorks(await project("node22", { "index.js": COMMONJS }), { node: "node22" });
-    t.diagnostic("RAN node 22");
+    await reportRun(t, "node22", "a Pulumi program");
   });
 });

@@ -1,4 +1,4 @@
-// The package twice in one process: a program imports it, and one of its dependencies requires it.
+// Loads the package twice in one process, as when a program imports it and one of its dependencies requires it.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import * as imported from "scm-auth";

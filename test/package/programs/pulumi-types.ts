@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as scmAuth from "scm-auth/pulumi";
 
-/** The public types of `scm-auth/pulumi`, in use: compiled against the sources and the packed package, never run. */
+/** Uses the public types of `scm-auth/pulumi`. Compiled against the sources and the packed package, but never run. */
 
 export function useResources(
   text: pulumi.Output<string>,
@@ -14,9 +14,9 @@ export function useResources(
   });
   // @ts-expect-error -- the path is required
   new scmAuth.AuthFile("none", {});
-  // @ts-expect-error -- not an argument
+  // @ts-expect-error -- this is not an argument
   new scmAuth.AuthFile("unknown", { path: "a", tsg_id: "1" });
-  // @ts-expect-error -- seconds are a number
+  // @ts-expect-error -- a timeout is a number of seconds
   new scmAuth.AuthFile("unit", { path: "a", timeout: "5s" });
   const token = new scmAuth.AccessToken("token", { tsgId: text }, options);
   return [file.path, token.accessToken, token.expiresAt, token.scope, token.tsgId];
@@ -24,7 +24,7 @@ export function useResources(
 
 export async function useFunctions(text: pulumi.Output<string>): Promise<unknown> {
   const result: scmAuth.GetAccessTokenResult = await scmAuth.getAccessToken({ authFile: "a.json", timeout: 5 });
-  // @ts-expect-error -- a plain function has plain arguments
+  // @ts-expect-error -- getAccessToken() does not accept outputs
   void scmAuth.getAccessToken({ authFile: text });
   const output: pulumi.Output<string> = scmAuth.getAccessTokenOutput({ authFile: text }).accessToken;
   return [result.expiresAt, output];

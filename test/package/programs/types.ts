@@ -23,7 +23,7 @@ import {
   type UnsealedToken,
 } from "scm-auth";
 
-/** The public types, in use: compiled against the sources and against the packed package, never run. */
+/** Uses the public types. Compiled against the sources and the packed package, but never run. */
 
 interface Tag {
   readonly name: string;
@@ -34,7 +34,7 @@ export async function useClient(input: AuthRequestInput, request: AuthRequest, m
   const client: OAuth2Client = await OAuth2Client.connect(input, { ...options, signal: AbortSignal.timeout(1) });
   new OAuth2Client();
   new OAuth2Client(request, options);
-  // Values of process.env are accepted as they are.
+  // Values from process.env, which may be undefined, are accepted.
   new OAuth2Client({ clientId: undefined as string | undefined, clientSecret: undefined as string | undefined });
   new OAuth2Client({ ...input, tokenUrl: request.tokenUrl });
   // @ts-expect-error -- the client ID and the secret are required
@@ -43,7 +43,7 @@ export async function useClient(input: AuthRequestInput, request: AuthRequest, m
   new AuthRequest(input);
   // @ts-expect-error -- test hooks are not public
   new OAuth2Client(request, { clock: undefined });
-  // @ts-expect-error -- not an option
+  // @ts-expect-error -- this is not an option
   new OAuth2Client(request, { timeOut: 5 });
   // @ts-expect-error -- a request is immutable
   request.clientId = "other";
@@ -60,9 +60,9 @@ export async function useClient(input: AuthRequestInput, request: AuthRequest, m
   const names: string[] = [];
   for await (const tag of session.list<Tag>("/", { query })) names.push(tag.name);
   const tag: Tag = await session.request<Tag>("POST", "/", requestOptions);
-  // @ts-expect-error -- not a method
+  // @ts-expect-error -- this method is not supported
   void session.request("TRACE", "/");
-  // @ts-expect-error -- a list has no body
+  // @ts-expect-error -- a list request has no body
   session.list("/", { body: {} });
   const unsealed: UnsealedToken = await unsealToken(input, await sealToken(request, "token"), { minTtl: 60 });
   const file: AuthFileResult = await ensureAuthFile(request, { path: "auth.json", minTtl: 5 });
@@ -76,12 +76,12 @@ export function describeError(error: unknown): string {
   if (!AuthError.isAuthError(error)) return String(error);
   const issues: readonly ConfigIssue[] = error.issues;
   const code: AuthErrorCode = error.code;
-  // @ts-expect-error -- not a code
+  // @ts-expect-error -- this is not an error code
   if (code === "no_such_code") return "";
   return `${code} ${error.hint} ${error.retryAfterMs ?? 0} ${issues.map(({ field }) => field).join()}`;
 }
 
-/** Covers every event. */
+/** Handles every event type. */
 export function describeEvent(event: AuthEvent): string {
   switch (event.type) {
     case "request":

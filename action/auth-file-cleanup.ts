@@ -8,21 +8,21 @@ import { isRunning, type ProcessId } from "./refresher/job-monitor.ts";
 import { parseIfOwn } from "./refresher/managed-file.ts";
 import type { Runner } from "./runner.ts";
 
-/** Names of the state for the post step. No value is a secret. */
+/** Names of the state values that are saved for the post step. No value is a secret. */
 export const STATE = Object.freeze({
-  /** The absolute path; empty if an earlier step removes the file. */
+  /** The absolute path; empty if the post step of an earlier step removes the file. */
   path: "auth-file",
   fingerprint: "auth-file-fingerprint",
   /** `true` once the file is written. */
   isWritten: "auth-file-written",
-  /** `<pid> <start time>` of the refresher; empty without one. */
+  /** `<pid> <start time>` of the refresher; empty if there is none. */
   refresher: "auth-file-refresher",
 });
 
 const TERMINATE_TIMEOUT: Milliseconds = 2000;
 const POLL_INTERVAL: Milliseconds = 50;
 
-/** Stops the refresher and removes the auth file of this step. A file that another process created stays. */
+/** Stops the refresher and removes the auth file of this step. A file that another process created is kept. */
 export async function cleanUpAuthFile(runner: Runner): Promise<void> {
   const path = runner.getState(STATE.path);
   if (path === "") return;
@@ -33,17 +33,17 @@ export async function cleanUpAuthFile(runner: Runner): Promise<void> {
   );
   const isFailed = AuthError.isAuthError(file);
   const content = file === undefined || isFailed ? undefined : parseIfOwn(file.text, fingerprint);
-  // Another program may have the port of a refresher that was killed.
+  // Another program may be using the port of a refresher that was killed.
   const stats = content && refresher && isRunning(refresher) ? await stopRefresher(content) : undefined;
   if (refresher !== undefined && stats === undefined) await terminate(refresher);
-  // With temporary files of a writer that was killed.
+  // This also removes temporary files left behind by a process that was killed.
   await removeManagedFile(path, (text) => parseIfOwn(text, fingerprint) !== undefined);
 
   if (stats !== undefined) report(runner, stats);
   else if (content !== undefined && refresher === undefined) runner.info("Removed the auth file.");
   else if (content !== undefined)
     runner.warning("The auth file refresher exited before the job ended. The auth file was removed.");
-  // If the main step failed or was canceled, it has reported that.
+  // If the main step failed or was canceled, it has already reported that.
   else if (runner.getState(STATE.isWritten) !== "true") return;
   else if (file === undefined)
     runner.warning(
@@ -67,22 +67,25 @@ function report(runner: Runner, { renewals, outages, gap, rejection }: RefreshSt
 }
 
 function describeGap({ since, until, failedAttempts, error }: RefreshGap): string {
-  const duration = until === undefined ? "" : ` for ${formatDuration(until - since)}`;
+  const renewal = until === undefined ? "was not renewed" : `was renewed only ${formatDuration(until - since)} later`;
   const reason = error === undefined ? "" : ` The last error: ${error.message} ${error.hint}`;
-  return `The token in the auth file was expired${duration} from ${new Date(since).toISOString()} on, after ${formatCount(failedAttempts, "failed attempt")}.${reason}`;
+  return `The token in the auth file expired at ${new Date(since).toISOString()} and ${renewal}, after ${formatCount(failedAttempts, "failed attempt")}.${reason}`;
 }
 
 const formatCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** `<pid> <start time>`, as the main step saves it. */
+/** Parses `<pid> <start time>`, which the main step saved. */
 function parseProcessId(text: string): ProcessId | undefined {
   const [, pid = "", startedAt = ""] = /^([1-9]\d*) (\d*)$/.exec(text) ?? [];
   return pid === "" ? undefined : { pid: Number(pid), startedAt: startedAt === "" ? undefined : startedAt };
 }
 
-/** Ends the process by a signal. Only if its start time is known: its ID may belong to another process by now. */
+/**
+ * Terminates the process with a signal, but only if its start time is known. Otherwise, its ID may belong to another
+ * process by now.
+ */
 async function terminate(refresher: ProcessId): Promise<void> {
   if (refresher.startedAt === undefined || !isRunning(refresher)) return;
   process.kill(refresher.pid, "SIGTERM");

@@ -33,31 +33,31 @@ export interface AuthFileContext {
   readonly inputs: { readonly authFile: AuthFileInput; readonly minTtl: Seconds | undefined };
   readonly env: Env;
   readonly limits: RequestLimits;
-  /** Returns an unsealed or new token. Masks it. */
+  /** Returns an unsealed or new token, after masking it. */
   readonly signIn: () => Promise<{ readonly token: AccessToken; readonly source: Source }>;
-  /** For tests. Default: the bundle. */
+  /** The path of the refresher script, set only in tests. Default: the bundle. */
   readonly refresherScript?: string;
 }
 
 /** The auth file of a step. */
 export interface StepAuthFile {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
   readonly token: AccessToken;
   readonly source: Source;
-  /** Whether a background process refreshes the file: of this step, or of an earlier one. */
+  /** Whether a background process started by this step or an earlier one refreshes the file. */
   readonly isRefreshed: boolean;
 }
 
-/** Terraform and OpenTofu read `var.scm_auth_file` from it. */
+/** The environment variable from which Terraform and OpenTofu read `var.scm_auth_file`. */
 const TERRAFORM_VARIABLE = "TF_VAR_scm_auth_file";
 const GIT_TIMEOUT_MS = 3000;
-/** Identify the job: the runner sets RUNNER_TRACKING_ID to a new value for each job. */
+/** Variables that together identify the job. The runner sets RUNNER_TRACKING_ID to a new value for each job. */
 const JOB_VARIABLES = ["RUNNER_TRACKING_ID", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"];
 
 /**
- * Writes the auth file: with the token of an existing file if it is valid for long enough, otherwise after a sign-in.
- * With `keep-fresh`, a background process writes and refreshes it.
+ * Writes the auth file. The token in an existing file is reused if it is valid for long enough; otherwise, the step
+ * signs in. With `keep-fresh`, a background process writes and refreshes it.
  *
  * @throws AuthError
  */
@@ -79,7 +79,7 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
   const { token, source } = reused ? { token: reused, source: "auth-file" as const } : await signIn();
   if (existing.server !== undefined) {
     if (!keepFresh) runner.info("An earlier step already refreshes this auth file; keep-fresh: false has no effect.");
-    // Its refresher writes the file, and its post step removes it.
+    // The refresher of the earlier step keeps the file up to date, and the post step of that step removes it.
     await updateAuthFile(context, path, existing, token, limits);
   } else if (keepFresh) {
     await startRefresher(step, path, token, jobId);
@@ -104,7 +104,7 @@ async function startRefresher(step: AuthFileContext, path: string, token: Access
   runner.mask(jobSecret);
   await runner.flush();
   const fingerprint = getFingerprint({ clientId, scope, clientSecret: jobSecret });
-  // Before the file exists: the post step also runs if this step is canceled.
+  // Save the state before the file exists, because the post step also runs if this step is canceled.
   saveState(runner, path, fingerprint);
   try {
     const refresher = await spawnRefresher(
@@ -136,8 +136,9 @@ function saveState(runner: Runner, path: string, fingerprint: string): void {
 }
 
 /**
- * The absolute path of the auth file. By default it is directly in RUNNER_TEMP, which the runner clears between jobs: a
- * subdirectory that root creates in a container could not be cleared. Its name is different for each identity.
+ * Returns the absolute path of the auth file. By default, the file is directly in RUNNER_TEMP, which the runner clears
+ * between jobs. The runner could not clear a subdirectory created by root in a container. The file name is different
+ * for each identity.
  */
 export function resolvePath(input: AuthFileInput["path"], request: AuthRequest, env: Env): string {
   if (input !== true) return resolveAuthFilePath(input);
@@ -154,7 +155,7 @@ const isInside = (directory: string, path: string): boolean => {
   return rest !== "" && !rest.startsWith("..") && !isAbsolute(rest);
 };
 
-/** Logs what could happen to a file outside RUNNER_TEMP. */
+/** Logs what may happen to a file outside RUNNER_TEMP. */
 async function logLocation(runner: Runner, path: string, env: Env): Promise<void> {
   const { RUNNER_TEMP: temp = "", GITHUB_WORKSPACE: workspace = "" } = env;
   if (temp !== "" && isInside(temp, path)) return;
@@ -169,15 +170,15 @@ async function logLocation(runner: Runner, path: string, env: Env): Promise<void
     );
 }
 
-/** Warns about a file that `git add --all` would commit. Without git there is no warning. */
+/** Warns if `git add --all` would add the file. There is no warning if git is not installed. */
 async function warnIfNotIgnored(runner: Runner, path: string): Promise<void> {
-  // Not in the workspace: Windows would run a git.exe there.
+  // Do not start git in the workspace: Windows would execute a git.exe found there.
   const options = { cwd: parse(path).root, timeout: GIT_TIMEOUT_MS, windowsHide: true };
   const args = ["-C", dirname(path), "-c", "core.fsmonitor=false", "check-ignore", "--quiet", "--", path];
   try {
     await promisify(execFile)("git", args, options);
   } catch (error) {
-    // 1 means not ignored. All others are errors, for example 128 outside of a work tree.
+    // Exit code 1 means that the file is not ignored. Any other code is an error, for example 128 outside a work tree.
     if ((error as { readonly code?: unknown }).code !== 1) return;
     runner.warning(
       `git does not ignore the auth file, so it could be committed. Add this line to .gitignore: ${basename(path)}`,

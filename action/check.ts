@@ -16,10 +16,10 @@ import type { Runner } from "./runner.ts";
 /** One row of the report. */
 export interface Row {
   readonly name: string;
-  /** How a step ended; undefined for what is not a step. */
+  /** The outcome of a step; undefined if the row is not a step. */
   readonly result?: "ok" | "FAILED" | "skipped" | "not run" | undefined;
   readonly durationMs?: Milliseconds | undefined;
-  /** Text of servers and settings in it is quoted by the redactor. */
+  /** Text from servers and settings is quoted by the redactor. */
   readonly details: string;
 }
 
@@ -30,13 +30,13 @@ interface CheckReport {
 }
 
 /**
- * Signs in and reports each step to the log and the job summary. It sets no outputs.
+ * Signs in and reports each step in the log and the job summary. Sets no outputs.
  *
- * @throws AuthError of the sign-in, after the report
+ * @throws the AuthError of the sign-in, after writing the report
  */
 export async function runCheck(runner: Runner, context: SignInContext, limits: RequestLimits): Promise<void> {
   const signIn = await recordSignIn(context, limits);
-  // Another failure is being reported.
+  // Another failure is already being reported.
   if (limits.signal?.aborted) throw abortedError();
 
   const report = createReport(signIn, context);
@@ -51,7 +51,7 @@ export async function runCheck(runner: Runner, context: SignInContext, limits: R
   if (signIn.error !== undefined) throw signIn.error;
 }
 
-/** Signs in, and returns what is known afterwards. `received` is the token before it was verified. */
+/** Signs in and returns what is known afterward. `received` is the token before verification. */
 async function recordSignIn(context: SignInContext, limits: RequestLimits) {
   const events: AuthEvent[] = [];
   const tokens: string[] = [];
@@ -99,7 +99,7 @@ function createReport(signIn: SignIn, context: SignInContext): CheckReport {
   return { headline: failed === undefined ? "success" : `failed at ${failed}`, rows: rows.map(toFailed) };
 }
 
-/** The events of the last attempt of a request. */
+/** Returns the events of the last attempt of a request. */
 function getLastAttempt(all: readonly AuthEvent[], name: RequestName): readonly AuthEvent[] {
   const events = all.filter((event) => "request" in event && event.request === name);
   return events.slice(events.findLastIndex(({ type }) => type === "request"));
@@ -119,7 +119,9 @@ const STEP_CODES: Readonly<Record<Step, readonly AuthErrorCode[]>> = {
   tls: ["untrusted_certificate", "tls_handshake_failed"],
 };
 
-/** The row that an error belongs to. When both requests fail, the error is the token request's. */
+/**
+ * Returns the name of the row that an error belongs to. If both requests fail, the error belongs to the token request.
+ */
 function findFailedRow({ kind, code }: AuthError, received: string | undefined): string {
   if (kind === "verification") return VERIFICATION_ROW;
   if (received !== undefined) return "Keys";
@@ -138,7 +140,7 @@ function connectionRows(url: URL, events: readonly AuthEvent[]): readonly Row[] 
   });
 }
 
-/** Why a connection to `url` does not need a step; undefined if it does. */
+/** Returns why a connection to `url` does not need a step, or undefined if it does. */
 function getSkipReason(step: Step, url: URL): string | undefined {
   const proxy = getProxyUrl(url);
   const { hostname } = proxy ?? url;
@@ -151,7 +153,7 @@ function getProxyUrl(url: URL): URL | undefined {
   try {
     return getProxy(url)?.url;
   } catch {
-    // The sign-in has reported the invalid value.
+    // The sign-in has already reported the invalid value.
     return undefined;
   }
 }
@@ -179,7 +181,10 @@ function verificationRow(token: AccessToken | undefined, { verify, redactor }: S
   return { name, result: "ok", details: verify ? verified : "signature not verified (verify: false); claims valid" };
 }
 
-/** The `Date` header has whole seconds, and the response takes some time: a smaller difference is none. */
+/**
+ * Clock differences up to this value are ignored, because the `Date` header is in whole seconds and the response takes
+ * some time.
+ */
 const MAX_CLOCK_DIFFERENCE: Milliseconds = 2000;
 
 function describeClock(offset: Milliseconds | undefined): string {
@@ -190,7 +195,7 @@ function describeClock(offset: Milliseconds | undefined): string {
 
 type Claims = Pick<AccessToken, "scope" | "lifetime">;
 
-/** What the token says about tenant and lifetime, also if it failed verification. */
+/** Returns the rows for the tenant and lifetime in the token, even if it failed verification. */
 function claimRows(token: AccessToken | undefined, received: string | undefined): readonly Row[] {
   const claims = token ?? readClaims(received);
   const suffix = token === undefined ? " (unverified)" : "";
@@ -232,10 +237,10 @@ function describeVersions(): string {
   );
 }
 
-/** An error message may quote a server at length. */
+/** The maximum length of the details, because an error message may quote a long text from a server. */
 const MAX_DETAILS = 600;
 
-/** The report as lines of a log. */
+/** Formats the report as log lines. */
 const toLines = (report: CheckReport): readonly string[] => [
   `Check: ${report.headline}.`,
   ...report.rows.map(({ name, result, durationMs, details }) => {
@@ -245,7 +250,7 @@ const toLines = (report: CheckReport): readonly string[] => [
   }),
 ];
 
-/** The report as lines of GitHub Flavored Markdown: a heading and one table. */
+/** Formats the report as lines of GitHub Flavored Markdown: a heading and a table. */
 const toMarkdown = (report: CheckReport): readonly string[] => [
   `## scm-auth check: ${report.headline}`,
   "",
@@ -263,8 +268,9 @@ const toMarkdown = (report: CheckReport): readonly string[] => [
 const toMs = (duration: Milliseconds): string => String(Math.round(duration));
 
 /**
- * In a code span, Markdown, HTML, mentions, references and links have no effect. A backtick would end the span and a pipe
- * the cell; renderers disagree about how they are escaped there, so that look-alikes replace them.
+ * Formats text as a code span, in which Markdown, HTML, mentions, references and links have no effect. A backtick would
+ * end the span, and a pipe would end the table cell. Renderers disagree on how to escape them, so they are replaced
+ * with look-alikes.
  */
 const toCodeSpan = (text: string): string =>
   text === "" ? "" : `\`${text.replaceAll("`", "´").replaceAll("|", "¦")}\``;

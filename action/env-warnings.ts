@@ -2,7 +2,7 @@ import type { AuthRequest } from "../shared/auth-request.ts";
 import type { Environment } from "../shared/environment.ts";
 import { normalizeScope } from "../shared/scope.ts";
 
-/** What a variable with this value does to users of the auth file; undefined if it does no harm. */
+/** Describes how a variable with this value affects users of the auth file; undefined if it is harmless. */
 type Effect = (value: string, request: AuthRequest) => string | undefined;
 
 const LOGS = "makes the providers log auth server responses, including the token";
@@ -26,7 +26,7 @@ const OVERRIDES: Readonly<Record<string, Effect>> = {
     /^(0|f|false)$/i.test(value) ? undefined : "disables certificate verification in the providers",
 };
 
-/** A warning for each variable of the job that defeats the purpose of the auth file. No value is shown. */
+/** Returns a warning for each environment variable that defeats the purpose of the auth file. No value is shown. */
 export const environmentWarnings = (env: Environment, request: AuthRequest): readonly string[] =>
   Object.entries(OVERRIDES).flatMap(([name, getEffect]) => {
     const value = env[name]?.trim() ?? "";

@@ -3,21 +3,21 @@ import type { Milliseconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
 import { AuthError } from "../shared/errors.ts";
 
-/** How long stdout may take at the end. A runner that does not read it must not hold the process. */
+/** How long to wait for stdout before exiting. A runner that does not read it must not keep the process alive. */
 const FLUSH_TIMEOUT_MS: Milliseconds = 3000;
 
-/** A run of the action. It must not produce outputs once `signal` is aborted: something else failed. */
+/** A run of the action. It must not produce outputs once `signal` is aborted, because something else has failed. */
 type GuardedRun = (signal: AbortSignal, setTimeLimit: (limit: Milliseconds) => void) => Promise<void>;
 
 /**
- * Runs the whole action: the exit code is 0 only if `run` resolved and nothing else failed. Afterwards the process ends
- * even if something still holds it, a DNS lookup for example, which cannot be canceled.
+ * Runs the whole action. The exit code is 0 only if `run` resolves and nothing else fails. The process then exits even
+ * if something would keep it alive, for example a DNS lookup, which cannot be canceled.
  *
- * @param run - sets a limit, after which the process fails whatever it waits for
- * @param report - is called at most once, with the first failure
+ * @param run - the action; it sets a time limit, after which the process fails no matter what it is waiting for
+ * @param report - called at most once, with the first failure
  */
 export function runGuarded(run: GuardedRun, report: (error: unknown) => void): void {
-  // Node exits with 0 when nothing is left to wait for, also in the middle of `run`.
+  // Node exits with code 0 when the event loop is empty, even if `run` has not settled.
   process.exitCode = 1;
   disableDumps();
   silenceWarnings();
@@ -47,15 +47,16 @@ export function runGuarded(run: GuardedRun, report: (error: unknown) => void): v
   }, fail);
 }
 
-/** Ends the process with `process.exitCode`. Without waiting for stdout, `process.exit` would truncate the output. */
+/** Exits with `process.exitCode` once stdout has been written. Otherwise, `process.exit` could truncate the output. */
 export function exitAfterFlush(): void {
   setTimeout(exit, FLUSH_TIMEOUT_MS);
   process.stdout.write("", exit);
 }
 
 /**
- * `process.exit` joins the threads of libuv's pool, so that a DNS lookup or a file operation that hangs holds the process.
- * A signal would end it with the wrong exit code, so Node 24 (not on Windows) replaces it by one that only exits.
+ * Exits even if a DNS lookup or a file operation hangs. In that case, `process.exit` would wait for the threads of
+ * libuv's pool, and a signal would cause the wrong exit code. Therefore, on Node 24 (except on Windows), the process is
+ * replaced with one that only exits.
  */
 function exit(): void {
   const { execPath, exitCode = 0, platform } = process;
@@ -65,7 +66,7 @@ function exit(): void {
   process.exit();
 }
 
-/** Keeps the environment and the memory, which contain the secret, out of diagnostic reports and core files. */
+/** Keeps the environment and the memory, both of which contain the secret, out of diagnostic reports and core files. */
 export function disableDumps(): void {
   Object.assign(process.report, {
     excludeEnv: true,
@@ -80,9 +81,13 @@ export function disableDumps(): void {
   }
 }
 
-/** The runner reads stderr separately from stdout, so that a warning there may be processed before the masks. */
+/**
+ * Silences Node's warnings. The runner reads stderr separately from stdout, so it may process a warning before the
+ * masks.
+ */
 export function silenceWarnings(): void {
-  // Also prevents that --throw-deprecation in NODE_OPTIONS ends the step. With --no-deprecation it is set and read-only.
+  // This also keeps --throw-deprecation in NODE_OPTIONS from ending the step. With --no-deprecation, the property is
+  // already set and read-only.
   process.noDeprecation ??= true;
   process.removeAllListeners("warning");
 }

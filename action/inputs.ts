@@ -4,7 +4,7 @@ import { configError, type ConfigIssue } from "../shared/errors.ts";
 import { explainMissingSecret } from "./pull-request.ts";
 import type { Runner } from "./runner.ts";
 
-/** The input of action.yml for each field of the configuration. Issues contain fields; the log shows inputs. */
+/** The input in action.yml for each configuration field. Issues contain field names; the log shows input names. */
 export const INPUT_NAMES = Object.freeze({
   clientId: "client-id",
   clientSecret: "client-secret",
@@ -28,7 +28,7 @@ type InputField = keyof typeof INPUT_NAMES;
 
 /** The auth file to write. */
 export interface AuthFileInput {
-  /** As written; `true` for the default path. */
+  /** The path as written in the workflow, or `true` for the default path. */
   readonly path: string | true;
   /** Whether the file is refreshed while the job runs. */
   readonly keepFresh: boolean;
@@ -37,16 +37,19 @@ export interface AuthFileInput {
 /** The validated inputs of a step. */
 export type Inputs = ReturnType<typeof readInputs>;
 
-/** Jobs start by the hundred, so they spread out after an overload. Simulated in docs/retries.md. */
+/**
+ * Hundreds of jobs may start at once, so their retries are spread out after an overload. See the simulation in
+ * docs/retries.md.
+ */
 const RETRY_DEFAULTS = { backoff: 0.3, spreadOnOverload: true };
 
 /** The booleans of the YAML 1.2 core schema, which workflow files use. */
 const TRUE = /^(true|True|TRUE)$/;
 const FALSE = /^(false|False|FALSE)$/;
-/** Probably meant as booleans; a path cannot contain control characters. */
+/** Values that were probably meant as booleans, and control characters, which are not allowed in a path. */
 const NOT_A_PATH = /^(y|n|yes|no|on|off|0|1)$|\p{Cc}/iu;
 
-/** What an input must be, if it is not blank, and the words for the message. */
+/** A check for an input that is not blank, and what the message says if the check fails. */
 type Rule = readonly [isValid: (text: string) => boolean, expected: string];
 
 const boolean: Rule = [(text) => TRUE.test(text) || FALSE.test(text), "true or false"];
@@ -67,9 +70,9 @@ const RULES: Readonly<Partial<Record<InputField, Rule>>> = {
 };
 
 /**
- * Reads and validates all inputs. A blank value counts as not given, so that callers can pass on optional values.
+ * Reads and validates all inputs. A blank value is treated as not set, so that callers can pass on optional values.
  *
- * @param clientSecret - read and masked before anything else
+ * @param clientSecret - the secret, which was already read and masked
  * @throws AuthError of kind `config` with the issues of all inputs
  */
 export function readInputs(runner: Runner, clientSecret: string) {
@@ -100,13 +103,13 @@ export function readInputs(runner: Runner, clientSecret: string) {
   const options = {
     verify: isNotFalse("verify"),
     policy: { ...RETRY_DEFAULTS, maxRetries: toNumber("maxRetries") ?? 9 },
-    /** Limit for the whole step, in seconds. */
+    /** Time limit for the whole step, in seconds. */
     timeout: toNumber("timeout") ?? 240,
-    /** Minimum remaining lifetime of a token that is reused, in seconds; undefined for the default of `getMinRemaining`. */
+    /** Minimum remaining lifetime for reusing a token, in seconds; undefined for the default of `getMinRemaining`. */
     minTtl: toNumber("minTtl"),
     authFile: authFile.path !== "" && isNotFalse("authFile") ? authFile : undefined,
     seal: isTrue("seal"),
-    /** Not given is "false", by its default. Blank is the output of another job that the runner dropped. */
+    /** Undefined if the input has its default, "false". Blank if the runner dropped the output of the other job. */
     sealedToken: isNotFalse("sealedToken") ? input("sealedToken") : undefined,
     check: isTrue("check"),
   };
@@ -130,7 +133,7 @@ export function readInputs(runner: Runner, clientSecret: string) {
   return { authRequest: result.request, ...options };
 }
 
-/** The runner always passes an input that has a default in action.yml. */
+/** Checks that the inputs were passed. The runner always passes an input that has a default in action.yml. */
 function assertInputsPassed(runner: Runner): void {
   if (runner.hasInput(INPUT_NAMES.maxRetries)) return;
   throw configError([

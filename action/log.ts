@@ -9,10 +9,10 @@ import { REQUEST_LABELS } from "../shared/http/retry.ts";
 import { INPUT_NAMES } from "./inputs.ts";
 import type { Runner } from "./runner.ts";
 
-/** GitHub shows this many annotations of a level for a step. */
+/** The maximum number of annotations per level that GitHub shows for a step. */
 const MAX_ANNOTATIONS = 10;
 
-/** Reports why the step failed: one annotation for each issue, with what to do. */
+/** Reports why the step failed: one annotation for each issue, with a hint. */
 export function reportFailure(runner: Runner, error: unknown): void {
   const failure = AuthError.isAuthError(error) ? error : internalError(runner, error);
   const issues = failure.issues.map(({ field, message, hint }) => [`${toInputName(field)} ${message}.`, hint] as const);
@@ -24,13 +24,16 @@ export function reportFailure(runner: Runner, error: unknown): void {
   for (const [cause, hint] of rest) runner.info(`${cause} ${hint}`);
 }
 
-/** An error that nothing in the code expects. Its message may contain anything; its stack is not shown. */
+/**
+ * Converts an unexpected error to an AuthError. The original message is quoted, because it may contain anything. The
+ * stack is not shown.
+ */
 function internalError(runner: Runner, cause: unknown): AuthError {
   const description = `unexpected failure: ${runner.redactor.quote(describe(cause))}`;
   return new AuthError(description, { kind: "protocol", code: "internal_error", cause });
 }
 
-/** Anything can be thrown, also an object that cannot be converted to a string. */
+/** Describes a thrown value. It can be anything, even an object that cannot be converted to a string. */
 function describe(error: unknown): string {
   try {
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -42,14 +45,14 @@ function describe(error: unknown): string {
 const toInputName = (field: string): string =>
   Object.hasOwn(INPUT_NAMES, field) ? INPUT_NAMES[field as keyof typeof INPUT_NAMES] : field;
 
-/** Logs what was assumed about the inputs, and what is ignored in the job's environment. */
+/** Logs assumptions about the inputs, and ignored settings in the job's environment. */
 export function logWarnings(runner: Runner, request: AuthRequest, env: Environment): void {
   for (const warning of request.warnings) runner.info(warning);
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
     runner.warning("NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored: certificates are always verified.");
 }
 
-/** Logs an event of the sign-in: retries as lines, the rest as debug messages. */
+/** Logs a sign-in event: retries as log lines, all other events as debug messages. */
 export function logEvent(runner: Runner, event: AuthEvent): void {
   // The summary lines and the error annotation report these.
   if (event.type === "token" || event.type === "error") return;
@@ -80,14 +83,14 @@ const SOURCES: Readonly<Record<Source, string>> = {
 export interface StepResult {
   readonly token: AccessToken;
   readonly source: Source;
-  /** Path of the auth file, if there is one. */
+  /** The path of the auth file, if there is one. */
   readonly path?: string | undefined;
   /** Whether the auth file is refreshed while the job runs. */
   readonly isRefreshed?: boolean | undefined;
   readonly sealedToken?: string | undefined;
 }
 
-/** The last lines of a successful step. @param verify - whether the signature was verified */
+/** Returns the last log lines of a successful step. @param verify - whether the signature was verified */
 export function summaryLines({ token, source, path, isRefreshed }: StepResult, verify: boolean): readonly string[] {
   const tenant = token.tsgId === undefined ? "" : ` to tenant ${token.tsgId}`;
   const remaining = token.remaining(systemClock);

@@ -9,12 +9,12 @@ import { logEvent, logWarnings, reportFailure, summaryLines, type StepResult } f
 import { toOutputs } from "./outputs.ts";
 import { Runner } from "./runner.ts";
 
-/** How long after the timeout the process ends if the step itself does not. */
+/** How long after the timeout the process exits if the step has not ended. */
 const EXIT_GRACE_MS: Milliseconds = 5000;
 
 const runner = new Runner();
 
-/** The step. The order matters: mask, validate, sign in and verify, set outputs. */
+/** Runs the step. The order matters: mask, validate, sign in and verify, set outputs. */
 async function run(signal: AbortSignal, setTimeLimit: (limit: Milliseconds) => void): Promise<void> {
   const secret = runner.getSecretInput("client-secret", getProxyPasswords(process.env));
   runner.info(`scm-auth ${VERSION}`);

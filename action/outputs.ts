@@ -1,6 +1,6 @@
 import type { StepResult } from "./log.ts";
 
-/** The values of all outputs of action.yml, in its order. */
+/** Returns the values of all outputs in action.yml, in the same order. */
 export const toOutputs = ({ token, path = "", sealedToken = "" }: Omit<StepResult, "source">) => ({
   "access-token": token.value,
   "expires-at": token.expiresAt?.toISOString().replace(/\.\d+Z$/, "Z") ?? "",

@@ -4,13 +4,13 @@ import { cleanUpAuthFile } from "./auth-file-cleanup.ts";
 import { disableDumps, exitAfterFlush, silenceWarnings } from "./exit-guard.ts";
 import { Runner } from "./runner.ts";
 
-/** The post step. It always exits with 0: the result of the job is not its to change. */
+/** The post step. It always exits with code 0, so that it does not change the result of the job. */
 
-/** For everything. A file system that does not respond must not hold the job. */
+/** The time limit for the whole step. A file system that does not respond must not block the job. */
 const TIMEOUT: Milliseconds = 10_000;
 
 const runner = new Runner();
-// The runner passes it to this step as well.
+// The runner passes this input to the post step as well.
 runner.clearInput("client-secret");
 disableDumps();
 silenceWarnings();
@@ -28,7 +28,7 @@ function fail(error: unknown): void {
 
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
-// A runner that no longer reads would cause an endless series of errors.
+// If the runner stopped reading, every attempt to report the error would cause another one.
 process.stdout.on("error", () => process.exit(0));
 process.on("exit", () => {
   process.exitCode = 0;

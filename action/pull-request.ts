@@ -3,8 +3,9 @@ import type { Environment } from "../shared/environment.ts";
 import type { ConfigIssue } from "../shared/errors.ts";
 
 /**
- * Why the client secret is missing, and what to do. The blank input does not say that GitHub withholds secrets from this
- * run (GitHub docs, "Using secrets in GitHub Actions"), and no variable says that a pull request comes from a fork.
+ * Explains why the client secret is missing, and what to do. The blank input does not show that GitHub withholds
+ * secrets from this run (GitHub docs, "Using secrets in GitHub Actions"), and no variable shows that a pull request
+ * comes from a fork.
  */
 export function explainMissingSecret(env: Environment): Pick<ConfigIssue, "message" | "hint"> {
   const { GITHUB_EVENT_NAME = "", GITHUB_ACTOR, GITHUB_EVENT_PATH = "" } = env;
@@ -14,11 +15,11 @@ export function explainMissingSecret(env: Environment): Pick<ConfigIssue, "messa
       hint: "Add the secret under Settings, Secrets and variables, Dependabot as well, or skip this job for Dependabot.",
     };
   }
-  // Runs of pull_request_target get secrets.
+  // Runs triggered by `pull_request_target` receive secrets.
   if (/^pull_request(?!_target)/.test(GITHUB_EVENT_NAME) && isFromFork(GITHUB_EVENT_PATH)) {
     return {
       message: "is required: this pull request comes from a fork, and GitHub passes no secrets to such runs",
-      // Unlike a comparison of repository names, this is also true for events without a pull request.
+      // Unlike a comparison of repository names, this condition is also true for events without a pull request.
       hint: "Skip this job for forks with `if: ${{ !github.event.pull_request.head.repo.fork }}`, or run it after the merge.",
     };
   }

@@ -3,14 +3,14 @@ import * as core from "@actions/core";
 import { AuthError, getErrorCode } from "../shared/errors.ts";
 import { getMasks, Redactor, sanitize } from "../shared/redact.ts";
 
-/** A constant, because the runner does not mask the title of an annotation. */
+/** The title is a constant because the runner does not mask annotation titles. */
 const TITLE = { title: "scm-auth" };
 
 const MAX_LINE = 2000;
-/** A shorter mask would hide unrelated output of the whole job. */
+/** The minimum length of a mask. A shorter one would hide unrelated output throughout the job. */
 const MIN_MASK = 3;
 
-/** What to do when a file of the runner cannot be written, by error code of the operating system. */
+/** What to do if one of the runner's files cannot be written, by system error code. */
 const WRITE_HINTS: Readonly<Record<string, string>> = {
   ENOENT: "The file does not exist: an earlier step may have deleted the runner's temporary directory.",
   ENOTDIR: "The file does not exist: an earlier step may have replaced the runner's temporary directory.",
@@ -22,15 +22,15 @@ const WRITE_HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The GitHub Actions runner. All output of the action goes through this class: it hides masked secrets, and it leaves
- * nothing in a line that the runner takes for a workflow command.
+ * The GitHub Actions runner. All output of the action goes through this class. It hides masked secrets and ensures that
+ * the runner does not mistake any text for a workflow command.
  */
 export class Runner {
-  /** Contains everything that was masked. */
+  /** Contains all values that have been masked. */
   readonly redactor = new Redactor();
   readonly #masks = new Set<string>();
 
-  /** The value of an input, not trimmed; empty if it is not set. */
+  /** Returns the value of an input without trimming it; empty if the input is not set. */
   input(name: string): string {
     return core.getInput(name, { trimWhitespace: false });
   }
@@ -41,9 +41,9 @@ export class Runner {
   }
 
   /**
-   * The value of a secret input. It is masked and removed from the environment, which child processes inherit.
+   * Returns the value of a secret input. Masks it and removes it from the environment, which child processes inherit.
    *
-   * @param others - more secrets to mask at the same time
+   * @param others - additional secrets to mask at the same time
    */
   getSecretInput(name: string, others: readonly string[] = []): string {
     const value = this.input(name);
@@ -58,7 +58,7 @@ export class Runner {
     delete process.env[toVariable(name)];
   }
 
-  /** Hides secrets in everything that is written from now on, here and by the runner. */
+  /** Hides secrets in all further output of this process and of the runner. */
   mask(...secrets: readonly string[]): void {
     this.#addMasks(secrets);
   }
@@ -90,7 +90,7 @@ export class Runner {
     core.error(`${this.#toLine(cause)}\n${this.#toLine(`Hint: ${hint}`)}`, TITLE);
   }
 
-  /** Resolves when everything was written to stdout. Rejects if the runner no longer reads it. */
+  /** Resolves when all output has been written to stdout. Rejects if the runner no longer reads it. */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
       process.stdout.write("", (error) => {
@@ -100,7 +100,7 @@ export class Runner {
     });
   }
 
-  /** @throws AuthError unless outputs can be written */
+  /** @throws AuthError if outputs cannot be written */
   assertOutputsWritable(): void {
     this.#write("outputs", "GITHUB_OUTPUT", () => undefined);
   }
@@ -112,14 +112,18 @@ export class Runner {
     });
   }
 
-  /** Saves a value for the post step. Never a secret: it is stored in a file. @throws AuthError */
+  /**
+   * Saves a value for the post step. The value must not be a secret, because it is stored in a file.
+   *
+   * @throws AuthError
+   */
   saveState(name: string, value: string): void {
     this.#write(`the state ${name}`, "GITHUB_STATE", () => {
       core.saveState(name, value);
     });
   }
 
-  /** A value that the main step saved; empty if there is none. */
+  /** Returns a value that the main step saved; empty if there is none. */
   getState(name: string): string {
     return core.getState(name);
   }
@@ -131,7 +135,7 @@ export class Runner {
     });
   }
 
-  /** Appends lines of Markdown to the summary of the step. @throws AuthError */
+  /** Appends lines of Markdown to the job summary. @throws AuthError */
   summary(lines: readonly string[]): void {
     this.#write("the job summary", "GITHUB_STEP_SUMMARY", (path) => {
       appendFileSync(path, lines.map((line) => `${this.redactor.redact(line)}\n`).join(""));
@@ -139,8 +143,8 @@ export class Runner {
   }
 
   /**
-   * Opens the file first, as the toolkit will: its own error has no code, and without the variable it would print the
-   * value to the log.
+   * Writes to one of the runner's files with the toolkit. Opens the file first, because the toolkit's own error has no
+   * code. Without the variable, the toolkit would print the value to the log.
    */
   #write(what: string, variable: string, write: (path: string) => void): void {
     const path = process.env[variable] ?? "";
@@ -158,11 +162,11 @@ export class Runner {
     }
   }
 
-  /** Redacts twice: `sanitize` changes characters that a secret may contain, and joins lines. */
+  /** Redacts before and after `sanitize`, which changes characters that a secret may contain and joins lines. */
   #toLine(text: string): string {
     return this.redactor.redact(sanitize(this.redactor.redact(text), MAX_LINE));
   }
 }
 
-/** The environment variable that the runner passes an input in. */
+/** Returns the name of the environment variable in which the runner passes an input. */
 const toVariable = (name: string): string => `INPUT_${name.toUpperCase()}`;

@@ -8,10 +8,11 @@ import type { StepResult } from "./log.ts";
 import type { Runner } from "./runner.ts";
 
 /**
- * The verified token from the input `sealed-token`. A sealed token that cannot be used is not an error: the step signs
- * in, and a warning says why, because a whole matrix of jobs may sign in unnoticed. Expired ones are normal (re-runs).
+ * Returns the verified token from the input `sealed-token`. A sealed token that cannot be used is not an error:
+ * undefined is returned, and the step signs in. A warning says why, because otherwise a whole matrix of jobs may sign
+ * in unnoticed. Expired tokens cause no warning: they are normal in re-runs.
  *
- * @throws AuthError if the signing keys cannot be requested, which a sign-in needs as well
+ * @throws AuthError if the signing keys cannot be requested, because a sign-in also needs them
  */
 export async function unseal(
   runner: Runner,
@@ -29,7 +30,7 @@ export async function unseal(
   try {
     return await unsealAndVerify(context, sealedToken, { minTtl, limits });
   } catch (error) {
-    // Any other error is about the requests.
+    // Any other error comes from a request.
     if (!AuthError.isAuthError(error) || error.kind !== "verification") throw error;
     const message = `Ignoring the sealed token (${error.description.replace(/\.$/, "")}); signing in.`;
     if (error.code === "sealed_token_expired") runner.info(message);
@@ -38,7 +39,11 @@ export async function unseal(
   }
 }
 
-/** The value of the output `sealed-token`; undefined for a token that came sealed. @throws AuthError */
+/**
+ * Returns the value of the output `sealed-token`, or undefined if the step received the token sealed.
+ *
+ * @throws AuthError
+ */
 export async function seal(runner: Runner, { authRequest, clock }: SignInContext, { token, source }: StepResult) {
   if (source !== "sealed") return await sealAccessToken(authRequest, token, clock);
   runner.info("sealed-token output not set: pass on the sealed token this job received.");

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-/** How to sign in. An argument that is not set comes from the environment or has a default. */
+/** How to sign in. An argument that is not set is read from the environment or has a default. */
 export interface SignInArgs {
   /**
    * The client ID of the service account: `name@<TSG ID>.iam.panserviceaccount.com`. Default: `SCM_CLIENT_ID`. If this,
@@ -13,18 +13,22 @@ export interface SignInArgs {
   tsgId?: pulumi.Input<string>;
   /** Scope-tokens separated by spaces. Default: `SCM_SCOPE`, or `tsg_id:<tsgId>`. */
   scope?: pulumi.Input<string>;
-  /** The token endpoint, https. Default: `SCM_TOKEN_URL`, `SCM_AUTH_URL`, or that of Strata Cloud Manager. */
+  /**
+   * The URL of the token endpoint (https). Default: `SCM_TOKEN_URL`, `SCM_AUTH_URL`, or the token endpoint of Strata
+   * Cloud Manager.
+   */
   tokenUrl?: pulumi.Input<string>;
-  /** The JWK Set of the server. Default: `connect/jwk_uri` next to the token endpoint. */
+  /** The URL of the server's JWK Set (https). Default: `connect/jwk_uri` next to the token endpoint. */
   jwksUrl?: pulumi.Input<string>;
   /** CA certificates to trust in addition to Node's: PEM, or the path of a PEM file. */
   ca?: pulumi.Input<string>;
-  /** Limit for one sign-in including retries, in seconds, above 0 to 3600. Default: 60. */
+  /** Time limit for one sign-in, including retries, in seconds: greater than 0, at most 3600. Default: 60. */
   timeout?: pulumi.Input<number>;
-  /** Maximum retries of a request after a temporary failure, 0 to 20. Default: 3. */
+  /** Maximum number of retries of a request after a temporary failure, 0 to 20. Default: 3. */
   maxRetries?: pulumi.Input<number>;
   /**
-   * Minimum remaining lifetime for reusing a token, in seconds, 0 to 86400. Default: 300, at most a third of the lifetime.
+   * Minimum remaining lifetime for reusing a token, in seconds, 0 to 86400. Default: 300, or a third of the token's
+   * lifetime if that is shorter.
    */
   minTtl?: pulumi.Input<number>;
 }
@@ -40,7 +44,7 @@ export type AccessTokenArgs = SignInArgs;
 
 /** The arguments of getAccessTokenOutput. */
 export interface GetAccessTokenOutputArgs extends SignInArgs {
-  /** Auth file to take the token from while that is valid. */
+  /** Path of an auth file. Its token is used while it is valid. */
   authFile?: pulumi.Input<string>;
 }
 

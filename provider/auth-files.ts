@@ -12,21 +12,21 @@ import { TokenSource } from "../shared/token-source.ts";
 import { createLimits, getToken, type ServiceAccount, type ServiceAccounts } from "./service-accounts.ts";
 import { collectIssues, hasSecret, parseSignInArgs, type Args } from "./sign-in-args.ts";
 
-/** What all resources and functions of a deployment, or of a dynamic provider process, share. */
+/** The state shared by all resources and functions of a deployment or of a dynamic provider process. */
 export interface ProviderState {
   readonly accounts: ServiceAccounts;
   readonly files: AuthFiles;
 }
 
-/** A token is newer than that of the file if it expires at least this much later. */
+/** A token is considered newer than the one in the file if it expires at least this much later. */
 const MIN_GAIN: Seconds = 1;
 
-/** The auth files that this process has ensured. It refreshes them until it ends. */
+/** The auth files that this process has ensured. It refreshes them until it exits. */
 export class AuthFiles {
   readonly #isEngineConnected: () => boolean;
   readonly #refreshers = new Map<string, { readonly account: ServiceAccount; readonly refresher: TokenRefresher }>();
 
-  /** @param isEngineConnected - checked before each refresh; once it is false, refreshing ends */
+  /** @param isEngineConnected - checked before each refresh; once it returns false, refreshing ends */
   constructor(isEngineConnected: () => boolean = () => true) {
     this.#isEngineConnected = isEngineConnected;
   }
@@ -41,7 +41,7 @@ export class AuthFiles {
   async ensure(path: string, account: ServiceAccount, minTtl?: Seconds): Promise<readonly string[]> {
     const limits = createLimits(account.timeout);
     const file = await ensureTokenFile(account.context, account.tokens, { path, minTtl, limits });
-    // The process of a token server also refreshes the file.
+    // The process that runs a token server also refreshes the file.
     if (file.server === undefined) this.#startRefresher(file.path, account, file.token);
     return file.warnings;
   }
@@ -51,7 +51,7 @@ export class AuthFiles {
     if (active?.account === account && active.refresher.rejection === undefined) return;
     active?.refresher.stop();
     const options = { clock: backgroundClock, random: Math.random };
-    // The next token of this source is one that has been written to the file.
+    // Every token from this source has already been written to the file.
     const tokens: TokenSource = new TokenSource((signal) => this.#refresh(path, account, tokens, signal), options);
     tokens.adopt(token);
     const refresher = new TokenRefresher(tokens, { ...options, write: () => Promise.resolve() });
@@ -59,7 +59,10 @@ export class AuthFiles {
     refresher.start();
   }
 
-  /** A newer token in the file: that of a process that was faster, or a new one. A file that was removed stays removed. */
+  /**
+   * Returns a newer token in the file, written by another process or by this one. A file that was removed does not come
+   * back.
+   */
   async #refresh(path: string, { context, tokens, timeout }: ServiceAccount, file: TokenSource, signal: AbortSignal) {
     if (!this.#isEngineConnected()) {
       this.#refreshers.get(path)?.refresher.stop();
@@ -73,10 +76,10 @@ export class AuthFiles {
 }
 
 /**
- * Ensures the auth file that the arguments of an AuthFile name. Without a secret it cannot be created, but an existing
- * file of the action or of another process is used if its token can be verified.
+ * Ensures the auth file specified in the arguments of an AuthFile. Without a secret, the file cannot be created, but an
+ * existing file written by the action or by another process is used if its token can be verified.
  *
- * @returns whom the token is for, unless only the file says so, and warnings for the user
+ * @returns the request that the token is for, unless only the file identifies it, and warnings for the user
  * @throws AuthError, of kind `config` with all issues of the arguments
  */
 export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: ProviderState) {
@@ -91,8 +94,8 @@ export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: Pr
 }
 
 /**
- * The token for the arguments of getAccessToken: that of the auth file while it is valid for long enough, otherwise that
- * of the service account.
+ * Returns the token for the arguments of getAccessToken: the token in the auth file while it is valid for long enough,
+ * otherwise a token of the service account.
  *
  * @throws AuthError, of kind `config` with all issues of the arguments
  */
@@ -115,11 +118,11 @@ const REFRESH_HINT = "Refresh the file or provide credentials.";
 const NO_FILE_HINT = "Create the file or provide credentials. A relative path starts at the program's directory.";
 
 /**
- * The token of an auth file, for arguments without a client secret. The identity is that of the arguments, otherwise
- * that of the file. Requests no token and writes nothing.
+ * Returns the token in an auth file, for arguments without a client secret. The client ID and scope are those in the
+ * arguments, or those in the file if not set. Requests no token and writes nothing.
  *
- * @param field - the argument with the path
- * @throws AuthError of kind `config` if there is no usable token: why, and what a sign-in would need
+ * @param field - the argument that contains the path
+ * @throws AuthError of kind `config` if there is no usable token. It says why, and what a sign-in would need
  */
 async function reuseToken(
   field: "path" | "authFile",
@@ -135,7 +138,7 @@ async function reuseToken(
   };
   const file = await readPrivateFile(path);
   if (file === undefined) throw unusable("no such file", NO_FILE_HINT);
-  // The scm provider trusts the file, and nothing replaces it here.
+  // The `scm` provider trusts the file, and it is not replaced here.
   await checkPrivateDirectory(path);
   const content = parseAuthFile(file.text);
   if (content === undefined) throw unusable("it was not created by scm-auth");
@@ -146,13 +149,13 @@ async function reuseToken(
   const { context, timeout } = accounts.get(config);
   const { token, reason } = await readAuthFile(context, path, createLimits(timeout));
   if (token === undefined) {
-    // The hint of an expired token is about one that was just requested.
+    // The hint for an expired token assumes that the token was just requested.
     const hint = reason?.code === "token_expired" ? undefined : reason?.hint;
     throw unusable(reason?.description.replace(/\.$/, "") ?? "it is for another identity", hint);
   }
   if (!hasMinRemaining(token, config.minTtl, context.clock))
     throw unusable(`it expires in ${formatDuration(token.remaining(context.clock) ?? 0)}`);
-  // The providers honor further fields and request the next token from this URL.
+  // The providers honor additional fields and request the next token from this URL.
   const isKnownUrl =
     content.authUrl === context.authRequest.tokenUrl.href || parseTokenServerPort(content.authUrl) !== undefined;
   if (!isCanonical(file.text) || !isKnownUrl) throw unusable("it contains values that scm-auth does not write");

@@ -4,9 +4,9 @@ import { AuthFiles, type ProviderState } from "./auth-files.ts";
 import { formatError } from "./error-message.ts";
 import { ServiceAccounts } from "./service-accounts.ts";
 
-/** The state of one operation of the engine. A program of the Automation API can run several. */
+/** The state of one operation of the engine. A program that uses the Automation API can run several operations. */
 export interface Deployment extends ProviderState {
-  /** By message. The SDK logs an error once if it is the same object each time. */
+  /** The errors by message. The SDK logs an error only once if it is the same object each time. */
   readonly errors: Map<string, pulumi.RunError>;
 }
 
@@ -17,12 +17,12 @@ type Monitor = object & { readonly getChannel?: () => { readonly getConnectivity
 const CONNECTED_STATES: ReadonlySet<number | undefined> = new Set([0, 2]);
 
 const deployments = new WeakMap<object, Deployment>();
-/** The key of a program that runs without an engine and only calls functions. */
+/** The key for a program that runs without an engine and only calls functions. */
 const NO_ENGINE = {};
 
 const getMonitor = (): Monitor | undefined => pulumi.runtime.getMonitor();
 
-/** The deployment of the code that runs now. */
+/** Returns the deployment that the running code belongs to. */
 export function getDeployment(): Deployment {
   const monitor = getMonitor();
   const known = deployments.get(monitor ?? NO_ENGINE);
@@ -34,20 +34,20 @@ export function getDeployment(): Deployment {
 }
 
 /**
- * Whether this is a unit test with `pulumi.runtime.setMocks`, where nothing is read, written or requested. The SDK has no
- * flag for it, but its monitor then contains the mocks.
+ * Whether this is a unit test with `pulumi.runtime.setMocks`, in which nothing is read, written or requested. The SDK
+ * has no flag for this, but in such a test its monitor contains the mocks.
  */
 export function isMocked(): boolean {
   const monitor = getMonitor();
   return monitor !== undefined && "mocks" in monitor;
 }
 
-/** Whether the engine is still there. Reconnects an idle channel. */
+/** Whether the engine is still connected. Reconnects an idle channel. */
 const isConnected = (monitor: Monitor): boolean =>
   CONNECTED_STATES.has(monitor.getChannel?.().getConnectivityState(true));
 
 /**
- * Runs `work` for the program, which does not end meanwhile.
+ * Runs `work` for the program and keeps the process alive until it settles.
  *
  * @throws pulumi.RunError with the two lines of {@link formatError}
  */
@@ -60,9 +60,9 @@ export async function runForProgram<T>(deployment: Deployment, work: () => Promi
 }
 
 /**
- * The error that ends the program with the two lines of {@link formatError} and without a stack trace. It can be thrown
- * inside an input: then the resource is not registered. The SDK prefixes the message of such an error each time it
- * passes an input, so writing to the message has no effect.
+ * Returns an error that ends the program with the two lines of {@link formatError} and without a stack trace. If it is
+ * thrown while an input is being resolved, the resource is not registered. The SDK adds a prefix to the message each
+ * time such an error passes through an input. To prevent this, assigning to `message` has no effect.
  */
 export function toRunError(failure: unknown, { errors }: Deployment): pulumi.RunError {
   const message = formatError(failure);

@@ -3,8 +3,8 @@ import { HINTS } from "../shared/hints.ts";
 import { sanitize } from "../shared/redact.ts";
 
 /**
- * A failure as Pulumi shows it: one line with the cause, one with the hint. Of an error of other code only the name is
- * shown, because its message may quote anything.
+ * Formats an error for Pulumi: one line with the cause and one with the hint. For an error thrown by other code, only
+ * the name is shown, because its message may contain anything.
  */
 export function formatError(error: unknown): string {
   if (AuthError.isAuthError(error)) return `${error.message}\n${error.hint}`;

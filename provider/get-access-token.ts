@@ -5,8 +5,9 @@ import { getDeployment, isMocked, runForProgram } from "./deployment.ts";
 import { toResult, type GetAccessTokenResult } from "./service-accounts.ts";
 
 /**
- * A token for use inside the program: that of an auth file while it is valid, otherwise a new one, which all callers in
- * the process share. It is not stored in the state. It is not marked as a secret: use getAccessTokenOutput for that.
+ * Returns a token for use inside the program: the token in an auth file while it is valid, otherwise a new one, which
+ * all callers in the process share. The token is not stored in the state. It is not marked as a secret; to get a
+ * secret, use getAccessTokenOutput.
  *
  * @throws pulumi.RunError if the sign-in fails
  * @example
@@ -17,14 +18,14 @@ import { toResult, type GetAccessTokenResult } from "./service-accounts.ts";
  * ```
  */
 export async function getAccessToken(args: GetAccessTokenArgs = {}): Promise<GetAccessTokenResult> {
-  // The name that unit tests mock (`call` of `pulumi.runtime.Mocks`).
+  // Unit tests mock the function by this name (`call` of `pulumi.runtime.Mocks`).
   if (isMocked()) return (await pulumi.runtime.invoke("scm-auth:index:getAccessToken", args)) as GetAccessTokenResult;
   const deployment = getDeployment();
   return toResult(await runForProgram(deployment, () => getTokenFromArgs({ ...args }, deployment.accounts)));
 }
 
 /**
- * Like getAccessToken, for arguments that are outputs. The result is a secret.
+ * Like getAccessToken, but the arguments can be outputs, and the result is a secret.
  *
  * @example
  * ```ts

@@ -11,9 +11,9 @@ const AUTH_FILE = "pulumi-nodejs:dynamic/scm-auth:AuthFile";
 const ACCESS_TOKEN = "pulumi-nodejs:dynamic/scm-auth:AccessToken";
 
 /**
- * The auth file that the `scm` provider reads, with a short-lived token and without the secret of the service account. It
- * exists and its token is valid before `path` resolves. It is refreshed while the operation runs. Later runs show no
- * diffs, and the state contains no secret.
+ * The auth file that the `scm` provider reads. It contains a short-lived token, but not the secret of the service
+ * account. Before `path` resolves, the file exists and its token is valid. The file is refreshed while the operation
+ * runs. Later runs show no diffs, and the state contains no secret.
  *
  * @example
  * ```ts
@@ -26,7 +26,7 @@ const ACCESS_TOKEN = "pulumi-nodejs:dynamic/scm-auth:AccessToken";
  * ```
  */
 export class AuthFile extends pulumi.CustomResource {
-  /** The path of the file as in the arguments. The file exists when this resolves. */
+  /** The path of the file, as specified in the arguments. The file exists when this output resolves. */
   declare readonly path: pulumi.Output<string>;
 
   /**
@@ -40,16 +40,16 @@ export class AuthFile extends pulumi.CustomResource {
     super(AUTH_FILE, name, isMocked() ? inputs : { ...inputs, path: getEnsuredPath({ ...args }) }, opts);
   }
 
-  /** Whether `obj` is an AuthFile, including one of another copy of this package. */
+  /** Whether `obj` is an AuthFile, including one created by another copy of this package. */
   static override isInstance(obj: unknown): obj is AuthFile {
     return isOfType(obj, AUTH_FILE);
   }
 }
 
 /**
- * An access token as an output, for a resource of another provider that needs one. An update renews it when less than
- * `minTtl` remains, and otherwise shows no diff. It is stored in the state, encrypted: use AuthFile for the `scm`
- * provider, and getAccessToken inside a program.
+ * An access token as an output, for a resource of another provider that needs one. An update renews the token if it is
+ * valid for less than `minTtl`, and otherwise shows no diff. The token is stored in the state, encrypted. For the `scm`
+ * provider, use AuthFile instead; inside a program, use getAccessToken.
  *
  * @example
  * ```ts
@@ -76,24 +76,25 @@ export class AccessToken extends pulumi.CustomResource {
    * @throws pulumi.RunError for unknown arguments
    */
   constructor(name: string, args: AccessTokenArgs = {}, opts?: pulumi.CustomResourceOptions) {
-    // The SDK makes an output of each property that is named here, also of those without an input.
+    // The SDK creates an output for each property listed here, even if it has no input.
     const outputs = { accessToken: undefined, expiresAt: undefined, scope: args.scope, tsgId: args.tsgId };
     const options = pulumi.mergeOptions({ additionalSecretOutputs: ["accessToken"] }, opts);
     super(ACCESS_TOKEN, name, { ...toInputs("access-token", name, args), ...outputs }, options);
   }
 
-  /** Whether `obj` is an AccessToken, including one of another copy of this package. */
+  /** Whether `obj` is an AccessToken, including one created by another copy of this package. */
   static override isInstance(obj: unknown): obj is AccessToken {
     return isOfType(obj, ACCESS_TOKEN);
   }
 }
 
-/** By the mark that the SDK sets on a resource. */
+/** Checks the type that the SDK records in each resource. */
 const isOfType = (obj: unknown, type: string): boolean =>
   typeof obj === "object" && obj !== null && "__pulumiType" in obj && obj.__pulumiType === type;
 
 /**
- * What a resource is registered with. The client secret is a secret even if the program does not mark it as one.
+ * Returns the inputs that a resource is registered with. The client secret is a secret even if the program does not
+ * mark it as one.
  *
  * @throws pulumi.RunError for unknown arguments. They must not be sent to the engine: `client_secret` would be stored.
  */
@@ -106,7 +107,10 @@ function toInputs(kind: ResourceKind, name: string, args: object | undefined): p
   return { ...others, clientSecret: secret, kind, name, __provider: SERIALIZED_PROVIDER };
 }
 
-/** The path, once the file exists. Unknown while an argument is; a secret only if the path itself is one. */
+/**
+ * Returns the path, which resolves once the file exists. It is unknown while any argument is unknown, and a secret only
+ * if the path itself is one.
+ */
 function getEnsuredPath(args: AuthFileArgs): pulumi.Output<string> {
   const deployment = getDeployment();
   const ensure = async (values: Args): Promise<void> => {

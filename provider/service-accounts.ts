@@ -10,9 +10,9 @@ import type { SignInConfig } from "./sign-in-args.ts";
 /** One service account in one process. */
 export interface ServiceAccount {
   readonly context: SignInContext;
-  /** Limit for one sign-in. */
+  /** Time limit for one sign-in. */
   readonly timeout: Seconds;
-  /** The token of all resources and functions that use this account. */
+  /** The source of the token shared by all resources and functions that use this account. */
   readonly tokens: TokenSource;
 }
 
@@ -40,15 +40,16 @@ export class ServiceAccounts {
   }
 }
 
-/** The limits of a sign-in that starts now. */
+/** Returns the limits of a sign-in that starts now. */
 export const createLimits = (timeout: Seconds): RequestLimits => ({
   deadline: backgroundClock.monotonic() + timeout * 1000,
 });
 
 /**
- * A token with the minimum remaining lifetime, or a new one.
+ * Returns the current token if it has the minimum remaining lifetime, otherwise a new one.
  *
- * @throws AuthError; after a rejection the same one without a request, for a pause that grows
+ * @throws AuthError. After a rejection, the same error is thrown without a request during a pause that grows with each
+ *   rejection
  */
 export const getToken = ({ tokens }: ServiceAccount, minTtl: Seconds | undefined): Promise<AccessToken> =>
   tokens.getToken({ minTtl: getMinRemaining(minTtl, tokens.current?.lifetime ?? 0) / 1000 });
@@ -65,7 +66,10 @@ export interface GetAccessTokenResult {
   readonly tsgId: string;
 }
 
-/** What programs and the engine get of a verified token, which has an expiration (claim `exp`). */
+/**
+ * Returns the properties of a verified token that programs and the engine receive. Such a token always has an
+ * expiration time (claim `exp`).
+ */
 export const toResult = ({ value, expiresAt, scope, tsgId = "" }: AccessToken): GetAccessTokenResult => ({
   accessToken: value,
   expiresAt: expiresAt?.toISOString().replace(/\.\d+Z$/, "Z") ?? "",

@@ -11,7 +11,7 @@ export type Args = Readonly<Record<string, unknown>>;
 /** Valid arguments of a sign-in. */
 export interface SignInConfig {
   readonly authRequest: AuthRequest;
-  /** Limit for one sign-in including retries. */
+  /** Time limit for one sign-in, including retries. */
   readonly timeout: Seconds;
   readonly maxRetries: number;
   /** Minimum remaining lifetime for reusing a token; undefined for the default of `getMinRemaining`. */
@@ -34,10 +34,10 @@ export type ArgsOwner = keyof typeof OPTION_SCHEMAS;
 
 const getArgNames = (owner: ArgsOwner): readonly string[] => [...Object.keys(OPTION_SCHEMAS[owner]), ...REQUEST_ARGS];
 
-/** The arguments that `owner` has and that are set. */
+/** Returns the arguments that are set and that `owner` accepts. */
 export const pickArgs = (args: Args, owner: ArgsOwner): Args => pick(args, getArgNames(owner));
 
-/** The issues of argument names that `owner` does not have. */
+/** Returns an issue for each argument that `owner` does not accept. */
 export function findUnknownArgs(args: Args, owner: ArgsOwner): readonly ConfigIssue[] {
   const names = getArgNames(owner);
   const unknown = Object.keys(args).filter((name) => isSet(args[name]) && !names.includes(name));
@@ -51,7 +51,7 @@ export const hasSecret = ({ clientSecret }: Args, env: Environment = process.env
   (isSet(clientSecret) && clientSecret !== "") || (env["SCM_CLIENT_SECRET"] ?? "").trim() !== "";
 
 /**
- * Validates the arguments of a sign-in. What is not set comes from the environment.
+ * Validates the arguments of a sign-in. Arguments that are not set are read from the environment.
  *
  * @throws AuthError of kind `config` with all issues
  */
@@ -72,7 +72,7 @@ export function parseSignInArgs(args: Args, owner: ArgsOwner, env: Environment =
   return { authRequest: request.value, timeout, maxRetries, minTtl };
 }
 
-/** The result of `parse`, or the configuration issues that it throws. @throws any other error */
+/** Returns the result of `parse`, or the configuration issues that it throws. @throws any other error */
 export function collectIssues<T>(parse: () => T): { readonly value?: T; readonly issues: readonly ConfigIssue[] } {
   try {
     return { value: parse(), issues: [] };

@@ -3,28 +3,28 @@ import { defineInspect } from "./inspect.ts";
 import type { SigningKey } from "./jwks.ts";
 import { getTsgIds } from "./scope.ts";
 
-/** What is known about a token besides its value. */
+/** The properties of a token other than its value. */
 export interface AccessTokenProps extends Pick<AccessToken, "expiresAt" | "lifetime"> {
-  /** When it expires, on `clock.elapsed()`: not affected by changes of the wall clock. */
+  /** When the token expires, as a `clock.elapsed()` time, which wall clock changes do not affect. */
   readonly deadline: Milliseconds | undefined;
   /** The granted scope-tokens. */
   readonly scope: readonly string[];
-  /** The tenants that were requested and granted. */
+  /** The requested tenants, all of which were granted. */
   readonly tsgIds: readonly string[];
   readonly signingKey?: SigningKey | undefined;
 }
 
-/** An access token that passed its checks. It prints without its value. */
+/** A validated access token. Printing it does not show its value. */
 export class AccessToken {
-  /** When the token expires; undefined if neither the token nor the server says. */
+  /** The expiration time; undefined if neither the token nor the server specifies it. */
   readonly expiresAt: Date | undefined;
-  /** The whole lifetime, by the shorter of token and server; undefined like `expiresAt`. */
+  /** The total lifetime, from the token or the server, whichever is shorter; undefined if neither specifies it. */
   readonly lifetime: Milliseconds | undefined;
-  /** The granted scope, separated by spaces. */
+  /** The granted scope-tokens, separated by spaces. */
   readonly scope: string;
-  /** The tenant: the requested one, otherwise the one in the granted scope; undefined if there are several or none. */
+  /** The TSG ID of the requested tenant, or else of the granted scope; undefined unless there is exactly one. */
   readonly tsgId: string | undefined;
-  /** The key that verified the signature; undefined if it was not verified. */
+  /** The key that verified the signature; undefined if the signature was not verified. */
   readonly signingKey: SigningKey | undefined;
   readonly #value: string;
   readonly #deadline: Milliseconds | undefined;
@@ -44,7 +44,7 @@ export class AccessToken {
     return this.#value;
   }
 
-  /** The time until the token expires, negative afterwards; undefined if the lifetime is not known. */
+  /** The time until the token expires, negative once it has expired; undefined if the lifetime is unknown. */
   remaining(clock: Clock): Milliseconds | undefined {
     return this.#deadline === undefined ? undefined : this.#deadline - clock.elapsed();
   }
@@ -56,15 +56,18 @@ defineInspect(
 
 const single = (ids: readonly string[]): string | undefined => (ids.length === 1 ? ids[0] : undefined);
 
-/** By default a token is reused only with this much left, or this share of its lifetime if that is less. */
+/**
+ * By default, a token is reused only if it is valid for at least this long, or for this fraction of its lifetime if
+ * that is shorter.
+ */
 const DEFAULT_MIN_TTL: Milliseconds = 300_000;
 const DEFAULT_MIN_TTL_RATIO = 1 / 3;
 
-/** The minimum remaining lifetime for reusing a token. `minTtl` is what the caller asked for, in seconds. */
+/** The minimum remaining lifetime required to reuse a token. `minTtl` is the caller's requirement, in seconds. */
 export const getMinRemaining = (minTtl: Seconds | undefined, lifetime: Milliseconds): Milliseconds =>
   minTtl === undefined ? Math.min(DEFAULT_MIN_TTL, lifetime * DEFAULT_MIN_TTL_RATIO) : minTtl * 1000;
 
-/** Whether a token is valid for long enough to be reused. One with an unknown lifetime is not. */
+/** Whether a token remains valid long enough to be reused. A token with an unknown lifetime is never reused. */
 export function hasMinRemaining(token: AccessToken, minTtl: Seconds | undefined, clock: Clock): boolean {
   const remaining = token.remaining(clock);
   if (remaining === undefined || token.lifetime === undefined) return false;

@@ -14,13 +14,13 @@ const CLIENT_ID_HINT =
 /** `name@<TSG ID>.iam.panserviceaccount.com`, the client IDs of SCM's service accounts. */
 export const SERVICE_ACCOUNT_ID = /^[^@]+@(\d+)\.iam\.panserviceaccount\.com$/i;
 
-/** Format characters and spaces that cannot be seen, and dashes that look like a hyphen. */
+/** Invisible format characters, non-ASCII whitespace, and dashes that look like a hyphen. */
 const INVISIBLE = /[\p{Cf}\u2010-\u2015\u2212]|[^\S\t\n\v\f\r ]/u;
 const QUOTED = /^(["'`\u201c\u2018]).*["'`\u201d\u2019]$/su;
 const CONTROL = /\p{Cc}/u;
 const WHITESPACE_OR_CONTROL = /[\p{Cc}\s]/u;
 
-/** Why a value is not valid. */
+/** Why a value is invalid. */
 type Problem = Pick<ConfigIssue, "message" | "hint">;
 type Parser<T> = (text: string) => T | Problem;
 
@@ -54,11 +54,11 @@ const parseUrl: Parser<URL> = (text) => {
 
 const SWAPPED = "looks like a client ID";
 
-/** The parser of each field. Values are trimmed before, and not blank. */
+/** The parser for each field. Its argument is trimmed and not blank. */
 const PARSERS = {
   clientId: (text) => rejectQuotes(text) ?? rejectInvisible(text) ?? rejectWhitespace(text, CLIENT_ID_HINT) ?? text,
   clientSecret: (text) =>
-    reject(isJsonContainer(text), "is a JSON document", "Pass only the client secret of the document.") ??
+    reject(isJsonContainer(text), "is a JSON document", "Pass only the client secret from the document.") ??
     rejectQuotes(text) ??
     reject(SERVICE_ACCOUNT_ID.test(text), SWAPPED, "Check whether the client ID and the client secret are swapped.") ??
     reject(CONTROL.test(text), "contains a line break or a control character", "Paste it again as a single line.") ??
@@ -86,13 +86,13 @@ const PARSERS = {
 export type FieldName = keyof typeof PARSERS;
 export const FIELDS = Object.keys(PARSERS) as readonly FieldName[];
 
-/** The fields of a request, as far as they are given and valid. */
+/** The fields of a request that were given and are valid. */
 export type ParsedFields = { readonly [F in FieldName]?: Exclude<ReturnType<(typeof PARSERS)[F]>, Problem> };
 
-/** What the required fields are called in warnings. */
+/** The names of the required fields in warnings. */
 const REQUIRED: Readonly<Partial<Record<FieldName, string>>> = { clientId: "client ID", clientSecret: "client secret" };
 
-/** Parses the fields of a request. `isSwapped` means that the client secret is a client ID. */
+/** Parses the fields of a request. `isSwapped` is true if the client secret looks like a client ID. */
 export function parseFields(input: object | undefined) {
   const given: Readonly<Record<string, unknown>> = { ...input };
   const fields: Partial<Record<FieldName, string | URL>> = {};

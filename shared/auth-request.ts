@@ -12,33 +12,34 @@ import { defineInspect } from "./inspect.ts";
 import { unknownNameIssue } from "./options.ts";
 import { getTsgIds, parseScope, tsgScope } from "./scope.ts";
 
-/** The fields of an {@link AuthRequest}. Blank ones count as not given; surrounding whitespace is removed. */
+/** The fields of an {@link AuthRequest}. Blank fields are treated as missing, and surrounding whitespace is removed. */
 export interface AuthRequestInput {
   /** The client ID of the service account: `name@<TSG ID>.iam.panserviceaccount.com`. Required. */
   readonly clientId: string | undefined;
   /** The client secret of the service account. Required. */
   readonly clientSecret: string | undefined;
-  /** The ID of the tenant service group (TSG), digits. Default: the tenant of `scope`, otherwise of the client ID. */
+  /** The numeric ID of the tenant service group (TSG). Default: the tenant in `scope`, otherwise in the client ID. */
   readonly tsgId?: string | undefined;
   /** Scope-tokens separated by spaces (RFC 6749 section 3.3). Default: `tsg_id:<tsgId>`. */
   readonly scope?: string | undefined;
-  /** The token endpoint, https. Default: `https://auth.apps.paloaltonetworks.com/am/oauth2/access_token`. */
+  /** The HTTPS URL of the token endpoint. Default: `https://auth.apps.paloaltonetworks.com/am/oauth2/access_token`. */
   readonly tokenUrl?: string | URL | undefined;
-  /** The JWK Set of the auth server, https. Default: `connect/jwk_uri` relative to the token URL. */
+  /** The HTTPS URL of the authorization server's JWK Set. Default: `connect/jwk_uri` relative to the token URL. */
   readonly jwksUrl?: string | URL | undefined;
-  /** The expected `iss` claim. Default: any. */
+  /** The expected `iss` claim. By default, any issuer is accepted. */
   readonly issuer?: string | undefined;
-  /** CA certificates to trust in addition to Node's defaults, PEM. */
+  /** CA certificates in PEM format to trust in addition to Node's defaults. */
   readonly ca?: string | undefined;
 }
 
-/** A request, or everything that is wrong with its fields. */
+/** A valid request, or all issues found in its fields. */
 export type AuthRequestResult = { readonly request: AuthRequest } | { readonly issues: readonly ConfigIssue[] };
 
 const BRAND = Symbol.for("scm-auth.AuthRequest");
 
 /**
- * The validated configuration of a sign-in with client credentials (RFC 6749 section 4.4). It prints without its secret.
+ * The validated configuration of a sign-in with client credentials (RFC 6749 section 4.4). Printing it does not show
+ * the secret.
  *
  * @example
  * ```ts
@@ -48,19 +49,19 @@ const BRAND = Symbol.for("scm-auth.AuthRequest");
 export class AuthRequest {
   /** The client ID of the service account. */
   readonly clientId: string;
-  /** The requested scope, as it is sent. */
+  /** The requested scope, exactly as sent. */
   readonly scope: string;
-  /** The requested tenants, each of which the token must grant; empty if the scope contains none. */
+  /** The requested tenants, all of which the token must grant; empty if the scope contains no tenant. */
   readonly tsgIds: readonly string[];
-  /** The token endpoint. */
+  /** The URL of the token endpoint. */
   readonly tokenUrl: URL;
-  /** The JWK Set (RFC 7517) of the auth server. */
+  /** The URL of the authorization server's JWK Set (RFC 7517). */
   readonly jwksUrl: URL;
-  /** The expected `iss` claim; undefined for any. */
+  /** The expected `iss` claim; undefined if any issuer is accepted. */
   readonly issuer: string | undefined;
-  /** CA certificates to trust in addition to Node's defaults, PEM. */
+  /** CA certificates in PEM format to trust in addition to Node's defaults. */
   readonly ca: string | undefined;
-  /** What was assumed or corrected, as sentences for the user. */
+  /** Sentences that tell the user what was assumed or corrected. */
   readonly warnings: readonly string[];
   readonly #clientSecret: string;
 
@@ -71,7 +72,7 @@ export class AuthRequest {
     this.tsgIds = getTsgIds(parseScope(fields.scope));
     const defaultTokenUrl = new URL(DEFAULT_TOKEN_URL);
     this.tokenUrl = fields.tokenUrl ?? defaultTokenUrl;
-    // SCM has one JWK Set for all of its token URLs.
+    // SCM uses one JWK Set for all its token URLs.
     const jwksBase = this.tokenUrl.host === defaultTokenUrl.host ? defaultTokenUrl : this.tokenUrl;
     this.jwksUrl = fields.jwksUrl ?? new URL("connect/jwk_uri", jwksBase);
     this.issuer = fields.issuer;
@@ -85,27 +86,31 @@ export class AuthRequest {
     return this.#clientSecret;
   }
 
-  /** Whether `value` is an AuthRequest, including one of another copy of this package (ESM and CommonJS). */
+  /** Whether `value` is an AuthRequest, including one created by another copy of this package (ESM and CommonJS). */
   static isAuthRequest(value: unknown): value is AuthRequest {
     return typeof value === "object" && value !== null && BRAND in value;
   }
 
-  /** @throws AuthError of kind `config` with all issues; none contains a value */
+  /**
+   * Validates the fields and creates a request.
+   *
+   * @throws AuthError of kind `config` with all issues; no issue contains a field's value
+   */
   static parse(input: AuthRequestInput): AuthRequest {
     return getRequest(AuthRequest.safeParse(input));
   }
 
-  /** Like {@link AuthRequest.parse}, but returns the issues. */
+  /** Like {@link AuthRequest.parse}, but returns the issues instead of throwing them. */
   static safeParse(input: Partial<AuthRequestInput>): AuthRequestResult {
     return AuthRequest.#validate(input, findUnknownFields(input), {});
   }
 
   /**
-   * Reads a request from `SCM_CLIENT_ID`, `SCM_CLIENT_SECRET`, `SCM_TSG_ID`, `SCM_SCOPE` and `SCM_TOKEN_URL`, otherwise
-   * `SCM_AUTH_URL`. Blank variables count as unset.
+   * Reads a request from `SCM_CLIENT_ID`, `SCM_CLIENT_SECRET`, `SCM_TSG_ID`, `SCM_SCOPE`, and `SCM_TOKEN_URL` (or
+   * `SCM_AUTH_URL` if `SCM_TOKEN_URL` is not set). Blank variables are treated as unset.
    *
-   * @param env - Default: `process.env`
-   * @throws AuthError of kind `config`; its `issues` name the variables, and none contains a value
+   * @param env - the environment variables. Default: `process.env`
+   * @throws AuthError of kind `config`; its `issues` name the variables, and no issue contains a value
    */
   static fromEnv(env: Environment = process.env): AuthRequest {
     const { input, issues, names } = readEnvironment(env);
@@ -113,10 +118,11 @@ export class AuthRequest {
   }
 
   /**
-   * Takes each field from `input`, otherwise from the environment as {@link AuthRequest.fromEnv} does. Empty fields count
-   * as not given.
+   * Takes each field from `input`, otherwise from the environment, like {@link AuthRequest.fromEnv}. Empty fields are
+   * treated as missing.
    *
-   * @throws AuthError of kind `config`; its `issues` name each field as it was given, or its variable
+   * @throws AuthError of kind `config`; its `issues` name each field as the caller wrote it, or its environment
+   *   variable
    * @internal
    */
   static fromArgs(input: Partial<AuthRequestInput>, env: Environment = process.env): AuthRequest {
@@ -127,8 +133,8 @@ export class AuthRequest {
   }
 
   /**
-   * @param knownIssues - issues found before
-   * @param names - the user's names of fields, where they differ
+   * @param knownIssues - issues that were already found
+   * @param names - the names by which the user knows the fields, if they differ
    */
   static #validate(input: object, knownIssues: readonly ConfigIssue[], names: FieldNames): AuthRequestResult {
     const { fields, issues: found, warnings, isSwapped } = parseFields(input);
@@ -150,7 +156,7 @@ defineInspect(
   (request) => `AuthRequest { ${request.clientId} ${request.scope} ${request.tokenUrl.href} }`,
 );
 
-/** The request that `value` is or describes. @throws AuthError of kind `config` */
+/** Returns `value` if it is a request; otherwise parses it. @throws AuthError of kind `config` */
 export const toAuthRequest = (value: AuthRequest | AuthRequestInput): AuthRequest =>
   AuthRequest.isAuthRequest(value) ? value : AuthRequest.parse(value);
 
@@ -174,17 +180,17 @@ interface ResolvedScope {
   readonly warning?: string;
 }
 
-/** The fields that the scope is derived from. If one of them has an issue, the scope is not checked. */
+/** The fields from which the scope is derived. If one of them has an issue, the scope is not checked. */
 const SCOPE_SOURCES: ReadonlySet<string> = new Set(["clientId", "tsgId", "scope"]);
 
-/** The scope to request. */
+/** Determines the scope to request. */
 function resolveScope({ clientId, tsgId, scope }: ParsedFields): ResolvedScope {
   if (scope === undefined) {
     const fromClientId = SERVICE_ACCOUNT_ID.exec(clientId ?? "")?.[1];
     const id = tsgId ?? fromClientId;
     if (id === undefined) {
       const message = "is required: the client ID does not contain a tenant";
-      const hint = "Set the ID of the tenant service group (TSG), digits.";
+      const hint = "Set the numeric ID of the tenant service group (TSG).";
       return { issue: { field: "tsgId", message, hint, code: "required" } };
     }
     const warning = `Using tenant ${id} from the client ID. Set the TSG ID to use another tenant.`;

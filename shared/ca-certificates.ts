@@ -8,14 +8,14 @@ const BASE64 = /^[A-Za-z0-9+/=\s]+$/;
 
 const PEM_HINT = `Use one or more certificates in PEM format, each from ${BEGIN} to ${END}.`;
 
-/** Certificates in PEM format (RFC 7468), or the reason why a text has none that can be used. */
+/** Certificates in PEM format (RFC 7468), or the reason the text cannot be used. */
 export type ParsedCertificates =
   | { readonly pem: string; readonly reason?: undefined }
   | { readonly pem?: undefined; readonly reason: Pick<ConfigIssue, "message" | "hint"> };
 
 /**
- * Parses the certificates of a text and ignores everything else in it. Line ends may be missing or written as `\n`, and
- * the whole text may be base64, as secret stores and CI variables often have it.
+ * Parses the certificates in a text and ignores everything else. Line breaks may be missing or escaped as `\n`, and the
+ * whole text may be base64-encoded, as is common in secret stores and CI variables.
  */
 export function parseCertificates(text: string): ParsedCertificates {
   const unescaped = decodeBase64Pem(text).replace(/\\r\\n|\\n/g, "\n");
@@ -36,10 +36,11 @@ export function parseCertificates(text: string): ParsedCertificates {
 }
 
 /**
- * Reads a value that is either certificates, as for {@link parseCertificates}, or the path of a file with certificates.
- * A blank value and one that is not a string are returned as they are.
+ * Reads a value that contains either certificates, as accepted by {@link parseCertificates}, or the path of a
+ * certificate file. A blank or non-string value is returned unchanged.
  *
- * @param baseDescription - the directory of relative paths, for the hint: "the workspace"
+ * @param baseDescription - what the hint calls the directory that relative paths start from, for example "the
+ *   workspace"
  */
 export function readCaCertificates(
   value: string | undefined,
@@ -65,14 +66,17 @@ function readCertificateFile(path: string, baseDescription: string): ParsedCerti
   return parseCertificates(text);
 }
 
-/** The PEM text that `text` is the base64 of, otherwise `text`. */
+/** Decodes `text` if it is base64-encoded PEM; otherwise returns it unchanged. */
 function decodeBase64Pem(text: string): string {
   if (!BASE64.test(text)) return text;
   const decoded = Buffer.from(text, "base64").toString();
   return decoded.includes("-----BEGIN") ? decoded : text;
 }
 
-/** A certificate in canonical PEM: OpenSSL silently skips a certificate that does not start on its own line. */
+/**
+ * Returns a certificate in canonical PEM, because OpenSSL silently skips a certificate that does not start on its own
+ * line.
+ */
 function readCertificate(base64: string): string | undefined {
   if (!BASE64.test(base64)) return undefined;
   try {

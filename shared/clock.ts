@@ -1,29 +1,30 @@
 /** A duration or a timestamp in milliseconds. */
 export type Milliseconds = number;
-/** A duration in seconds, as options and inputs use it. */
+/** A duration in seconds, the unit of options and inputs. */
 export type Seconds = number;
-/** Returns a number in [0, 1), like `Math.random`. Spreads load; never used for secrets. */
+/** Returns a number in [0, 1), like `Math.random`. Used to spread load, never for secrets. */
 export type RandomSource = () => number;
 
 /** The time source. Tests inject their own. */
 export interface Clock {
-  /** Wall-clock time in milliseconds since 1970 UTC. It may be wrong and may jump. */
+  /** Wall-clock time in milliseconds since the Unix epoch. It may be wrong, and it may jump. */
   readonly now: () => Milliseconds;
   /** Monotonic time from an arbitrary origin. Use it for timeouts and deadlines. */
   readonly monotonic: () => Milliseconds;
-  /** Monotonic time that also counts suspends of the machine. Use it for token lifetimes. */
+  /** Monotonic time that includes time during which the machine is suspended. Use it for token lifetimes. */
   readonly elapsed: () => Milliseconds;
   /** Calls `callback` once after `delay`. Returns a function that cancels the timer. */
   readonly setTimeout: (callback: () => void, delay: Milliseconds) => () => void;
 }
 
-/** A smaller jump of the wall clock is an adjustment by NTP, not a suspend. */
+/** A wall clock jump of at most this length is attributed to NTP, not to a suspend. */
 const MAX_CLOCK_ADJUSTMENT: Milliseconds = 2000;
 
 /**
- * Makes a monotonic clock that counts suspends. On Linux, Node's monotonic clock stops while the machine is suspended
- * (CLOCK_MONOTONIC in clock_gettime(2)), but tokens still age. Where the wall clock has run ahead, the difference counts
- * as elapsed. A wall clock that was set forward looks the same and costs one early renewal.
+ * Creates a monotonic clock that includes suspended time. On Linux, Node's monotonic clock stops while the machine is
+ * suspended (CLOCK_MONOTONIC in clock_gettime(2)), but tokens continue to age. If the wall clock has moved ahead of the
+ * monotonic clock, the difference is treated as elapsed time. Setting the wall clock forward has the same effect and
+ * causes one early renewal.
  */
 export function createElapsedClock(now: () => Milliseconds, monotonic: () => Milliseconds): () => Milliseconds {
   let offset = now() - monotonic();
@@ -37,14 +38,14 @@ export function createElapsedClock(now: () => Milliseconds, monotonic: () => Mil
   };
 }
 
-// Both read the globals at call time, so that fake timers which replace them take effect.
+// Both look up the globals when called, so that fake timers can replace them.
 const now = (): Milliseconds => Date.now();
 const monotonic = (): Milliseconds => performance.now();
 
 const createTimer =
   (keepsAlive: boolean): Clock["setTimeout"] =>
   (callback, delay) => {
-    // Node truncates fractions, which would fire early, and fires at once for delays beyond 31 bits.
+    // Node truncates fractional delays, which would fire early. It fires immediately for delays beyond 31 bits.
     const timer = setTimeout(callback, Math.min(2 ** 31 - 1, Math.ceil(delay)));
     if (!keepsAlive) timer.unref();
     return () => {
@@ -52,7 +53,7 @@ const createTimer =
     };
   };
 
-/** The clock of this machine. */
+/** This machine's clock. */
 export const systemClock: Clock = {
   now,
   monotonic,
@@ -63,7 +64,7 @@ export const systemClock: Clock = {
 /** Like {@link systemClock}, but its timers do not keep the process alive. For background work. */
 export const backgroundClock: Clock = { ...systemClock, setTimeout: createTimer(false) };
 
-/** Resolves after `delay`, or as soon as `signal` aborts. The caller checks the signal. */
+/** Resolves after `delay`, or as soon as `signal` is aborted. The caller must check the signal. */
 export function sleep(clock: Clock, delay: Milliseconds, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) {
@@ -80,7 +81,7 @@ export function sleep(clock: Clock, delay: Milliseconds, signal?: AbortSignal): 
   });
 }
 
-/** Keeps the process alive until `work` settles, although timers and sockets of background work do not. */
+/** Keeps the process alive until `work` settles, even if it uses only background timers and sockets. */
 export async function holdProcess<T>(work: Promise<T>): Promise<T> {
   const timer = setInterval(() => undefined, 2 ** 31 - 1);
   try {

@@ -7,7 +7,7 @@ const UNITS: readonly (readonly [length: Milliseconds, name: string])[] = [
   [1000, "s"],
 ];
 
-/** Formats a duration with its two largest units: "2 h 3 min", "45 s", "0.3 s". Negative durations are "0 s". */
+/** Formats a duration in its two largest units: "2 h 3 min", "45 s", "0.3 s". Negative durations become "0 s". */
 export function formatDuration(duration: Milliseconds): string {
   if (duration < 10_000) return `${Math.max(0, Math.round(duration / 100) / 10)} s`;
   let rest = Math.round(duration / 1000) * 1000;

@@ -1,10 +1,10 @@
 import { URL_HINT } from "./auth-request-schema.ts";
 import type { ConfigIssue } from "./errors.ts";
 
-/** The environment, like `process.env`. */
+/** Environment variables, in the form of `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The variables of each field. The first one that is set is used. */
+/** The environment variables for each field. The first one that is set is used. */
 const VARIABLES = Object.freeze({
   clientId: ["SCM_CLIENT_ID"],
   clientSecret: ["SCM_CLIENT_SECRET"],
@@ -14,29 +14,29 @@ const VARIABLES = Object.freeze({
 });
 type EnvironmentField = keyof typeof VARIABLES;
 
-/** The sign-in fields of an environment. */
+/** The sign-in fields read from the environment. */
 export interface EnvironmentFields {
-  /** The values, without those of `issues`. */
+  /** The values, except those that have an issue. */
   readonly input: Readonly<Record<EnvironmentField, string | undefined>>;
   readonly issues: readonly ConfigIssue[];
-  /** What the user calls each field: the variable that is set, otherwise the first one. */
+  /** The name of each field in messages: the variable that is set, otherwise the first one. */
   readonly names: Readonly<Record<EnvironmentField, string>>;
 }
 
-/** Reads the variables of a sign-in. Blank ones count as unset. */
+/** Reads the environment variables for a sign-in. Blank variables are treated as unset. */
 export function readEnvironment(env: Environment): EnvironmentFields {
   const names = mapFields((field) => findVariable(field, env) ?? VARIABLES[field][0] ?? "");
   const input = mapFields((field) => env[names[field]]);
   const url = input.tokenUrl?.trim() ?? "";
-  // Other tools accept a bare host in SCM_AUTH_URL. A token request to it would send the secret to an unrelated path.
+  // Other tools accept a bare host in SCM_AUTH_URL. With such a URL, the secret would be sent to an unrelated path.
   if (url === "" || url.endsWith("/access_token")) return { input, issues: [], names };
   const issue = { field: names.tokenUrl, message: "does not end in /access_token", hint: URL_HINT };
   return { input: { ...input, tokenUrl: undefined }, issues: [issue], names };
 }
 
 /**
- * Reads the variables for the fields that are not in `given`. An identity in `given` is complete: the tenant in the
- * environment belongs to another account.
+ * Reads the environment variables for the fields that are missing from `given`. If `given` contains a client ID,
+ * tenant, or scope, the tenant and scope in the environment are ignored, because they belong to another account.
  */
 export function completeFromEnvironment(given: Readonly<Record<string, unknown>>, env: Environment): EnvironmentFields {
   const isGiven = (field: string): boolean => given[field] !== undefined && given[field] !== "";

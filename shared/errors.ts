@@ -1,16 +1,17 @@
 import { HINTS } from "./hints.ts";
 
 /**
- * The class of a failure, for programs to branch on.
+ * The category of a failure, for programs to branch on.
  *
- * - `config`: invalid fields, options or proxy variables; nothing was sent
+ * - `config`: invalid fields, options, or proxy variables; nothing was sent
  * - `file`: the auth file or its directory cannot be used
- * - `network`, `timeout`: no response, or no complete response in time
- * - `rate_limited`, `server`: HTTP 429; HTTP 408 and the 5xx that are retried
- * - `rejected`: any other error response, with `oauthError` if it is an error of RFC 6749 section 5.2
+ * - `network`, `timeout`: no response, or no complete response within the time limit
+ * - `rate_limited`: HTTP 429
+ * - `server`: HTTP 408, or a 5xx status that is retried
+ * - `rejected`: any other error response; `oauthError` is set if it is an OAuth error (RFC 6749 section 5.2)
  * - `protocol`: a response that violates the RFCs
  * - `verification`: a token that failed verification
- * - `aborted`: the caller's signal
+ * - `aborted`: the caller's signal was aborted
  */
 export type AuthErrorKind =
   | "config"
@@ -24,7 +25,7 @@ export type AuthErrorKind =
   | "protocol"
   | "verification";
 
-/** What failed, exactly. Each code has a hint that says what to do. */
+/** The exact failure. Each code has a hint that says what to do. */
 export type AuthErrorCode =
   | "invalid_config"
   | "not_signed_in"
@@ -87,25 +88,28 @@ export type AuthErrorCode =
   | "output_write_failed"
   | "internal_error";
 
-/** One thing wrong with the configuration. No text contains a secret. */
+/** One configuration problem. No property contains a secret. */
 export interface ConfigIssue {
-  /** The option, environment variable or argument, in the caller's spelling. */
+  /** The option, environment variable, or argument, as the caller spells it. */
   readonly field: string;
-  /** The rest of a sentence that starts with the field: "is required". */
+  /** The rest of a sentence that starts with the field, for example "is required". */
   readonly message: string;
-  /** What to write instead. */
+  /** How to fix the problem. */
   readonly hint: string;
-  /** The field is required and missing or blank. */
+  /** Set if the field is required but is missing or blank. */
   readonly code?: "required";
 }
 
-/** Properties of an AuthError. Default: 0 attempts, no issues, `requestSent` unless the kind is `config` or `file`. */
+/**
+ * Properties of an AuthError. By default, `attempts` is 0, `issues` is empty, and `requestSent` is true unless the kind
+ * is `config` or `file`.
+ */
 export interface AuthErrorOptions extends Partial<
   Pick<AuthError, "attempts" | "status" | "oauthError" | "retryAfterMs" | "issues" | "requestSent">
 > {
   readonly kind: AuthErrorKind;
   readonly code: AuthErrorCode;
-  /** Default: the hint of the code. */
+  /** Default: the hint for the code. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
@@ -134,10 +138,11 @@ const ALWAYS_RETRYABLE: ReadonlySet<AuthErrorCode> = new Set(["invalid_json"]);
 const BRAND = Symbol.for("scm-auth.AuthError");
 
 /**
- * Any failure of this package except errors of the SCM API. `message` says what happened and `hint` what to do; neither
- * contains a secret, and `cause` only has the name and code of the underlying error, or is the reason of an aborted signal. The
- * message starts with `Network error:` (`network`, `timeout`), `HTTP error:` (`rate_limited`, `server`, `rejected`
- * without an OAuth error), `Configuration error:`, `File error:` or `Authentication error:` (all others).
+ * Any failure in this package except an SCM API error. `message` says what happened, and `hint` says what to do;
+ * neither contains a secret. `cause` contains only the name and code of the underlying error, or it is the abort reason
+ * of the caller's signal. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
+ * (`rate_limited`, `server`, `rejected` without an OAuth error), `Configuration error:`, `File error:`, or
+ * `Authentication error:` (all others).
  *
  * @example
  * ```ts
@@ -154,19 +159,19 @@ export class AuthError extends Error {
   override readonly name: string = "AuthError";
   readonly kind: AuthErrorKind;
   readonly code: AuthErrorCode;
-  /** What to do about it. */
+  /** What to do about the error. */
   readonly hint: string;
-  /** Whether the same call may succeed later with nothing changed. */
+  /** Whether the same call may succeed later without any changes. */
   readonly retryable: boolean;
-  /** Attempts of the request that failed, including the first; 0 if there was none. */
+  /** The number of attempts made for the failed request, including the first; 0 if none was made. */
   readonly attempts: number;
-  /** HTTP status of the response that decided; undefined if there was none. */
+  /** The HTTP status of the response that caused the error; undefined if there was none. */
   readonly status: number | undefined;
-  /** The `error` of RFC 6749 section 5.2, for example `invalid_client`. */
+  /** The OAuth error code (RFC 6749 section 5.2), for example `invalid_client`; undefined if there was none. */
   readonly oauthError: string | undefined;
-  /** The delay that the server asked for with `Retry-After` (RFC 9110 section 10.2.3), in milliseconds. */
+  /** The delay in milliseconds that the server requested with `Retry-After` (RFC 9110 section 10.2.3). */
   readonly retryAfterMs: number | undefined;
-  /** For kind `config`: everything that is wrong. Otherwise empty. */
+  /** All configuration problems if the kind is `config`; otherwise empty. */
   readonly issues: readonly ConfigIssue[];
   /** Whether the request may have reached the server and been processed. */
   readonly requestSent: boolean;
@@ -175,9 +180,9 @@ export class AuthError extends Error {
 
   constructor(description: string, options: AuthErrorOptions) {
     const { kind, code, cause, oauthError } = options;
-    // An OAuth error response is about the identity, any other rejection about HTTP.
+    // An OAuth error response concerns the identity; any other rejection concerns HTTP.
     const prefix = kind === "rejected" && oauthError !== undefined ? "Authentication error" : PREFIX[kind];
-    // The reason of an aborted signal is the caller's own and is kept as it is.
+    // The abort reason comes from the caller and is kept unchanged.
     const shownCause = kind === "aborted" || cause === undefined ? cause : sanitizeCause(cause);
     super(`${prefix}: ${description}`, cause === undefined ? {} : { cause: shownCause });
     this.kind = kind;
@@ -195,46 +200,46 @@ export class AuthError extends Error {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
-  /** The same error with another description or other options. @internal */
+  /** Returns a copy of this error with a different description or options. @internal */
   with(description: string, changes: Partial<AuthErrorOptions> = {}): AuthError {
     return new AuthError(description, { ...this, cause: this.cause, ...changes });
   }
 
-  /** Whether `value` is an AuthError, including one of another copy of this package (ESM and CommonJS). */
+  /** Whether `value` is an AuthError, including one created by another copy of this package (ESM and CommonJS). */
   static isAuthError(value: unknown): value is AuthError {
     return typeof value === "object" && value !== null && BRAND in value;
   }
 }
 
-/** The messages of other libraries stay out: they may quote what they were given. */
+/** Omits the message, because messages from other libraries may quote their input. */
 function sanitizeCause(cause: unknown): { readonly name: string; readonly code: string | undefined } {
   const hasName = typeof cause === "object" && cause !== null && "name" in cause && typeof cause.name === "string";
   return { name: hasName ? (cause.name as string) : typeof cause, code: getErrorCode(cause) };
 }
 
-/** The `code` of a Node error, for example `ECONNREFUSED`; the first one of an AggregateError. */
+/** The `code` of a Node error, for example `ECONNREFUSED`; for an AggregateError, that of its first error. */
 export function getErrorCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
   if ("code" in error && typeof error.code === "string") return error.code;
   return error instanceof AggregateError ? getErrorCode(error.errors[0]) : undefined;
 }
 
-/** One error for all configuration issues. */
+/** Combines all configuration issues into one error. */
 export function configError(issues: readonly ConfigIssue[]): AuthError {
   const description = `${issues.map(({ field, message }) => `${field} ${message}`).join("; ")}.`;
   const hint = [...new Set(issues.map((issue) => issue.hint))].join(" ");
   return new AuthError(description, { kind: "config", code: "invalid_config", issues, hint });
 }
 
-/** A token that must not be used. */
+/** Creates the error for a token that must not be used. */
 export const verificationError = (code: AuthErrorCode, description: string): AuthError =>
   new AuthError(description, { kind: "verification", code });
 
-/** The caller's signal was aborted; `cause` is its reason. */
+/** Creates the error for an aborted signal; `cause` is the abort reason. */
 export const abortedError = (cause?: unknown): AuthError =>
   new AuthError("the request was aborted.", { kind: "aborted", code: "aborted", cause });
 
-/** The access token expired: an AuthError of kind `verification` with the code `token_expired`. */
+/** The access token has expired. An AuthError of kind `verification` with code `token_expired`. */
 export class TokenExpiredError extends AuthError {
   override readonly name = "TokenExpiredError";
 

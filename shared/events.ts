@@ -1,68 +1,71 @@
 import type { Milliseconds } from "./clock.ts";
 import type { AuthError } from "./errors.ts";
 
-/** Which request an event is about: the token endpoint, the JSON Web Key Set, or the SCM API. */
+/** The target of the request that an event reports: the token endpoint, the JSON Web Key Set, or the SCM API. */
 export type RequestName = "token" | "jwks" | "api";
 
-/** What happens during a sign-in or an API call. No event contains a secret. */
+/** Something that happened during a sign-in or an API call. No event contains a secret. */
 export type AuthEvent =
   | {
-      /** An attempt starts. */
+      /** Emitted when an attempt starts. */
       readonly type: "request";
       readonly request: RequestName;
       readonly method: string;
-      /** Without query. */
+      /** The URL without its query string. */
       readonly url: string;
-      /** The number of this attempt, from 1. */
+      /** The number of this attempt, starting at 1. */
       readonly attempt: number;
       readonly maxAttempts: number;
     }
   | {
-      /** A step of the connection is complete. Not sent for a connection that is reused. */
+      /** Emitted when a step of opening a connection is complete. Not emitted for a reused connection. */
       readonly type: "connection";
       readonly request: RequestName;
       readonly step: "dns" | "tcp" | "proxy" | "tls";
-      /** The time since the step before, or since the attempt started. */
+      /** The time since the previous step, or since the start of the attempt. */
       readonly durationMs: Milliseconds;
-      /** Addresses (dns), `host:port` (tcp, proxy), or protocol and issuer of the certificate (tls). */
+      /** The addresses (dns), `host:port` (tcp, proxy), or the protocol and the issuer of the certificate (tls). */
       readonly detail: string;
     }
   | {
-      /** A complete response arrived. */
+      /** Emitted when a complete response has arrived. */
       readonly type: "response";
       readonly request: RequestName;
       readonly status: number;
       readonly attempt: number;
-      /** From the start of the attempt to the last byte of the response. */
+      /** The time from the start of the attempt to the last byte of the response. */
       readonly durationMs: Milliseconds;
-      /** The server's clock (`Date` header) minus ours; undefined without that header. */
+      /** The server's clock (`Date` header) minus the local clock; undefined if the header is missing. */
       readonly clockOffsetMs: Milliseconds | undefined;
     }
   | {
-      /** An attempt failed and the next one starts after `delayMs`. */
+      /** Emitted when an attempt has failed and the next one starts after `delayMs`. */
       readonly type: "retry";
       readonly request: RequestName;
       readonly delayMs: Milliseconds;
-      /** The number of the attempt that failed, from 1. */
+      /** The number of the failed attempt, starting at 1. */
       readonly attempt: number;
       readonly maxAttempts: number;
       readonly error: AuthError;
     }
   | {
-      /** A new token is available. */
+      /** Emitted when a new token is available. */
       readonly type: "token";
-      /** The granted scope, separated by spaces. */
+      /** The granted scope-tokens, separated by spaces. */
       readonly scope: string;
-      /** Undefined if neither the token nor the server says. */
+      /** The expiration time; undefined if neither the token nor the server specifies it. */
       readonly expiresAt: Date | undefined;
     }
   | {
-      /** A sign-in failed. Callers who wait get the same error; for a refresh in the background this is the only report. */
+      /**
+       * Emitted when a sign-in fails. Waiting callers receive the same error. For a background refresh, this event is
+       * the only report.
+       */
       readonly type: "error";
       readonly error: AuthError;
     };
 
-/** Receives events. Exceptions and rejections of a listener are ignored. */
+/** Receives events. Exceptions that a listener throws and promises that it rejects are ignored. */
 export type AuthEventListener = (event: AuthEvent) => void;
 
 /** Wraps a listener so that its exceptions and rejections are ignored. */
@@ -71,7 +74,7 @@ export function safeListener(listener: AuthEventListener | undefined): AuthEvent
     try {
       void Promise.resolve(listener?.(event)).catch(() => undefined);
     } catch {
-      // The caller's bug must not break the sign-in.
+      // A bug in the caller's listener must not break the sign-in.
     }
   };
 }

@@ -5,7 +5,7 @@ const NETWORK = `(${DOCS_URL}/network.md)`;
 const NO_ACCESS =
   "The service account has no access to this tenant: check the TSG ID, and assign the account a role there (Identity & Access in Strata Cloud Manager).";
 
-/** What to do about each error, by code. Read by users of the action, the library and Pulumi alike. Never a secret. */
+/** The hint for each error code, shown by the action, the library, and Pulumi. No hint contains a secret. */
 export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_config: "Fix the listed values.",
   not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
@@ -14,14 +14,15 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   dns_lookup_failed: "Retry; if it persists, check DNS and egress rules.",
   connection_refused: `Nothing listens there, or a firewall rejects the connection. Check the URL and the egress rules ${NETWORK}.`,
   connection_lost: `The network, a firewall or a proxy closed the connection. Retry; if it persists, check them ${NETWORK}.`,
-  connect_timeout: `A firewall may be dropping packets. Allow the hosts and ports of ${DOCS_URL}/network.md.`,
+  connect_timeout: `A firewall may be dropping packets. Allow the hosts and ports listed in ${DOCS_URL}/network.md.`,
   response_timeout:
     "SCM does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel or raise the timeout.",
   response_truncated: "The server, a proxy or a load balancer closed the connection too early. Retry.",
   untrusted_certificate: `No secret was sent. If a proxy inspects TLS, add its CA certificate, or set NODE_EXTRA_CA_CERTS; if the system trusts it already, set NODE_USE_SYSTEM_CA=1 ${NETWORK}.`,
   tls_handshake_failed: `No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2 ${NETWORK}.`,
-  proxy_url_invalid: "Set it to http://host:port or http://user:password@host:port, percent-encoded.",
-  proxy_auth_required: "Add the user and password, percent-encoded: https_proxy=http://user:password@host:port.",
+  proxy_url_invalid:
+    "Set it to http://host:port or http://user:password@host:port, with the user and password percent-encoded.",
+  proxy_auth_required: "Add the percent-encoded user and password: https_proxy=http://user:password@host:port.",
   proxy_refused: `The proxy blocks this host: allow it, or add it to no_proxy ${NETWORK}.`,
   proxy_unreachable: `Check the host and port in the proxy variable, or add the target to no_proxy ${NETWORK}.`,
 
@@ -39,7 +40,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   oauth_error: "Check the client ID, the tenant and the token URL.",
 
   html_response: `Received an HTML page instead of JSON: a proxy or a captive portal is in the way, or the URL is wrong ${NETWORK}.`,
-  invalid_json: `The response did not come from SCM's auth server, or was changed on the way. Check the URL ${NETWORK}.`,
+  invalid_json: `The response did not come from SCM's auth server, or was modified in transit. Check the URL ${NETWORK}.`,
   response_too_large: "The response did not come from SCM's auth server. Check the URL.",
   invalid_token_response: "The response violates RFC 6749 section 5.1. Check the token URL.",
   invalid_jwks: "The response is not a JWK Set (RFC 7517). Check the JWKS URL.",
@@ -49,7 +50,8 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   algorithm_not_allowed: "Only RS256 is accepted.",
   signing_key_not_found:
     "Retry if the server has just rotated its keys; otherwise check that the token URL and the JWKS URL belong to the same server.",
-  invalid_signature: "The token was changed on the way, or the token URL and the JWKS URL belong to different servers.",
+  invalid_signature:
+    "The token was modified in transit, or the token URL and the JWKS URL belong to different servers.",
   missing_claim: "Check the token URL.",
   invalid_claim: "Check the token URL.",
   audience_mismatch: "The token was issued to another client. Check the client ID.",

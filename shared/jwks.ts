@@ -10,18 +10,18 @@ import type { Redactor } from "./redact.ts";
 /** An RSA public key that verifies signatures (RFC 7517 section 4, RFC 7518 section 6.3.1). */
 export interface SigningKey {
   readonly kty: "RSA";
-  /** The modulus, base64url. */
+  /** The modulus, base64url-encoded. */
   readonly n: string;
-  /** The exponent, base64url; usually `AQAB`. */
+  /** The exponent, base64url-encoded; usually `AQAB`. */
   readonly e: string;
   readonly kid?: string | undefined;
 }
 
-/** The request for a JWK Set. */
+/** Creates the request for a JWK Set. */
 export const createJwksRequest = (jwksUrl: URL): HttpRequest => ({
   method: "GET",
   url: jwksUrl,
-  // A cache on the way must not hide a new key (RFC 9111 section 5.2.1.4).
+  // An intermediate cache must not hide a new key (RFC 9111 section 5.2.1.4).
   headers: { accept: "application/json", "cache-control": "no-cache" },
 });
 
@@ -37,11 +37,14 @@ const signingKeySchema = () =>
     alg: z.optional(z.literal("RS256")),
   });
 
-/** In bytes. RFC 7518 section 3.3 requires 2048 bits; above 8192 bits a signature takes long to verify. */
+/**
+ * Permitted modulus lengths in bytes. RFC 7518 section 3.3 requires at least 2048 bits; above 8192 bits, verification
+ * is slow.
+ */
 const MODULUS_LENGTH = { min: 256, max: 1024 };
 const MAX_EXPONENT_LENGTH = 8;
 
-/** Parses the response of the JWKS URL. Keys of other types and for other purposes are ignored. */
+/** Parses the response from the JWKS URL. Keys of other types or for other purposes are ignored. */
 export function parseJwksResponse(response: HttpResponse, quote: Redactor["quote"]): Outcome<readonly SigningKey[]> {
   const failure = classifyJsonResponse("jwks", response, quote);
   if (failure) return failure;
@@ -61,7 +64,9 @@ const invalidJwks = (description: string): Failure => ({
   error: new AuthError(description, { kind: "protocol", code: "invalid_jwks" }),
 });
 
-/** Whether modulus and exponent have an acceptable size. With an exponent of 1 anyone can sign. */
+/**
+ * Whether the modulus and the exponent have acceptable sizes. With an exponent of 1, anyone could forge a signature.
+ */
 function isUsable({ n, e }: { readonly n: string; readonly e: string }): boolean {
   const modulus = Buffer.from(n, "base64url");
   const exponent = Buffer.from(e, "base64url");
@@ -72,24 +77,26 @@ function isUsable({ n, e }: { readonly n: string; readonly e: string }): boolean
 /** Requests the JWK Set. */
 export type RequestJwks = () => Promise<readonly SigningKey[]>;
 
-/** A key set that is being requested, or is cached. */
+/** A key set that is cached or being requested. */
 export interface JwksLookup {
-  /** Settles when there are keys, or the request for them failed. */
+  /** Settles when the keys are available or the request for them has failed. */
   readonly ready: Promise<unknown>;
-  /** The keys that may have signed a token with this `kid`: all keys if it is undefined. */
+  /** Returns the keys that may have signed a token with this `kid`, or all keys if `kid` is undefined. */
   readonly find: (kid: string | undefined) => Promise<readonly SigningKey[]>;
 }
 
-/** How long keys are used without a request. */
+/** How long cached keys are used before they are requested again. */
 const MAX_AGE: Milliseconds = 600_000;
-/** How long keys are used if the server cannot be reached. */
+/** How long cached keys are used if the server cannot be reached. */
 const STALE_IF_ERROR: Milliseconds = 3_600_000;
-/** The pause after a reload for an unknown `kid`, so that tokens from elsewhere cannot cause many requests. */
+/** The pause after a reload for an unknown `kid`, so that tokens from other sources cannot cause many requests. */
 const RELOAD_COOLDOWN: Milliseconds = 30_000;
-/** Delays before reloads for the `kid` of a new token: after a key rotation the JWKS can be seconds behind the signer. */
+/**
+ * Delays before reloads for the `kid` of a new token. After a key rotation, the JWKS can lag seconds behind the signer.
+ */
 const NEW_TOKEN_RELOADS: readonly Milliseconds[] = [0, 1000, 2000, 4000];
 
-/** The key set of one JWKS URL. An unknown `kid` causes a reload, because servers rotate their keys. */
+/** Caches the key set of one JWKS URL. An unknown `kid` causes a reload, because servers rotate their keys. */
 export class JwksCache {
   readonly #clock: Clock;
   #cached: { readonly keys: readonly SigningKey[]; readonly loadedAt: Milliseconds } | undefined;
@@ -100,15 +107,15 @@ export class JwksCache {
   }
 
   /**
-   * Starts to load the keys unless fresh ones are cached.
+   * Starts loading the keys unless fresh keys are cached.
    *
-   * @param newTokenLimits - the limits of a sign-in, if the token is new: the auth server has just issued it, so its
-   * `kid` is looked up several times
+   * @param newTokenLimits - the limits of a sign-in, only for a new token: the authorization server has just issued it,
+   *   so its `kid` is looked up several times
    */
   lookup(load: RequestJwks, newTokenLimits?: RequestLimits): JwksLookup {
     const fresh = this.#getCached(MAX_AGE);
     const ready = fresh ? Promise.resolve(fresh) : this.#loadOrStale(load);
-    // The caller gets the rejection from `find`, or never searches.
+    // The caller receives the rejection from `find`, unless it never calls `find`.
     ready.catch(() => undefined);
     return {
       ready,

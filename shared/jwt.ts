@@ -5,10 +5,10 @@ import { TokenExpiredError, verificationError } from "./errors.ts";
 import type { SigningKey } from "./jwks.ts";
 import { parseScope, tsgScope } from "./scope.ts";
 
-/** In characters. SCM's key IDs contain `/` and `=`. */
+/** Maximum length in characters. The characters are not restricted: SCM's key IDs contain `/` and `=`. */
 const MAX_KID_LENGTH = 256;
 
-/** Keys in the header (`jwk`, `jku`, `x5c`, `x5u`) are ignored. */
+/** Keys and key URLs in the header (`jwk`, `jku`, `x5c`, `x5u`) are ignored. */
 const headerSchema = () =>
   z.looseObject({ alg: z.string(), kid: z.optional(z.string().check(z.maxLength(MAX_KID_LENGTH))) });
 
@@ -18,7 +18,7 @@ export function decodeSegment(segment: string): Buffer | undefined {
   return segment !== "" && bytes.toString("base64url") === segment ? bytes : undefined;
 }
 
-/** The JSON of a segment; undefined if it is not canonical base64url of JSON in UTF-8. */
+/** The JSON value of a segment; undefined if the segment is not canonical base64url-encoded UTF-8 JSON. */
 export function decodeJsonSegment(segment: string): unknown {
   const bytes = decodeSegment(segment);
   if (bytes === undefined) return undefined;
@@ -41,7 +41,7 @@ export function looksLikeJwt(token: string): boolean {
 }
 
 /**
- * Decodes a JWT in JWS compact serialization (RFC 7515 section 7.1). Nothing in it is verified.
+ * Decodes a JWT in JWS compact serialization (RFC 7515 section 7.1) without verifying it.
  *
  * @throws AuthError of kind `verification` with code `malformed_token`
  */
@@ -56,14 +56,14 @@ export function decodeJwt(token: string): {
   const [header, payload] = segments.map(decodeJsonSegment);
   const parsed = headerSchema().safeParse(header);
   if (!parsed.success) throw verificationError("malformed_token", "the token has an invalid header (alg, kid).");
-  // RFC 7515 section 4.1.11: extensions that are not understood must be rejected, and none is understood here.
+  // Extensions that are not understood must be rejected (RFC 7515 section 4.1.11), and none is supported here.
   if ("crit" in parsed.data)
     throw verificationError("malformed_token", "the token uses unsupported extensions (crit).");
   if (payload === undefined) throw verificationError("malformed_token", "the token has a payload that is not JSON.");
   return { alg: parsed.data.alg, kid: parsed.data.kid, payload };
 }
 
-/** The claims of a token (RFC 7519 section 4.1). Times are in seconds since 1970 UTC. */
+/** The claims of a token (RFC 7519 section 4.1). Times are in seconds since the Unix epoch. */
 export interface JWTClaims {
   /** Audience: the client ID. */
   readonly aud: string | readonly string[];
@@ -73,20 +73,20 @@ export interface JWTClaims {
   readonly iat: number;
   /** Not before. */
   readonly nbf?: number | undefined;
-  /** Issuer. SCM's contains a port: `https://auth.apps.paloaltonetworks.com:443/am/oauth2`. */
+  /** Issuer. SCM's issuer contains a port: `https://auth.apps.paloaltonetworks.com:443/am/oauth2`. */
   readonly iss?: string | undefined;
   /** The granted scope (RFC 9068 section 2.2.3); an array in SCM's tokens. */
   readonly scope?: string | readonly string[] | undefined;
   readonly [claim: string]: unknown;
 }
 
-/** What the claims must contain. */
+/** The claims that a token must have. */
 export interface ExpectedClaims {
-  /** Must be in `aud`. */
+  /** Must be contained in `aud`. */
   readonly clientId: string;
   /** Tenants that must all be granted. */
   readonly tsgIds: readonly string[];
-  /** If set, must be `iss`. */
+  /** If set, must equal `iss`. */
   readonly issuer: string | undefined;
 }
 
@@ -94,15 +94,15 @@ export interface ExpectedClaims {
 export interface ClockInfo {
   /** Wall-clock time of this machine. */
   readonly now: Milliseconds;
-  /** The server's clock (`Date` header) minus ours; undefined if unknown. */
+  /** The server's clock (`Date` header) minus the local clock; undefined if unknown. */
   readonly skew: Milliseconds | undefined;
 }
 
-/** The end of the year 9999. Later dates are probably in milliseconds. */
+/** The end of the year 9999. Larger values are probably in milliseconds. */
 const MAX_NUMERIC_DATE = 253_402_300_799;
-/** How far `iat` and `nbf` may be ahead. `exp` has no tolerance. */
+/** How far `iat` and `nbf` may be in the future. No tolerance applies to `exp`. */
 const CLOCK_TOLERANCE: Milliseconds = 30_000;
-/** A larger difference between the clocks is reported as the cause. */
+/** A larger clock difference is reported as the cause of a time error. */
 const MAX_CLOCK_SKEW: Milliseconds = 30_000;
 
 const numericDate = () => z.number().check(z.gte(0), z.lte(MAX_NUMERIC_DATE));
@@ -121,7 +121,7 @@ export const getScope = ({ scope }: JWTClaims): readonly string[] =>
   typeof scope === "string" ? parseScope(scope) : (scope ?? []);
 
 /**
- * Validates the claims of a token. The signature is verified elsewhere.
+ * Validates the claims of a token. Does not verify the signature.
  *
  * @throws AuthError of kind `verification` that names the claim; TokenExpiredError if the token has expired
  */
@@ -145,7 +145,7 @@ export function validateClaims(payload: unknown, expected: ExpectedClaims, clock
   return claims;
 }
 
-/** @throws AuthError unless each tenant is granted by a whole scope-token */
+/** @throws AuthError unless the scope-token of every tenant was granted */
 export function validateTenants(granted: readonly string[], tsgIds: readonly string[]): void {
   const missing = tsgIds.filter((id) => !granted.includes(tsgScope(id)));
   if (missing.length > 0)
@@ -159,7 +159,7 @@ function validateTimes({ exp, iat, nbf }: JWTClaims, { now, skew = 0 }: ClockInf
   const isExpired = (time: Milliseconds): boolean => end <= time;
   const isEarly = (time: Milliseconds): boolean => start > time + CLOCK_TOLERANCE;
   if (!isExpired(now) && !isEarly(now)) return;
-  // Valid by the server's clock but not by ours: the clocks are the cause.
+  // The token is valid according to the server's clock but not the local clock, so the clock difference is the cause.
   if (Math.abs(skew) > MAX_CLOCK_SKEW && !isExpired(now + skew) && !isEarly(now + skew)) {
     const direction = skew < 0 ? "ahead of" : "behind";
     const difference = formatDuration(Math.abs(skew));
@@ -176,16 +176,17 @@ function validateTimes({ exp, iat, nbf }: JWTClaims, { now, skew = 0 }: ClockInf
 }
 
 const ALGORITHM = "RS256";
-/** A key set with many keys under one `kid` must not keep the process busy. */
+/** Maximum number of keys tried. A key set with many keys for one `kid` must not keep the process busy. */
 const MAX_KEYS = 12;
 
 /**
- * Verifies a JWT access token: form, algorithm, signature and claims. Returns the key that verified the signature.
+ * Verifies the format, algorithm, signature, and claims of a JWT access token. Returns the key that verified the
+ * signature.
  *
- * @param findKeys - resolves to the keys for a `kid`; called once the form and the algorithm are valid
- * @param getClockInfo - called once the signature is verified
- * @param checkDeadline - called before each key; throws when the time is up
- * @throws AuthError of kind `verification`, or what the callbacks throw
+ * @param findKeys - resolves to the keys for a `kid`; called after the format and the algorithm have been checked
+ * @param getClockInfo - called after the signature has been verified
+ * @param checkDeadline - called before each key is tried; throws if the deadline has passed
+ * @throws AuthError of kind `verification`, or any error thrown by the callbacks
  */
 export async function verifyJwt(
   token: string,
@@ -199,7 +200,7 @@ export async function verifyJwt(
   const keys = await findKeys(kid);
   if (keys.length === 0)
     throw verificationError("signing_key_not_found", "no key in the JWKS matches the key ID (kid) of the token.");
-  // jose is loaded when it is needed: see preloadVerifier() in sign-in.ts.
+  // jose is loaded only when it is needed; requestToken() in sign-in.ts loads it in advance.
   const { isSignedBy } = await import("./jws.ts");
   for (const key of keys.slice(0, MAX_KEYS)) {
     checkDeadline();

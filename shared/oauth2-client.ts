@@ -26,36 +26,40 @@ import { TokenSource, type AccessTokenOptions } from "./token-source.ts";
 
 /** Options of {@link OAuth2Client}. Times are in seconds. */
 export interface ClientOptions {
-  /** Maximum retries of a request after a temporary failure, 0 to 20. Default: `OAuth2Client.MAX_RETRIES`. */
+  /**
+   * Maximum number of retries of a request after temporary failures, from 0 to 20. Default: `OAuth2Client.MAX_RETRIES`.
+   */
   readonly maxRetries?: number | undefined;
-  /** Scale of the delays between retries, 0 to 60. Default: `OAuth2Client.RETRY_BACKOFF`. */
+  /** Backoff factor for the delays between retries, from 0 to 60. Default: `OAuth2Client.RETRY_BACKOFF`. */
   readonly retryBackoff?: Seconds | undefined;
-  /** A token with less remaining lifetime is refreshed, 0 to 86400. Default: `OAuth2Client.TOKEN_EXPIRY_BUFFER`. */
+  /**
+   * Remaining lifetime below which a token is refreshed, from 0 to 86400. Default: `OAuth2Client.TOKEN_EXPIRY_BUFFER`.
+   */
   readonly tokenExpiryBuffer?: Seconds | undefined;
-  /** Limit for one sign-in, and for one API request, including retries, above 0 to 3600. Default: 60. */
+  /** Time limit for one sign-in or one API request, including retries; more than 0, at most 3600. Default: 60. */
   readonly timeout?: Seconds | undefined;
-  /** Whether signatures are verified. Default: true. */
+  /** Whether token signatures are verified. Default: true. */
   readonly verify?: boolean | undefined;
   /**
-   * Origin of the SCM API. Default: the environment's `SCM_API_URL`, otherwise `SCM_HOST` as the Terraform and Pulumi
-   * providers read it, otherwise `https://api.strata.paloaltonetworks.com`.
+   * Origin of the SCM API. Default: `SCM_API_URL` from the environment; otherwise `SCM_HOST`, interpreted as by the
+   * Terraform and Pulumi providers; otherwise `https://api.strata.paloaltonetworks.com`.
    */
   readonly apiUrl?: string | undefined;
-  /** Maximum size of an API response in bytes, 1 to 500000000. Default: 64 MiB. */
+  /** Maximum size of an API response in bytes, from 1 to 500000000. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined;
-  /** Receives events. Exceptions of the listener are ignored. */
+  /** Receives events. Exceptions thrown by the listener are ignored. */
   readonly onEvent?: AuthEventListener | undefined;
 }
 
-/** Ends the waiting of a call. */
+/** Options that let a caller abort a call. */
 export interface SignalOptions {
-  /** Aborts the call, with its reason as the `cause` of the error. Other callers are not affected. */
+  /** Aborts the call. The abort reason becomes the `cause` of the error. Other callers are not affected. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const API_URL = "https://api.strata.paloaltonetworks.com";
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
-/** Firewalls drop idle connections silently, and some servers close them after five seconds. */
+/** How long idle connections are kept. Firewalls silently drop them, and some servers close them after five seconds. */
 const KEEP_ALIVE: Milliseconds = 4000;
 
 const isOrigin = (value: unknown): boolean =>
@@ -70,7 +74,7 @@ const CLIENT_OPTIONS = {
   tokenExpiryBuffer: optionSchemas.tokenExpiryBuffer,
   timeout: optionSchemas.timeout,
   verify: optionSchemas.verify,
-  apiUrl: (): OptionSchema => [z.custom(isOrigin), "an https origin without path and credentials"],
+  apiUrl: (): OptionSchema => [z.custom(isOrigin), "an https origin without a path or credentials"],
   maxResponseBytes: (): OptionSchema => [z.int().check(z.gte(1), z.lte(500_000_000)), "an integer from 1 to 500000000"],
   onEvent: optionSchemas.onEvent,
 } as const;
@@ -78,8 +82,8 @@ const SIGNAL_OPTIONS = { signal: optionSchemas.signal } as const;
 const ACCESS_TOKEN_OPTIONS = { ...SIGNAL_OPTIONS, minTtl: optionSchemas.minTtl } as const;
 
 /**
- * A service account that is signed in: one verified token for any number of callers, refreshed in time. The names follow
- * `OAuth2Client` of the Python `pan-scm-sdk`, in camelCase.
+ * A signed-in service account. Any number of callers share one verified token, which is refreshed before it expires.
+ * The names are those of `OAuth2Client` in the Python `pan-scm-sdk`, in camelCase.
  *
  * @example
  * ```ts
@@ -89,33 +93,33 @@ const ACCESS_TOKEN_OPTIONS = { ...SIGNAL_OPTIONS, minTtl: optionSchemas.minTtl }
  * ```
  */
 export class OAuth2Client {
-  /** Maximum retries of a request after a temporary failure. */
+  /** Maximum number of retries of a request after temporary failures. */
   static readonly MAX_RETRIES: number = DEFAULTS.maxRetries;
-  /** Scale of the delays between retries, in seconds. */
+  /** Backoff factor for the delays between retries, in seconds. */
   static readonly RETRY_BACKOFF: Seconds = DEFAULTS.backoff;
-  /** The remaining lifetime with which a token counts as expiring soon, in seconds. */
+  /** Remaining lifetime, in seconds, below which a token is considered to expire soon. */
   static readonly TOKEN_EXPIRY_BUFFER: Seconds = 300;
 
-  /** The configuration of the sign-in. It prints without the secret. */
+  /** The sign-in configuration. Printing it does not show the secret. */
   readonly authRequest: AuthRequest;
   /** Authenticated requests to the SCM API. */
   readonly session: Session;
   readonly #context: SignInContext;
   readonly #timeout: Milliseconds;
   readonly #tokens: TokenSource;
-  /** The wall clock minus `clock.elapsed()` when the current token was verified. */
+  /** The wall-clock time minus `clock.elapsed()`, measured when the current token was verified. */
   #clockOffset: Milliseconds = 0;
 
   /**
-   * Does no I/O: the first token is requested when it is needed.
+   * Creates a client without performing any I/O. The first token is requested when it is needed.
    *
    * @param request - an AuthRequest or its fields. Default: `AuthRequest.fromEnv()`
-   * @throws AuthError of kind `config` with all issues of the request or the options
+   * @throws AuthError of kind `config` with all issues in the request and the options
    */
   constructor(request?: AuthRequest | AuthRequestInput, options: ClientOptions = {}) {
     this.authRequest = request === undefined ? AuthRequest.fromEnv() : toAuthRequest(request);
     const settings = resolveOptions(options, new.target);
-    // Tests pass a clock next to the public options.
+    // Tests pass a clock in addition to the public options.
     const { clock = backgroundClock, random = Math.random } = options as TestHooks;
     this.#timeout = settings.timeout * 1000;
     const context = createSignInContext(this.authRequest, {
@@ -125,7 +129,7 @@ export class OAuth2Client {
       clock,
       random,
     });
-    // A program that is done must not be kept alive by a refresh in the background.
+    // A background refresh must not keep a finished program alive.
     this.#context = { ...context, unref: true };
     this.#tokens = new TokenSource((signal) => this.#requestToken(signal), {
       buffer: settings.tokenExpiryBuffer,
@@ -153,7 +157,8 @@ export class OAuth2Client {
    * Creates a client and requests its first token.
    *
    * @param request - an AuthRequest or its fields. Default: `AuthRequest.fromEnv()`
-   * @throws AuthError of any kind: `config` for request and options, the others for the sign-in
+   * @throws AuthError of kind `config` if the request or the options are invalid, or of another kind if the sign-in
+   *   fails
    */
   static async connect(
     request?: AuthRequest | AuthRequestInput,
@@ -166,12 +171,12 @@ export class OAuth2Client {
   }
 
   /**
-   * Returns a valid access token. Within the expiry buffer it is refreshed in the background; when it is about to expire,
-   * callers wait for the next one. All callers share one request.
+   * Returns a valid access token. A token within the expiry buffer is refreshed in the background. If it is about to
+   * expire, callers wait for a new one. All callers share one request.
    *
-   * @param options - `minTtl`: the minimum remaining lifetime in seconds, at most 90 % of the token's lifetime
-   * @throws AuthError of kind `aborted` for the signal; of other kinds if the request for a token failed. A rejection is
-   *   remembered for 1 to 60 seconds and thrown again without a request
+   * @param options - `minTtl`: the minimum remaining lifetime in seconds, capped at 90% of the token's lifetime
+   * @throws AuthError of kind `aborted` if the signal is aborted, or of another kind if the token request fails. After
+   *   a rejection, the same error is thrown for 1 to 60 seconds without a new request
    */
   async accessToken(options: AccessTokenOptions = {}): Promise<string> {
     validateOptions(options, ACCESS_TOKEN_OPTIONS);
@@ -179,9 +184,10 @@ export class OAuth2Client {
   }
 
   /**
-   * Requests a new token now, or joins a request that is under way. If it fails, the current token stays in use.
+   * Requests a new token immediately, or waits for a request that is already in progress. If the request fails, the
+   * current token remains in use.
    *
-   * @throws AuthError like {@link OAuth2Client.accessToken}
+   * @throws AuthError for the same reasons as {@link OAuth2Client.accessToken}
    */
   async refreshToken(options: SignalOptions = {}): Promise<void> {
     validateOptions(options, SIGNAL_OPTIONS);
@@ -189,11 +195,11 @@ export class OAuth2Client {
   }
 
   /**
-   * Verifies the current token with its signing key and returns its claims (RFC 7519). With `verify: false` only the
-   * claims are checked for expiry.
+   * Verifies the current token with its signing key and returns its claims (RFC 7519). With `verify: false`, only the
+   * expiration time is checked.
    *
-   * @throws TokenExpiredError if it has expired; AuthError if there is no token (`not_signed_in`), or it is not a JWT
-   *   (`opaque_token`)
+   * @throws TokenExpiredError if the token has expired; AuthError if there is no token (`not_signed_in`) or it is not a
+   *   JWT (`opaque_token`)
    */
   async decodeToken(options: SignalOptions = {}): Promise<JWTClaims> {
     validateOptions(options, SIGNAL_OPTIONS);
@@ -210,44 +216,53 @@ export class OAuth2Client {
     return claims;
   }
 
-  /** Whether there is no valid token, by a clock that does not follow changes of the wall clock. Never throws. */
+  /** Whether there is no valid token. Changes to the wall clock do not affect the result. Never throws. */
   get isExpired(): boolean {
     return this.#tokens.isExpired;
   }
 
   /**
-   * Whether the token expires within the buffer (`TOKEN_EXPIRY_BUFFER`, at most a third of its lifetime, plus up to a
-   * tenth of the buffer drawn at random for each token), or there is none. Never throws.
+   * Whether there is no token or the token expires within the buffer. The buffer is `tokenExpiryBuffer` plus up to 10%,
+   * chosen at random for each token, but at most a third of the token's lifetime. Never throws.
    */
   get tokenExpiresSoon(): boolean {
     return this.#tokens.expiresSoon;
   }
 
-  /** The public key that verified the current token (RFC 7517); undefined before the first, or with `verify: false`. */
+  /**
+   * The public key (RFC 7517) that verified the current token; undefined before the first token, or with `verify:
+   * false`.
+   */
   get signingKey(): SigningKey | undefined {
     return this.#tokens.current?.signingKey;
   }
 
-  /** When the current token expires; undefined before the first, or if neither the token nor the server says. */
+  /**
+   * When the current token expires; undefined before the first token, or if neither the token nor the server specifies
+   * it.
+   */
   get expiresAt(): Date | undefined {
     const expiresAt = this.#tokens.current?.expiresAt;
-    // A copy, because dates are mutable.
+    // Return a copy, because dates are mutable.
     return expiresAt && new Date(expiresAt);
   }
 
-  /** The granted scope of the current token, separated by spaces; undefined before the first. */
+  /** The scope-tokens granted to the current token, separated by spaces; undefined before the first token. */
   get scope(): string | undefined {
     return this.#tokens.current?.scope;
   }
 
-  /** The tenant (TSG ID) of the current token; undefined before the first, or if its scope has none or several. */
+  /**
+   * The TSG ID of the current token's tenant; undefined before the first token, or if its scope has no tenant or
+   * several.
+   */
   get tsgId(): string | undefined {
     return this.#tokens.current?.tsgId;
   }
 
   async #requestToken(signal: AbortSignal): Promise<AccessToken> {
     const { clock, onEvent } = this.#context;
-    // One for each sign-in: the tokens of a client that runs for months would add up.
+    // Each sign-in has its own redactor; otherwise, a client that runs for months would accumulate tokens.
     const redactor = new Redactor([this.authRequest.clientSecret, ...getProxyPasswords(process.env)]);
     const context = { ...this.#context, redactor, onToken: redactor.add.bind(redactor) };
     try {
@@ -260,7 +275,10 @@ export class OAuth2Client {
     }
   }
 
-  /** The time is the one of the sign-in plus what has elapsed, so that a wall clock that was set does not matter. */
+  /**
+   * Uses the wall-clock time of the sign-in plus the elapsed time, so that later changes to the wall clock have no
+   * effect.
+   */
   async #verify({ value, signingKey }: AccessToken): Promise<JWTClaims> {
     const { clock } = this.#context;
     const { claims } = await verifyJwt(
@@ -282,7 +300,7 @@ function decodeUnverified({ value }: AccessToken): JWTClaims {
   throw new AuthError("the access token is opaque (not a JWT).", { kind: "protocol", code: "opaque_token" });
 }
 
-/** The options with their defaults, of which a subclass may override the constants. */
+/** Applies the defaults to the options. A subclass may override the default constants. */
 function resolveOptions(
   options: ClientOptions,
   { MAX_RETRIES, RETRY_BACKOFF, TOKEN_EXPIRY_BUFFER }: typeof OAuth2Client,
@@ -305,7 +323,7 @@ function resolveOptions(
   return settings;
 }
 
-/** The API's origin, and the variable or option that it comes from. */
+/** The API's origin and the variable or option that specifies it. */
 function getDefaultApiUrl({ SCM_API_URL: url, SCM_HOST: host }: Environment) {
   if (url?.trim()) return { field: "SCM_API_URL", value: url.trim() };
   if (!host?.trim()) return { field: "apiUrl", value: API_URL };

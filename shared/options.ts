@@ -4,30 +4,30 @@ import { configError, type ConfigIssue } from "./errors.ts";
 import type { AuthEventListener } from "./events.ts";
 import { sanitize } from "./redact.ts";
 
-/** Options that all calls share. Times are in seconds. */
+/** Options common to all calls. Times are in seconds. */
 export interface CallOptions {
   /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
-  /** Limit for the whole call including retries, above 0 to 3600. Default: 60. */
+  /** Time limit for the whole call, including retries; more than 0, at most 3600. Default: 60. */
   readonly timeout?: Seconds | undefined;
-  /** Maximum retries of a request after a temporary failure, 0 to 20. Default: 3. */
+  /** Maximum number of retries of a request after temporary failures, from 0 to 20. Default: 3. */
   readonly maxRetries?: number | undefined;
-  /** Receives events. Exceptions of the listener are ignored. */
+  /** Receives events. Exceptions thrown by the listener are ignored. */
   readonly onEvent?: AuthEventListener | undefined;
 }
 
-/** For tests, next to the public options. @internal */
+/** Options for tests, in addition to the public options. @internal */
 export interface TestHooks {
   readonly clock?: Clock;
   readonly random?: RandomSource;
 }
 
-/** Defaults of the library and the Pulumi provider. `backoff` is in seconds. */
+/** Defaults of the library and the Pulumi provider. Times are in seconds. */
 export const DEFAULTS = Object.freeze({ timeout: 60, maxRetries: 3, backoff: 0.3 });
 
 const TEST_HOOKS: ReadonlySet<string> = new Set(["clock", "random"]);
 
-/** What an option must be: a schema, and the words for the error message. */
+/** The schema of an option, and a description of its valid values for error messages. */
 export type OptionSchema = readonly [schema: z.ZodMiniType, expected: string];
 
 const seconds = (min: number, max: number): OptionSchema => [
@@ -35,7 +35,7 @@ const seconds = (min: number, max: number): OptionSchema => [
   `a number of seconds from ${min} to ${max}`,
 ];
 
-/** The schemas of common options. Functions, so that they are made when first used. */
+/** The schemas of common options. They are functions so that each schema is created only when it is first used. */
 export const optionSchemas = {
   minTtl: () => seconds(0, 86_400),
   retryBackoff: () => seconds(0, 60),
@@ -52,7 +52,7 @@ export const optionSchemas = {
 export type OptionSchemas = Readonly<Record<string, () => OptionSchema>>;
 
 /**
- * Checks the options of a call. Options that are undefined are skipped unless they are in `required`.
+ * Checks the options of a call. Undefined options are skipped unless `required` contains them.
  *
  * @returns all issues, in the order of the schemas; unknown names come last
  */
@@ -77,17 +77,17 @@ export function findOptionIssues(
   return [...invalid, ...unknown];
 }
 
-/** @throws AuthError of kind `config` with all issues of {@link findOptionIssues} */
+/** @throws AuthError of kind `config` with all issues that {@link findOptionIssues} finds */
 export function validateOptions(options: object, schemas: OptionSchemas, required: readonly string[] = []): void {
   const issues = findOptionIssues(options, schemas, required);
   if (issues.length > 0) throw configError(issues);
 }
 
 /**
- * The issue of an unknown option, field or argument. Names in snake_case, as the Python SDK and the Terraform provider
- * have them, get the name to use instead.
+ * Creates the issue for an unknown option, field, or argument. For a snake_case name, as used by the Python SDK and the
+ * Terraform provider, the issue suggests the valid name.
  *
- * @param what - "option", "field" or "argument"
+ * @param what - "option", "field", or "argument"
  */
 export function unknownNameIssue(name: string, names: readonly string[], what: string): ConfigIssue {
   const field = sanitize(name, 60);

@@ -1,21 +1,27 @@
-/** How much of a foreign text one message shows, in characters. */
+/** Maximum length, in characters, of external text in one message. */
 const MAX_QUOTED = 300;
-/** A longer text is truncated before anything else looks at it: a server may send any amount. */
+/**
+ * Maximum length, in characters, of text to process. Longer text is truncated first, because a server may send any
+ * amount.
+ */
 const MAX_INPUT = 16_384;
-/** Shorter lines of a secret with several lines are not hidden: a lone brace would hide every brace of a log. */
+/** Minimum length of a hidden line in a multiline secret. Hiding a single brace would hide every brace in a log. */
 const MIN_LINE = 4;
-/** A run of this many characters of a secret is recognized in foreign text. Shorter ones would hide unrelated output. */
+/**
+ * Minimum length, in characters, of a substring that identifies a secret in external text. Shorter substrings would
+ * hide unrelated output.
+ */
 const MIN_RUN = 8;
 
 const MASK = "***";
 const REMOVED = "(removed: it contains part of a secret)";
 
 /**
- * Makes foreign text fit for one line of a log: control characters, line separators and characters that reorder text
- * become spaces, and nothing is left that the Actions runner takes for a workflow command (`::command::` at the start of
- * a line, `##[command]` anywhere).
+ * Makes external text safe for one line of a log. Control characters, line separators, and characters that reorder text
+ * become spaces. Nothing remains that the Actions runner would interpret as a workflow command (`::command::` at the
+ * start of a line, or `##[command]` anywhere).
  *
- * @param maxLength - in characters; a longer text ends with `...`. Default: 300
+ * @param maxLength - the maximum length in characters; longer text is truncated and ends with `...`. Default: 300
  */
 export function sanitize(text: string, maxLength: number = MAX_QUOTED): string {
   const line = text
@@ -31,8 +37,8 @@ export function sanitize(text: string, maxLength: number = MAX_QUOTED): string {
 }
 
 /**
- * What base64 makes of `text` inside a longer text: for each of the three alignments (RFC 4648 section 4) the characters
- * that do not depend on neighboring bytes.
+ * Returns the characters that `text` becomes inside longer base64-encoded text. For each of the three alignments (RFC
+ * 4648 section 4), these are the characters that do not depend on neighboring bytes.
  */
 function base64Fragments(text: string, encoding: "base64" | "base64url"): readonly string[] {
   const bytes = Buffer.from(text);
@@ -44,11 +50,11 @@ function base64Fragments(text: string, encoding: "base64" | "base64url"): readon
     .filter((fragment) => fragment.length >= MIN_RUN);
 }
 
-/** The parts of a JWT that are secret without the rest: the signature, alone and with the payload. */
+/** The parts of a JWT that are secret on their own: the signature, with and without the payload. */
 const getJwtFragments = (text: string): readonly string[] =>
   /^[\w-]+\.([\w-]+\.([\w-]{8,}))$/.exec(text)?.slice(1) ?? [];
 
-/** The value without surrounding whitespace; for several lines, each line that is long enough. */
+/** The trimmed value; for a multiline value, each trimmed line that is long enough. */
 function getLines(secret: string): readonly string[] {
   const lines = secret.toWellFormed().split(/[\r\n]+/);
   return lines.map((line) => line.trim()).filter(({ length }) => length >= (lines.length === 1 ? 1 : MIN_LINE));
@@ -58,11 +64,11 @@ const formEncode = (text: string): string => new URLSearchParams({ "": text }).t
 const toHex = (text: string): string => Buffer.from(text).toString("hex");
 
 /**
- * What to mask besides the forms that GitHub's runner derives from each mask by itself (base64, JSON, URI, XML, quotes;
- * `HostContext.cs` in actions/runner): the trimmed value, hex, base64url and form encoding, and for a JWT its signature.
- * Longest first.
+ * Returns the values to mask, longest first: the trimmed value; its hex, base64url, and form encodings; and the
+ * signature of a JWT. GitHub's runner derives other forms of each mask (base64, JSON, URI, XML, quotes; see
+ * `HostContext.cs` in actions/runner).
  *
- * @param withBase64 - adds base64 at its three alignments, which the runners act, Forgejo and Gitea do not derive
+ * @param withBase64 - adds base64 at its three alignments, which the act, Forgejo, and Gitea runners do not derive
  */
 export function getMasks(secret: string, { withBase64 = false } = {}): readonly string[] {
   const masks = getLines(secret).flatMap((text) => [
@@ -77,35 +83,38 @@ export function getMasks(secret: string, { withBase64 = false } = {}): readonly 
   return [...new Set(masks)].sort((a, b) => b.length - a.length);
 }
 
-/** Unlike `toLowerCase`, does not change the length of a text. */
+/** Converts ASCII letters to lowercase. Unlike `toLowerCase`, never changes the length of the text. */
 const toAsciiLowerCase = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
-/** All forms of a secret that are replaced in our own messages. */
+/** All forms of a secret that are replaced in messages. */
 const getVariants = (secret: string): readonly string[] =>
   [
     ...getMasks(secret, { withBase64: true }),
     ...getLines(secret).flatMap((text) => [encodeURIComponent(text), JSON.stringify(text).slice(1, -1)]),
   ].map(toAsciiLowerCase);
 
-/** Text reduced to what a person could read a secret from: percent-decoded, lower case, letters and digits only. */
+/**
+ * Text normalized so that a secret is found even if it is formatted differently: percent-decoded, lowercased, letters
+ * and digits only.
+ */
 const normalize = (text: string): string =>
   text
     .replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll("%", ""), "hex").toString())
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, "");
 
-/** Hides secrets in messages. Matches ignore the case of ASCII letters. */
+/** Hides secrets in messages. Matching ignores the case of ASCII letters. */
 export class Redactor {
   readonly #secrets = new Set<string>();
   readonly #variants = new Set<string>();
-  /** Runs of normalized secrets. Made when foreign text is quoted for the first time. */
+  /** Substrings of normalized secrets, created when external text is quoted for the first time. */
   #runs: Set<string> | undefined;
 
   constructor(secrets: readonly string[] = []) {
     for (const secret of secrets) this.add(secret);
   }
 
-  /** Hides `secret` from now on. */
+  /** Hides `secret` in all subsequent messages. */
   add(secret: string): void {
     if (this.#secrets.has(secret)) return;
     this.#secrets.add(secret);
@@ -123,7 +132,7 @@ export class Redactor {
     }
     let result = "";
     let position = 0;
-    // Matches that overlap or touch share one mask.
+    // Overlapping and adjacent matches share one mask.
     for (const [start, end] of matches.sort((a, b) => a[0] - b[0])) {
       if (start > position || position === 0) result += text.slice(position, start) + MASK;
       position = Math.max(position, end);
@@ -132,8 +141,9 @@ export class Redactor {
   }
 
   /**
-   * Foreign text, from a server for example, as part of one line. It is left out as a whole if it contains a
-   * recognizable part of a secret: in plain, percent, base64 or hex encoding, whatever separates the characters.
+   * Formats external text, for example from a server, as part of one line. The whole text is removed if it contains a
+   * recognizable part of a secret: plain or in percent, base64, or hex encoding, regardless of any characters in
+   * between.
    */
   readonly quote = (text: string, maxLength?: number): string => {
     const input = text.slice(0, MAX_INPUT);
@@ -152,7 +162,9 @@ export class Redactor {
   }
 }
 
-/** The runs by which a secret is recognized: of its plain, hex and base64 forms. A short secret is one run. */
+/**
+ * The substrings that identify a secret: parts of its plain, hex, and base64 forms. A short form is used as a whole.
+ */
 function getRuns(secret: string): readonly string[] {
   const forms = getLines(secret).flatMap((text) => [text, toHex(text), ...base64Fragments(text, "base64")]);
   return forms.map(normalize).flatMap((form) => {

@@ -2,15 +2,15 @@
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 const TSG_SCOPE = /^tsg_id:(\d+)$/;
 
-/** The scope-tokens of a scope in order, without duplicates. */
+/** The scope-tokens of a scope in their original order, without duplicates. */
 export const parseScope = (scope: string): readonly string[] => [
   ...new Set(scope.split(" ").filter((token) => token !== "")),
 ];
 
-/** A canonical form, for comparing scopes: scope-tokens sorted by code unit, without duplicates. */
+/** The canonical form for comparing scopes: scope-tokens sorted by code unit, without duplicates. */
 export const normalizeScope = (scope: string): string => [...parseScope(scope)].sort().join(" ");
 
-/** The scope-tokens that are not valid: characters outside RFC 6749, or a `tsg_id` without digits. */
+/** The invalid scope-tokens: those with characters that RFC 6749 does not allow, and a `tsg_id` without digits. */
 export const invalidScopeTokens = (tokens: readonly string[]): readonly string[] =>
   tokens.filter((token) => !SCOPE_TOKEN.test(token) || (/^tsg_id(:|$)/.test(token) && !TSG_SCOPE.test(token)));
 

@@ -9,7 +9,7 @@ import { decodeJsonSegment, decodeJwt, decodeSegment, looksLikeJwt, validateClai
 import { DEFAULTS, findOptionIssues, optionSchemas, type CallOptions } from "./options.ts";
 import { createSignInContext, verifyToken, type SignInContext } from "./sign-in.ts";
 
-/** A JWT, or an object with one such as {@link unsealToken} returns. */
+/** A JWT, or an object that contains one, such as the result of {@link unsealToken}. */
 export type SealableToken = string | { readonly accessToken: string };
 
 /** Options of {@link sealToken}. */
@@ -20,29 +20,32 @@ export interface SealTokenOptions {
 
 /** Options of {@link unsealToken}. */
 export interface UnsealTokenOptions extends SealTokenOptions, CallOptions {
-  /** The minimum remaining lifetime in seconds, 0 to 86400. Default: 300, at most a third of the token's lifetime. */
+  /**
+   * The minimum remaining lifetime in seconds, from 0 to 86400. Default: 300, or a third of the token's lifetime if
+   * shorter.
+   */
   readonly minTtl?: Seconds | undefined;
 }
 
-/** A verified token from a sealed token. */
+/** A token that was unsealed and verified. */
 export interface UnsealedToken {
   /** The string to send as `Authorization: Bearer <accessToken>`. */
   readonly accessToken: string;
   readonly expiresAt: Date;
-  /** The granted scope, separated by spaces. */
+  /** The granted scope-tokens, separated by spaces. */
   readonly scope: string;
-  /** The tenant; undefined if there are several or none. */
+  /** The TSG ID of the tenant; undefined if there is none or more than one. */
   readonly tsgId: string | undefined;
 }
 
 /** Password-based key encryption, for secrets of unknown strength (RFC 7518 section 4.8). */
 const ALGORITHM = "PBES2-HS512+A256KW";
 const ENCRYPTION = "A256GCM";
-/** PBKDF2 iterations (`p2c`): OWASP's minimum for PBKDF2-HMAC-SHA512, about 100 ms. */
+/** PBKDF2 iteration count (`p2c`): OWASP's minimum for PBKDF2-HMAC-SHA512, which takes about 100 ms. */
 const ITERATIONS = 210_000;
-/** More would keep the recipient busy. */
+/** Maximum accepted iteration count. A higher count would keep the recipient busy. */
 const MAX_ITERATIONS = 1_000_000;
-/** In characters. */
+/** Maximum length of a sealed token, in characters. */
 const MAX_LENGTH = 16_384;
 
 const headerSchema = () =>
@@ -58,12 +61,12 @@ const { minTtl, timeout, maxRetries, verify, signal, onEvent } = optionSchemas;
 const UNSEAL_OPTIONS = { minTtl, timeout, maxRetries, verify, signal, onEvent };
 
 /**
- * Encrypts a token with the client secret, for recipients that have the same secret and do not have to sign in. A
- * sealed token may be stored where a secret may not, for example in the output of a job. It is a JWE
- * (`PBES2-HS512+A256KW`, `A256GCM`) of the token.
+ * Encrypts a token with the client secret so that recipients with the same secret do not have to sign in. A sealed
+ * token may be stored where a secret may not, for example in a job output. It is a JWE (`PBES2-HS512+A256KW`,
+ * `A256GCM`) that contains the token.
  *
- * @throws AuthError of kind `config`; or of kind `verification` if the token has expired, is for another client or
- * tenant, or is not a JWT
+ * @throws AuthError of kind `config` if an argument is invalid; of kind `verification` if the token has expired, is for
+ *   another client or tenant, or is not a JWT
  * @example
  * ```ts
  * const client = await OAuth2Client.connect(AuthRequest.fromEnv());
@@ -82,7 +85,7 @@ export async function sealToken(
   return sealAccessToken(authRequest, { value: String(accessToken) }, systemClock);
 }
 
-/** Seals a verified token. @throws AuthError as {@link sealToken} @internal */
+/** Seals a verified token. @throws AuthError for the same reasons as {@link sealToken} @internal */
 export async function sealAccessToken(
   authRequest: AuthRequest,
   { value: token }: Pick<AccessToken, "value">,
@@ -100,10 +103,10 @@ export async function sealAccessToken(
 }
 
 /**
- * Decrypts a sealed token and verifies it like a token of unknown origin. The signing keys are requested, but no token.
+ * Decrypts a sealed token and verifies it like any token of unknown origin. Requests the signing keys, but no token.
  *
- * @throws AuthError with code `sealed_token_expired`, `sealed_token_malformed`, `sealed_token_decryption_failed` or
- * `sealed_token_too_large`; of kind `config`; otherwise as for a sign-in
+ * @throws AuthError with code `sealed_token_expired`, `sealed_token_malformed`, `sealed_token_decryption_failed`, or
+ *   `sealed_token_too_large`; of kind `config` if an argument is invalid; otherwise for the same reasons as a sign-in
  * @example
  * ```ts
  * const { accessToken } = await unsealToken(AuthRequest.fromEnv(), sealed);
@@ -118,7 +121,7 @@ export async function unsealToken(
   const optionIssues = findOptionIssues(options, UNSEAL_OPTIONS);
   validateArguments(optionIssues, options, { field: "sealed", value: sealed, hint: "Pass the result of sealToken()." });
   const policy = { maxRetries: options.maxRetries };
-  // With the test hooks, which are not part of the public type.
+  // The options may include test hooks, which are not part of the public type.
   const context = createSignInContext(authRequest, { ...options, policy });
   const { clock } = context;
   const deadline = clock.monotonic() + (options.timeout ?? DEFAULTS.timeout) * 1000;
@@ -132,7 +135,7 @@ export async function unsealToken(
  * Decrypts a sealed token and verifies it.
  *
  * @param options.minTtl - the minimum remaining lifetime, as in {@link UnsealTokenOptions}
- * @throws AuthError as {@link unsealToken}
+ * @throws AuthError for the same reasons as {@link unsealToken}
  * @internal
  */
 export async function unsealAndVerify(
@@ -152,17 +155,17 @@ export async function unsealAndVerify(
   throw verificationError("sealed_token_expired", description);
 }
 
-/** The token of a sealed token, not verified. */
+/** Decrypts a sealed token. The token in it is not verified. */
 async function unseal(sealed: string, secret: string): Promise<string> {
   validateLength(sealed);
-  // First: any number of iterations would keep the process busy.
+  // Check the header before decrypting: a high iteration count would keep the process busy.
   const segments = sealed.split(".");
   const isSupported =
     segments.length === 5 &&
     segments.every((segment) => decodeSegment(segment) !== undefined) &&
     headerSchema().safeParse(decodeJsonSegment(segments[0] ?? "")).success;
   if (!isSupported)
-    throw verificationError("sealed_token_malformed", "the sealed token is not a JWE that sealToken() returns.");
+    throw verificationError("sealed_token_malformed", "the sealed token is not a JWE created by sealToken().");
   const { compactDecrypt } = await import("jose/jwe/compact/decrypt");
   const { plaintext } = await compactDecrypt(sealed, Buffer.from(secret), {
     keyManagementAlgorithms: [ALGORITHM],
@@ -183,7 +186,7 @@ function validateLength(sealed: string): void {
   throw verificationError("sealed_token_too_large", `the sealed token is longer than ${MAX_LENGTH / 1024} KiB.`);
 }
 
-/** @throws AuthError of kind `config` with the issues of the options and of an argument that must be a string */
+/** @throws AuthError of kind `config` with the issues in the options and in an argument that must be a string */
 function validateArguments(
   optionIssues: readonly ConfigIssue[],
   { verify }: SealTokenOptions,

@@ -14,50 +14,52 @@ import { Redactor } from "./redact.ts";
 import type { SignInContext } from "./sign-in.ts";
 import type { TokenSource } from "./token-source.ts";
 
-/** Query parameters by name. A list is repeated (`a=1&a=2`), undefined is left out. */
+/** Query parameters by name. A list becomes a repeated parameter (`a=1&a=2`). Undefined values are omitted. */
 export type QueryParams = Readonly<Record<string, QueryParamValue | readonly QueryParamValue[] | undefined>>;
 /** The value of a query parameter. */
 export type QueryParamValue = string | number | boolean;
 
 /** Options of a request to the SCM API. */
 export interface RequestOptions {
-  /** Sent as JSON (RFC 8259). */
+  /** The request body, sent as JSON (RFC 8259). */
   readonly body?: unknown;
-  /** Added to the query of the path. */
+  /** Query parameters to add to those in the path. */
   readonly query?: QueryParams | URLSearchParams | undefined;
-  /** Added to the headers of the client, or in their place. `Authorization` and connection headers are not allowed. */
+  /** Headers that extend or replace those of the client. `Authorization` and connection headers are not allowed. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Aborts the request, its retries and its waiting for a token. */
+  /** Aborts the request, including its retries and any wait for a token. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Authenticated requests to the SCM API (pan.dev, SCM API reference). */
 export interface Session {
   /**
-   * Sends a request. GET, HEAD, PUT and DELETE are retried after temporary failures; POST and PATCH only if the API has
-   * not processed the request. After a 401 the token is refreshed and the request is repeated, once.
+   * Sends a request. GET, HEAD, PUT, and DELETE requests are retried after temporary failures; POST and PATCH requests
+   * are retried only if the API has not processed them. After a 401 response, the token is refreshed and the request is
+   * repeated once.
    *
    * @example
    * ```ts
    * const body = { name: "production", folder: "All" };
    * const tag = await client.session.request<Tag>("POST", "/config/objects/v1/tags", { body });
    * ```
-   * @param path - a path on the API's origin, or a URL there
-   * @returns the JSON body, not checked against `T`; undefined if there is none (204)
+   * @param path - a path on the API's origin, or a URL with that origin
+   * @returns the parsed JSON body, which is not validated against `T`; undefined if there is no body (204)
    * @throws ApiError if the API responds with an error or with something other than JSON; AuthError if there is no
-   *   response, no token, or an invalid option; TypeError for a body that JSON cannot represent
+   *   response, no token, or an invalid option; TypeError if the body cannot be represented as JSON
    */
   request<T = unknown>(method: HttpMethod, path: string, options?: RequestOptions): Promise<T>;
   /**
-   * An async iterator over the items of all pages of a list. Each page is requested when its first item is needed.
+   * Iterates over the items on all pages of a list. Each page is requested when its first item is needed.
    *
-   * @param options - a `limit` in the query is the page size, an `offset` the first item
-   * @throws ApiError, AuthError like `request`; ApiError also if the API returns the same page twice
+   * @param options - `limit` in the query sets the page size, and `offset` sets the position of the first item
+   * @throws ApiError and AuthError for the same reasons as `request`; ApiError also if the API returns the same page
+   *   twice
    */
   list<T = unknown>(path: string, options?: Omit<RequestOptions, "body">): AsyncGenerator<T, void, undefined>;
 }
 
-/** Details of a failed SCM API request. No text contains a secret. */
+/** Details of a failed SCM API request. No property contains a secret. */
 export interface ApiErrorOptions {
   readonly status: number;
   readonly code?: string | undefined;
@@ -68,18 +70,18 @@ export interface ApiErrorOptions {
 const BRAND = Symbol.for("scm-auth.ApiError");
 
 /**
- * An error response of the SCM API: `{"_errors": [{"code", "message", "details"}], "_request_id"}` (pan.dev, SCM API
+ * An error response from the SCM API: `{"_errors": [{"code", "message", "details"}], "_request_id"}` (pan.dev, SCM API
  * reference). The message starts with `the API responded with status` and contains the API's code and message.
  */
 export class ApiError extends Error implements ApiErrorOptions {
   override readonly name = "ApiError";
-  /** HTTP status. It is a success if the body of the response was not as expected. */
+  /** The HTTP status. It is a success status if the response body was not as expected. */
   readonly status: number;
-  /** The API's own code, for example `E003`; undefined if the response has none. */
+  /** The API's error code, for example `E003`; undefined if the response has none. */
   readonly code: string | undefined;
-  /** The API's ID of the request, for its support; undefined if the response has none. */
+  /** The API's request ID, for support cases; undefined if the response has none. */
   readonly requestId: string | undefined;
-  /** The API's details, any JSON; undefined if the response has none. */
+  /** The API's error details, which can be any JSON value; undefined if the response has none. */
   readonly details: unknown;
 
   constructor(message: string, { status, code, requestId, details }: ApiErrorOptions) {
@@ -91,7 +93,7 @@ export class ApiError extends Error implements ApiErrorOptions {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
-  /** Whether `value` is an ApiError, including one of another copy of this package (ESM and CommonJS). */
+  /** Whether `value` is an ApiError, including one created by another copy of this package (ESM and CommonJS). */
   static isApiError(value: unknown): value is ApiError {
     return typeof value === "object" && value !== null && BRAND in value;
   }
@@ -105,11 +107,14 @@ export interface SessionClient {
   readonly apiUrl: URL;
   readonly timeout: Milliseconds;
   readonly maxResponseBytes: number;
-  /** For connections that are kept alive. */
+  /** Keeps connections alive; undefined if connections are not reused. */
   readonly agent: HttpsAgent | undefined;
 }
 
-/** A 401 for a younger token is about something else: a new token would be rejected, too. */
+/**
+ * Minimum age of a token that is refreshed after a 401. For a younger token, the 401 has another cause, and a new token
+ * would be rejected, too.
+ */
 const MIN_REFRESH_AGE: Milliseconds = 10_000;
 
 /** The session of a client. */
@@ -169,7 +174,7 @@ export class ScmSession implements Session {
     return this.#parseResponse(await this.#send(request, nextToken, limits), request, [token, nextToken]);
   }
 
-  /** The token for repeating a request after a 401; undefined if another one would not help. */
+  /** The token with which to repeat a request after a 401; undefined if another token would not help. */
   #getNextToken(used: AccessToken, signal: AbortSignal | undefined): Promise<AccessToken> | undefined {
     const { context, tokens } = this.#client;
     if (tokens.current !== used) return tokens.getToken({ signal });
@@ -177,7 +182,7 @@ export class ScmSession implements Session {
     return age < MIN_REFRESH_AGE ? undefined : tokens.refresh({ signal });
   }
 
-  /** When all attempts are used up, the last response of the API is the result: it is more useful than the count. */
+  /** If all attempts fail, returns the API's last response, which is more useful than the number of attempts. */
   async #send(request: HttpRequest, token: AccessToken, limits: RequestLimits): Promise<HttpResponse> {
     const { context, agent, maxResponseBytes } = this.#client;
     const { method } = request;
@@ -189,7 +194,7 @@ export class ScmSession implements Session {
         parse: (response: HttpResponse) => classifyResponse((lastResponse = response), method),
         classifyError: (error: AuthError) => classifyError(error, method),
         maxBodyBytes: maxResponseBytes,
-        // On a connection that was kept alive it is not known whether a request that got no response was processed.
+        // If a request on a reused connection gets no response, it is unknown whether the API processed it.
         ...(agent && IDEMPOTENT_METHODS.has(method) && { agent }),
       } as const;
       return (await requestWithRetries(context, call, limits)).value;
@@ -214,12 +219,12 @@ export class ScmSession implements Session {
   }
 }
 
-/** RFC 9110 section 9.2.2. */
+/** The idempotent methods (RFC 9110 section 9.2.2). */
 const IDEMPOTENT_METHODS: ReadonlySet<HttpMethod> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 /**
- * Whether a response leads to a retry. A request that may have been processed is only retried if its method is
- * idempotent; a 429, and a 503 with Retry-After, were not processed.
+ * Determines whether a response leads to a retry. A request that may have been processed is retried only if its method
+ * is idempotent. A request was not processed if the response is a 429, or a 503 with `Retry-After`.
  */
 function classifyResponse(response: HttpResponse, method: HttpMethod): Outcome<HttpResponse> {
   const { status, headers } = response;
@@ -262,7 +267,7 @@ function toApiError({ status, body }: HttpResponse, redactor: Redactor): ApiErro
   );
 }
 
-/** A page of a list: `data` with `offset`, `limit` and `total` next to it. A bare array is the whole list. */
+/** A page of a list: an object with `data`, `offset`, `limit`, and `total`. A bare array is the complete list. */
 interface Page<T> {
   readonly data: readonly T[];
   readonly offset: unknown;
@@ -283,7 +288,10 @@ const isSamePage = (page: Page<unknown>, previous: Page<unknown>): boolean =>
 const lowerCaseKeys = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
-/** The token is only sent to the origin of the API, whatever a path contains (`//other.example`, `https://...`). */
+/**
+ * Resolves a path. The token is sent only to the API's origin, even if the path is, for example, `//other.example` or
+ * `https://other.example`.
+ */
 function resolveUrl(apiUrl: URL, path: string, query: RequestOptions["query"] = {}): URL {
   const url = URL.canParse(path, apiUrl.href) ? new URL(path, apiUrl) : undefined;
   if (url?.origin !== apiUrl.origin || url.username !== "" || url.password !== "") {
@@ -303,7 +311,7 @@ const isRecord = (value: unknown, isValid: (entry: unknown) => boolean): boolean
 
 const isQueryParam = (value: unknown): boolean => ["string", "number", "boolean", "undefined"].includes(typeof value);
 
-/** JSON.stringify would write these as `{}`, or not at all. */
+/** Whether a value can be sent as JSON. JSON.stringify would write the rejected values as `{}`, or omit them. */
 const isJsonBody = (value: unknown): boolean =>
   !["function", "symbol"].includes(typeof value) &&
   ![FormData, URLSearchParams, Blob, ArrayBuffer, ReadableStream].some((type) => value instanceof type) &&
@@ -326,7 +334,7 @@ const REQUEST_OPTIONS = {
   signal: optionSchemas.signal,
 } as const;
 
-/** What other HTTP clients call these options. */
+/** Names that other HTTP clients use for these options. */
 const ALIASES: Readonly<Record<string, string>> = {
   params: "query",
   searchParams: "query",
@@ -334,7 +342,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   data: "body",
 };
 
-/** Headers that belong to the connection, frame the request, or authenticate it. */
+/** Headers that control the connection, frame the request, or authenticate it. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
   "connection",

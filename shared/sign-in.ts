@@ -24,13 +24,13 @@ import { parseScope } from "./scope.ts";
 import { createTokenRequest, parseTokenResponse, type TokenResponse } from "./token-endpoint.ts";
 import { USER_AGENT } from "./version.ts";
 
-/** What all sign-ins of one account in a process have in common. */
+/** The context shared by all sign-ins of one account in a process. */
 export interface SignInContext extends RequestContext {
   readonly authRequest: AuthRequest;
-  /** Whether the signature of a new token is verified. The claims of a JWT are validated in any case. */
+  /** Whether the signature of a new token is verified. The claims of a JWT are always validated. */
   readonly verify: boolean;
   readonly jwks: JwksCache;
-  /** Receives each token before it is verified or reported. Masks it in the action. */
+  /** Receives each token before it is verified or reported. The action uses it to mask the token. */
   readonly onToken: (token: string) => void;
 }
 
@@ -38,12 +38,12 @@ export interface SignInContext extends RequestContext {
 export interface SignInOptions {
   /** Default: true. */
   readonly verify?: boolean | undefined;
-  /** Replaces the library's defaults one by one. */
+  /** Overrides individual defaults of the library. */
   readonly policy?: { readonly [Name in keyof RetryPolicy]?: RetryPolicy[Name] | undefined };
   readonly userAgent?: string;
-  /** Default: a new one. The secret, proxy passwords and tokens are added. */
+  /** Default: a new redactor. The client secret, proxy passwords, and tokens are added to it. */
   readonly redactor?: Redactor;
-  /** Its exceptions are ignored. */
+  /** Receives events. Exceptions thrown by the listener are ignored. */
   readonly onEvent?: AuthEventListener | undefined;
   readonly onToken?: (token: string) => void;
   readonly clock?: Clock | undefined;
@@ -51,7 +51,7 @@ export interface SignInOptions {
 }
 
 /**
- * Creates the context of sign-ins.
+ * Creates a sign-in context.
  *
  * @throws AuthError of kind `config` if the CA certificates cannot be used
  */
@@ -85,9 +85,10 @@ export function createSignInContext(authRequest: AuthRequest, options: SignInOpt
 type IssuedToken = Omit<TimedResult<TokenResponse>, "attempts">;
 
 /**
- * Requests a token and verifies it. The JWKS is requested at the same time, because its URL does not depend on the token.
+ * Requests a token and verifies it. The JWKS is requested at the same time, because its URL does not depend on the
+ * token.
  *
- * @throws AuthError; if both requests fail, that of the token request
+ * @throws AuthError; if both requests fail, the error of the token request
  */
 export async function requestToken(context: SignInContext, limits: RequestLimits): Promise<AccessToken> {
   const { authRequest, clock, redactor, onToken } = context;
@@ -104,8 +105,8 @@ export async function requestToken(context: SignInContext, limits: RequestLimits
   const lookup = context.verify ? context.jwks.lookup(createLoader(context, ownLimits), ownLimits) : undefined;
   try {
     if (lookup === undefined) return acceptUnverified(context, await issued);
-    // Loads jose while the responses are awaited: in the next turn of the event loop, so that the requests are sent
-    // first. If it cannot be loaded, the verification fails with the reason.
+    // Load jose while waiting for the responses, but in the next turn of the event loop, so that the requests are sent
+    // first. If jose cannot be loaded, the verification fails with the same error.
     setImmediate(() => void import("./jws.ts").catch(() => undefined));
     const token = await waitForBoth(issued, lookup.ready, clock, ownLimits);
     return await verifySignature(context, token, lookup.find, ownLimits);
@@ -116,14 +117,15 @@ export async function requestToken(context: SignInContext, limits: RequestLimits
 }
 
 /**
- * Verifies a token that another process requested, regardless of the `verify` option. An expired one causes no request.
+ * Verifies a token that another process requested, regardless of the `verify` option. An expired token causes no
+ * request.
  *
  * @throws AuthError
  */
 export async function verifyToken(context: SignInContext, token: string, limits: RequestLimits): Promise<AccessToken> {
   if (!looksLikeJwt(token)) throw opaqueTokenError();
   const { payload } = decodeJwt(token);
-  // Not before: masking an arbitrary string could hide unrelated output.
+  // The token is not masked earlier, because masking an arbitrary string could hide unrelated output.
   context.onToken(token);
   const value = { accessToken: token, expiresIn: undefined, scope: undefined };
   const existing = { value, sentAt: context.clock.elapsed(), clockOffset: undefined };
@@ -141,11 +143,11 @@ function createLoader(context: SignInContext, limits: RequestLimits): RequestJwk
   return async () => (await requestWithRetries(context, call, limits)).value;
 }
 
-/** How long the token request may take to fail as well once the JWKS request was rejected. */
+/** Minimum time to wait for the token request to fail as well after the JWKS request has failed. */
 const MIN_GRACE: Milliseconds = 2000;
 
 /**
- * Waits for the token and the keys. If the keys cannot be loaded, the token request gets the time to fail for the same
+ * Waits for the token and the keys. If the keys cannot be loaded, the token request is given time to fail for the same
  * reason, because its error is the one to report.
  */
 async function waitForBoth(
@@ -195,7 +197,7 @@ function acceptUnverified(context: SignInContext, issued: IssuedToken): AccessTo
   return createAccessToken(context, issued, claims);
 }
 
-/** Creates the token of a response; without `claims` it is opaque. */
+/** Creates the AccessToken for a response. Without `claims`, the token is opaque. */
 function createAccessToken(
   { authRequest, clock }: SignInContext,
   { value, sentAt }: IssuedToken,
@@ -204,7 +206,8 @@ function createAccessToken(
 ): AccessToken {
   const { accessToken, expiresIn = Infinity, scope = authRequest.scope } = value;
   const { exp = Infinity, iat = 0 } = claims ?? {};
-  // `expires_in` counts from the request on: the server may have issued the token at any time since then.
+  // `expires_in` is measured from when the request was sent, because the server may have issued the token at any time
+  // since.
   const toElapsed = clock.elapsed() - clock.now();
   const deadline = Math.min(sentAt + expiresIn * 1000, exp * 1000 + toElapsed);
   const end = claims ? exp * 1000 : deadline - toElapsed;

@@ -10,13 +10,13 @@ import type { Redactor } from "./redact.ts";
 /** A successful token response (RFC 6749 section 5.1). The token is not verified. */
 export interface TokenResponse {
   readonly accessToken: string;
-  /** The lifetime of the token; undefined if the response has none. */
+  /** The lifetime of the token; undefined if the response does not specify it. */
   readonly expiresIn: Seconds | undefined;
-  /** The granted scope; undefined if it is the requested one. */
+  /** The granted scope; undefined if the response omits it, which means that the requested scope was granted. */
   readonly scope: string | undefined;
 }
 
-/** Creates the request with client credentials (RFC 6749 section 4.4.2), which are in the body (section 2.3.1). */
+/** Creates a client credentials request (RFC 6749 section 4.4.2) with the credentials in the body (section 2.3.1). */
 export function createTokenRequest(request: AuthRequest): HttpRequest {
   const form = new URLSearchParams({
     grant_type: "client_credentials",
@@ -32,7 +32,10 @@ export function createTokenRequest(request: AuthRequest): HttpRequest {
   };
 }
 
-/** `b64token` of RFC 6750 section 2.1. Longer tokens fit into no environment variable; shorter ones cannot be masked. */
+/**
+ * `b64token` (RFC 6750 section 2.1). Longer tokens do not fit in an environment variable; shorter tokens cannot be
+ * masked.
+ */
 const B64TOKEN = /^[A-Za-z0-9._~+/-]{8,65536}={0,2}$/;
 const DAY: Seconds = 86_400;
 
@@ -48,7 +51,7 @@ const responseSchema = () =>
 const FIELD_ERRORS: Readonly<Record<keyof z.infer<ReturnType<typeof responseSchema>>, string>> = {
   access_token: "access_token is missing or malformed (RFC 6750 section 2.1)",
   token_type: "token_type is not Bearer",
-  expires_in: "expires_in is not a number of seconds, at most a day",
+  expires_in: "expires_in is not a positive number of seconds up to one day",
   scope: "scope is not a string",
 };
 
@@ -56,7 +59,7 @@ const errorSchema = () =>
   z.object({ error: z.string().check(z.minLength(1)), error_description: z.optional(z.unknown()) });
 type OAuthErrorResponse = z.infer<ReturnType<typeof errorSchema>>;
 
-/** Error codes that are shown as they are: RFC 6749 sections 4.1.2.1 and 5.2. */
+/** Error codes that are shown verbatim (RFC 6749 sections 4.1.2.1 and 5.2). */
 const OAUTH_ERRORS: ReadonlySet<string> = new Set([
   "invalid_request",
   "invalid_client",
@@ -69,23 +72,23 @@ const OAUTH_ERRORS: ReadonlySet<string> = new Set([
   "server_error",
   "temporarily_unavailable",
 ]);
-/** Those with a separate hint. */
+/** The OAuth error codes that have their own hint. */
 const ERROR_CODES = ["invalid_client", "invalid_scope", "unauthorized_client", "access_denied"] as const;
-/** Errors of section 4.1.2.1 that servers send here, too. */
+/** Errors defined in RFC 6749 section 4.1.2.1 that servers also return from the token endpoint. */
 const RETRYABLE_ERRORS: ReadonlyMap<string, FailureType> = new Map([
   ["server_error", "transient"],
   ["temporarily_unavailable", "overloaded"],
 ]);
 
-/** What {@link parseTokenResponse} needs besides the response. */
+/** Options of {@link parseTokenResponse}. */
 export interface TokenResponseOptions {
   readonly quote: Redactor["quote"];
-  /** Receives all tokens of the body before anything is quoted, so that they are redacted. */
+  /** Receives all tokens in the body before any text is quoted, so that they are redacted. */
   readonly onToken: (token: string) => void;
   readonly requestedScope: string;
 }
 
-/** Parses the response of the token endpoint. */
+/** Parses the response from the token endpoint. */
 export function parseTokenResponse(response: HttpResponse, options: TokenResponseOptions): Outcome<TokenResponse> {
   const { status } = response;
   const body = parseJson(response.body);
@@ -95,7 +98,8 @@ export function parseTokenResponse(response: HttpResponse, options: TokenRespons
   if (oauthError && !statusDecides) return parseOAuthError(oauthError, status, options);
   const detail = oauthError && describeError(oauthError, options.quote);
   const failure = classifyJsonResponse("token", response, options.quote, detail);
-  // A 401 without an OAuth error is about the client as well (RFC 6749 section 5.2), unless a proxy sent a page.
+  // A 401 without an OAuth error also means that client authentication failed (RFC 6749 section 5.2), unless a proxy
+  // sent an HTML page.
   if (failure && status === 401 && (body !== undefined || response.body.trim() === ""))
     return permanent(failure.error.description, { kind: "rejected", code: "invalid_client", status });
   if (failure) return failure;
@@ -134,14 +138,14 @@ function describeError({ error, error_description: text }: OAuthErrorResponse, q
   return [quoteErrorCode(error, quote), ...(typeof text === "string" && text !== "" ? [quote(text)] : [])].join(": ");
 }
 
-/** In characters; all registered codes are shorter. */
+/** Maximum length of a quoted error code, in characters. All registered codes are shorter. */
 const MAX_ERROR_CODE_LENGTH = 60;
 const quoteErrorCode = (error: string, quote: Redactor["quote"]): string =>
   OAUTH_ERRORS.has(error) ? error : quote(error, MAX_ERROR_CODE_LENGTH);
 
 const MAX_TOKENS = 4;
 
-/** What may be a token in a response of any shape: the words of `access_token`. */
+/** Finds possible tokens in a response of any shape: the words in `access_token`. */
 function findTokens(body: unknown): readonly string[] {
   const { data } = z.object({ access_token: z.string() }).safeParse(body);
   const words = data?.access_token.split(/\s/) ?? [];

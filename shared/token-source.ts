@@ -2,64 +2,70 @@ import type { AccessToken } from "./access-token.ts";
 import type { Clock, Milliseconds, RandomSource, Seconds } from "./clock.ts";
 import { abortedError, AuthError } from "./errors.ts";
 
-/** What a caller may require of a token. */
+/** Options for getting an access token. */
 export interface AccessTokenOptions {
-  /** Ends the waiting of this caller, with its reason as the `cause` of the error. Other callers are not affected. */
+  /** Aborts this call. The abort reason becomes the `cause` of the error. Other callers are not affected. */
   readonly signal?: AbortSignal | undefined;
-  /** The minimum remaining lifetime in seconds. A token that was just issued is accepted in any case. Default: 0. */
+  /** The minimum remaining lifetime in seconds. A newly issued token is always accepted. Default: 0. */
   readonly minTtl?: Seconds | undefined;
 }
 
-/** How a TokenSource refreshes. */
+/** Options of a TokenSource. */
 export interface TokenSourceOptions {
-  /** A token with less remaining lifetime is refreshed in the background, in seconds. Default: 0, never. */
+  /** Remaining lifetime, in seconds, below which a token is refreshed in the background. Default: 0 (never). */
   readonly buffer?: Seconds;
   readonly clock: Clock;
   readonly random: RandomSource;
-  /** Receives each new token once it is current. */
+  /** Receives each new token after it becomes the current token. */
   readonly onToken?: (token: AccessToken) => void;
 }
 
-/** A token that is about to expire is not used any more: it could expire on its way to the server. */
+/** Remaining lifetime below which a token is no longer used, because it could expire on its way to the server. */
 const EXPIRY_MARGIN: Milliseconds = 30_000;
 const MAX_MARGIN_RATIO = 1 / 10;
-/** The buffer takes no more than this share of a token's lifetime. */
+/** Maximum buffer, as a fraction of a token's lifetime. */
 const MAX_BUFFER_RATIO = 1 / 3;
-/** Refreshes of many processes are spread over this share of the buffer. */
+/** Fraction of the buffer over which the refreshes of many processes are spread. */
 const JITTER = 0.1;
-/** A `minTtl` that no token can meet must not cause a request for each call: it counts as this share of the lifetime. */
+/**
+ * Maximum effective `minTtl`, as a fraction of a token's lifetime. Otherwise, a `minTtl` that no token can meet would
+ * cause a request on every call.
+ */
 const MAX_MIN_TTL_RATIO = 0.9;
-/** The pause after a failed refresh in the background, unless the server requires a longer one. */
+/** The pause after a failed background refresh, unless the server requires a longer one. */
 const REFRESH_PAUSE: Milliseconds = 10_000;
-/** The pause after a rejection doubles with each further one. */
+/** Limits of the pause after a rejection. The pause doubles with each further rejection. */
 const MIN_REJECTION_PAUSE: Milliseconds = 1000;
 const MAX_REJECTION_PAUSE: Milliseconds = 60_000;
 
 interface CachedToken {
   readonly token: AccessToken;
-  /** With this much remaining lifetime it is refreshed in the background. Drawn once, so that `expiresSoon` is stable. */
+  /**
+   * Remaining lifetime at which the token is refreshed in the background. Chosen once per token, so that `expiresSoon`
+   * is stable.
+   */
   readonly refreshAt: Milliseconds;
-  /** With this much remaining lifetime callers wait for the next token. */
+  /** Remaining lifetime at which callers wait for the next token. */
   readonly margin: Milliseconds;
 }
 
 interface PendingRequest {
   readonly promise: Promise<AccessToken>;
   readonly controller: AbortController;
-  /** Callers who wait, and the refresh in the background. */
+  /** The number of waiting callers, including the background refresh. */
   waiters: number;
 }
 
 interface Rejection {
   readonly error: AuthError;
   readonly pause: Milliseconds;
-  /** On `clock.monotonic()`. */
+  /** The end of the pause, as a `clock.monotonic()` time. */
   readonly until: Milliseconds;
 }
 
 /**
- * The one owner of a token in a process: any number of callers share the token and the request for the next one. The
- * request and its retries belong to all who wait for it. It is aborted when no one waits for it any more.
+ * The single owner of a token in a process. Any number of callers share the token and the request for the next one. The
+ * request, including its retries, is aborted when no caller is waiting for it.
  */
 export class TokenSource {
   readonly #requestToken: (signal: AbortSignal) => Promise<AccessToken>;
@@ -69,13 +75,13 @@ export class TokenSource {
   #rejection: Rejection | undefined;
   #refreshPausedUntil: Milliseconds = -Infinity;
 
-  /** @param requestToken - requests a token with all retries; the signal aborts when no caller waits any more */
+  /** @param requestToken - requests a token, including retries; the signal is aborted when no caller is waiting */
   constructor(requestToken: (signal: AbortSignal) => Promise<AccessToken>, options: TokenSourceOptions) {
     this.#requestToken = requestToken;
     this.#options = options;
   }
 
-  /** The newest token, expired or not; undefined before the first. */
+  /** The newest token, even if it has expired; undefined before the first token. */
   get current(): AccessToken | undefined {
     return this.#cached?.token;
   }
@@ -85,7 +91,7 @@ export class TokenSource {
     return this.#rejection?.error;
   }
 
-  /** Whether there is no valid token. A token with an unknown lifetime counts as expired. */
+  /** Whether there is no valid token. A token with an unknown lifetime is considered expired. */
   get isExpired(): boolean {
     return this.#getRemaining() <= 0;
   }
@@ -96,9 +102,9 @@ export class TokenSource {
   }
 
   /**
-   * The current token, or a new one where the current one is about to expire or does not meet `minTtl`.
+   * Returns the current token, or a new one if the current token is about to expire or does not meet `minTtl`.
    *
-   * @throws AuthError; the one of the last rejection while its pause lasts
+   * @throws AuthError; during the pause after a rejection, the error of that rejection
    */
   async getToken({ signal, minTtl = 0 }: AccessTokenOptions = {}): Promise<AccessToken> {
     if (signal?.aborted) throw abortedError(signal.reason);
@@ -111,9 +117,9 @@ export class TokenSource {
   }
 
   /**
-   * A new token, by the request that is under way or a new one.
+   * Returns a new token from the request that is in progress, or from a new request.
    *
-   * @throws AuthError; the one of the last rejection while its pause lasts
+   * @throws AuthError; during the pause after a rejection, the error of that rejection
    */
   async refresh({ signal }: Pick<AccessTokenOptions, "signal"> = {}): Promise<AccessToken> {
     if (signal?.aborted) throw abortedError(signal.reason);
@@ -132,7 +138,7 @@ export class TokenSource {
     }
   }
 
-  /** Makes a verified token from elsewhere, for example a file, the current one. */
+  /** Makes a verified token from another source, for example a file, the current token. */
   adopt(token: AccessToken): void {
     const { buffer = 0, random } = this.#options;
     const lifetime = token.lifetime ?? 0;
@@ -153,13 +159,13 @@ export class TokenSource {
   #startRequest(): PendingRequest {
     const controller = new AbortController();
     const promise = this.#request(controller.signal);
-    // Callers who have left do not receive a failure; it must not become an unhandled rejection.
+    // If all callers have left, a failure must not become an unhandled rejection.
     promise.catch(() => undefined);
     return { promise, controller, waiters: 0 };
   }
 
   async #request(signal: AbortSignal): Promise<AccessToken> {
-    // The request starts once it is known as pending, also if the function throws at once.
+    // Start the request only after it is registered as pending, even if the function throws immediately.
     await Promise.resolve();
     try {
       const token = await this.#requestToken(signal);
@@ -197,13 +203,14 @@ export class TokenSource {
 }
 
 /**
- * Whether a further request would be rejected like this one until the configuration changes: an OAuth error response or
- * a 401 of the token endpoint, or an invalid configuration. Anything else may pass, for example a proxy's 403.
+ * Whether every further request would fail in the same way until the configuration changes: after an OAuth error
+ * response or a 401 from the token endpoint, or because of an invalid configuration. Any other failure may be
+ * temporary, for example a 403 from a proxy.
  */
 export const isPermanentRejection = ({ kind, code, oauthError }: AuthError): boolean =>
   kind === "config" || (kind === "rejected" && (oauthError !== undefined || code === "invalid_client"));
 
-/** Waits for `promise` until it settles or `signal` aborts. */
+/** Waits until `promise` settles or `signal` is aborted. */
 function withAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock, Milliseconds } from "../../shared/clock.ts";
 
-/** A process, identified also by its start time because process IDs are reused. */
+/** Identifies a process by its ID and start time, because process IDs are reused. */
 export interface ProcessId {
   readonly pid: number;
   /** In clock ticks since boot (proc(5), `starttime`); undefined except on Linux. */
@@ -9,16 +9,16 @@ export interface ProcessId {
 }
 
 const HOUR: Milliseconds = 3_600_000;
-/** The longest job of a self-hosted runner. */
+/** The maximum duration of a job on a self-hosted runner. */
 const MAX_JOB: Milliseconds = 5 * 24 * HOUR;
-/** The longest job of a hosted runner, where the end of the job cannot be recognized. */
+/** The maximum duration of a job on a GitHub-hosted runner, used if the end of the job cannot be detected. */
 const MAX_UNMONITORED_JOB: Milliseconds = 6 * HOUR;
 /** Zombie or dead (proc(5), `state`). */
 const DEAD_STATE = /^[ZXx]/;
 
 /**
- * Identifies a running process. Undefined for 0 and 1: in a container, the parent is 0 if it is outside, and 1 is the
- * first process, whose end ends all others.
+ * Identifies a running process. Returns undefined for process IDs 0 and 1. In a container, the parent process ID is 0
+ * if the parent is outside the container. Process 1 is the first process, and its exit terminates all others.
  */
 export const identifyProcess = (pid: number): ProcessId | undefined =>
   pid > 1 ? { pid, startedAt: readProcStat(pid)?.startedAt } : undefined;
@@ -28,12 +28,12 @@ export function isRunning({ pid, startedAt }: ProcessId): boolean {
   try {
     process.kill(pid, 0);
   } catch {
-    // ESRCH, or EPERM: the ID belongs to another user by now.
+    // ESRCH, or EPERM if the ID now belongs to a process of another user.
     return false;
   }
   if (startedAt === undefined) return true;
   const stat = readProcStat(pid);
-  // Unreadable although it exists, for example without file descriptors: the next call decides.
+  // The process exists, but its status cannot be read, for example for lack of file descriptors. The next call decides.
   return stat === undefined || (stat.startedAt === startedAt && !DEAD_STATE.test(stat.state));
 }
 
@@ -49,9 +49,9 @@ function readProcStat(pid: number): { readonly state: string; readonly startedAt
 }
 
 /**
- * Returns a function that reports whether the job has ended: `parent` has exited, or the longest possible time has passed.
+ * Returns a function that reports whether the job has ended: `parent` has exited, or the maximum duration has passed.
  *
- * @param parent - the process that started the steps of the job; undefined if it cannot be recognized
+ * @param parent - the process that started the steps of the job; undefined if it cannot be determined
  */
 export function createJobMonitor(parent: ProcessId | undefined, clock: Pick<Clock, "monotonic">): () => boolean {
   const end = clock.monotonic() + (parent === undefined ? MAX_UNMONITORED_JOB : MAX_JOB);

@@ -3,18 +3,19 @@ import { disableDumps } from "../exit-guard.ts";
 import { startRefresher, type RefresherConfig, type RefresherReply } from "./run.ts";
 
 /**
- * The background process of `keep-fresh`. It receives its configuration from the main step by IPC, writes the file,
- * replies once, and disconnects. If the main step ends before the reply is delivered, the file is removed again.
+ * The background process for `keep-fresh`. It receives its configuration from the main step over IPC, writes the file,
+ * replies once, and disconnects. If the main step ends before the reply is delivered, the file is removed.
  */
 
 disableDumps();
-// The main and the post step notice the end of this process. It must not continue in an undefined state.
+// The main step and the post step notice if this process exits. It must not continue in an undefined state.
 process.on("uncaughtException", () => process.exit(1));
 process.on("unhandledRejection", () => process.exit(1));
-// Signals of a terminal or a runner to the whole process group. The post step, the file or the job end this process.
+// Ignore signals that a terminal or a runner sends to the whole process group. This process exits when the post step
+// stops it, when the file is removed, or when the job ends.
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
 
-/** Whether the reply reached the main step, as far as this side can know. */
+/** Sends the reply. Resolves to true if it was sent successfully. */
 const reply = (message: RefresherReply): Promise<boolean> =>
   new Promise((resolve) => {
     if (!process.connected) resolve(false);
@@ -41,7 +42,7 @@ async function fail(error: unknown): Promise<void> {
   await reply({ error: { description, kind, code, hint } });
 }
 
-// If the main step ends before it has sent the configuration, nothing is left to wait for.
+// If the main step ends before it sends the configuration, nothing keeps this process alive.
 process.once("message", (config) => {
   run(config as RefresherConfig)
     .catch(fail)

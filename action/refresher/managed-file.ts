@@ -8,29 +8,35 @@ import {
   writeFileAtomic,
 } from "../../shared/auth-file/safe-files.ts";
 
-/** The SHA-256 digest of several values. */
+/** Returns the SHA-256 digest of several values. */
 export const getDigest = (...values: readonly string[]): string =>
   createHash("sha256").update(JSON.stringify(values)).digest("hex");
 
-/** Identifies the auth file of one step without a secret, so that the value can be stored in the runner's state. */
+/**
+ * Returns a value that identifies the auth file of one step. It reveals no secret, so it can be stored in the runner's
+ * state.
+ */
 export const getFingerprint = ({
   clientId,
   scope,
   clientSecret,
 }: Pick<AuthFileContent, "clientId" | "scope" | "clientSecret">): string => getDigest(clientId, scope, clientSecret);
 
-/** Parses the auth file with this fingerprint; undefined for any other text. */
+/** Parses the auth file with this fingerprint. Returns undefined for any other text. */
 export function parseIfOwn(text: string, fingerprint: string): AuthFileContent | undefined {
   const content = parseAuthFile(text);
   return content !== undefined && getFingerprint(content) === fingerprint ? content : undefined;
 }
 
-/** What became of the file. `unreadable`: something exists at its path that cannot be read as a file of this user. */
+/**
+ * What became of the file. `unreadable` means that something exists at its path but cannot be read as a file owned by
+ * this user.
+ */
 type FileState = "managed" | "missing" | "replaced" | "unreadable";
 
 /**
- * How long each state may last. A check may fall between two steps of a program that replaces the file, and another
- * container may own the workspace for the time of a step.
+ * How long each state may last before the file is considered gone. A check may happen while a program is replacing the
+ * file, and another container may own the workspace for the duration of a step.
  */
 const MAX_DURATION: Readonly<Record<FileState, Milliseconds>> = {
   managed: Infinity,
@@ -39,12 +45,12 @@ const MAX_DURATION: Readonly<Record<FileState, Milliseconds>> = {
   unreadable: 120_000,
 };
 
-/** The auth file that one refresher writes and watches. Any other file at its path stays as it is. */
+/** The auth file that one refresher writes and watches. Any other file at its path is left unchanged. */
 export class ManagedAuthFile {
   readonly path: string;
   readonly #fingerprint: string;
   readonly #clock: Clock;
-  /** When the file was last found, on `clock.monotonic()`. */
+  /** When the file was last found, according to `clock.monotonic()`. */
   #foundAt: Milliseconds;
 
   constructor(path: string, fingerprint: string, clock: Clock) {
@@ -65,7 +71,7 @@ export class ManagedAuthFile {
   /**
    * Writes the file for the first time.
    *
-   * @throws AuthError of kind `file`, also if a file was created meanwhile that is not managed by scm-auth
+   * @throws AuthError of kind `file`, including if a file that was not created by scm-auth has appeared in the meantime
    */
   async create(text: string): Promise<void> {
     await writeFileAtomic(this.path, text, async () => {
@@ -75,13 +81,13 @@ export class ManagedAuthFile {
     });
   }
 
-  /** Writes the file again. @throws AuthError, also if the file was removed or replaced: it must not come back */
+  /** Updates the file. @throws AuthError, including if the file was removed or replaced: it must not come back */
   async update(text: string): Promise<void> {
     if (!(await writeFileAtomic(this.path, text, async () => (await this.#getState()) === "managed")))
       throw authFileError(this.path, "cannot be updated: it was removed or replaced", "auth_file_io_error");
   }
 
-  /** Removes the file. Failures are ignored: the post step reports what is left. */
+  /** Removes the file. Failures are ignored: the post step reports a file that remains. */
   async remove(): Promise<void> {
     const isOwn = (text: string): boolean => parseIfOwn(text, this.#fingerprint) !== undefined;
     await removeManagedFile(this.path, isOwn).catch(() => false);

@@ -12,13 +12,16 @@ import { TokenSource } from "../../shared/token-source.ts";
 import { createJobMonitor, type ProcessId } from "./job-monitor.ts";
 import { getFingerprint, ManagedAuthFile } from "./managed-file.ts";
 
-/** What the refresher gets from the main step, by IPC only: other processes can read arguments and environment. */
+/**
+ * The configuration that the refresher receives from the main step. It is sent only over IPC, because other processes
+ * can read command-line arguments and environment variables.
+ */
 export interface RefresherConfig {
   readonly authRequest: AuthRequestInput;
-  /** With `ca`: Node's CA certificates in the main step, PEM. */
+  /** If `ca` is set, the CA certificates that Node trusts in the main step, in PEM format. */
   readonly roots?: readonly string[] | undefined;
   readonly verify: boolean;
-  /** The first token, with times in milliseconds; `expiresAt` since 1970 UTC. */
+  /** The first token. Times are in milliseconds; `expiresAt` is the time since 1970-01-01 UTC. */
   readonly token: Pick<AccessToken, "value" | "scope" | "lifetime"> & {
     readonly expiresAt?: Milliseconds | undefined;
     readonly remaining?: Milliseconds | undefined;
@@ -28,32 +31,34 @@ export interface RefresherConfig {
   /** The secret of the token server, which the auth file contains instead of the client secret. */
   readonly jobSecret: string;
   readonly jobId: string;
-  /** The process whose end is the end of the job; undefined if it cannot be recognized. */
+  /** The process that exits when the job ends; undefined if it cannot be determined. */
   readonly parent?: ProcessId | undefined;
 }
 
-/** What the refresher sends once: the file is written and its token served, or why not. */
+/**
+ * The only message that the refresher sends. Without an error, the file has been written and its token is being served.
+ */
 export interface RefresherReply {
   readonly error?: { readonly description: string } & Pick<AuthErrorOptions, "kind" | "code" | "hint">;
 }
 
 /** A running refresher. */
 export interface AuthFileRefresher {
-  /** Resolves when the file is removed and nothing is left running. */
+  /** Resolves when the file has been removed and nothing is running. */
   readonly ended: Promise<void>;
-  /** Makes it end soon. */
+  /** Stops the refresher. `ended` resolves shortly afterward. */
   readonly stop: () => Promise<void>;
 }
 
 /** How often the file and the job are checked. */
 const POLL_INTERVAL: Milliseconds = 250;
-/** For one token request. The refresher decides about the next one. */
+/** The time limit for one token request. The refresher schedules the next one. */
 const REQUEST_TIMEOUT: Milliseconds = 30_000;
 
 /**
  * Starts the token server, writes the file and refreshes it until the job ends or the file is removed.
  *
- * @throws AuthError, for example if the file cannot be written; Error of Node if no port is free
+ * @throws AuthError, for example if the file cannot be written; an error from Node if no port is free
  */
 export async function startRefresher(config: RefresherConfig): Promise<AuthFileRefresher> {
   const { path, jobSecret, jobId, verify, token: first } = config;
@@ -95,7 +100,7 @@ export async function startRefresher(config: RefresherConfig): Promise<AuthFileR
 
   const watch = async (): Promise<void> => {
     const hasJobEnded = createJobMonitor(config.parent, clock);
-    // After a shutdown request, the server closes when it has responded.
+    // After a shutdown request, the server closes once it has responded.
     while (server.isOpen && !hasJobEnded() && !(await file.isGone())) await sleep(clock, POLL_INTERVAL);
     await end();
     await server.close();

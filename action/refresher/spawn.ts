@@ -9,21 +9,27 @@ import type { RefresherConfig, RefresherReply } from "./run.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** It usually takes 0.2 s. A machine with many jobs may be slow. */
+/** Starting usually takes 0.2 s, but a machine that runs many jobs may be slow. */
 const START_TIMEOUT: Milliseconds = 15_000;
 
-/** Variables to pass on: where programs and directories are, proxies, certificates, and what finds the process later. */
+/**
+ * Variables to pass on: the locations of programs and directories, the settings for proxies and certificates, and the
+ * ID by which the runner finds the process later.
+ */
 const ENV_ALLOWLIST =
   /^(PATH|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|(HTTPS?|NO)_PROXY|NODE_USE_SYSTEM_CA|RUNNER_TEMP|RUNNER_TRACKING_ID)$/i;
-/** Paths: the refresher has another working directory. `SSL_CERT_DIR` contains several. */
+/**
+ * Variables that contain paths. The paths must be absolute because the refresher has another working directory.
+ * `SSL_CERT_DIR` may contain several paths.
+ */
 const PATH_VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF"] as const;
 
-/** Flags of Node that decide how the auth server is reached and which certificates are trusted. */
+/** Node options that determine how the auth server is reached and which certificates are trusted. */
 const NETWORK_FLAG =
   /^--(tls-(max|min)-v1\.\d|tls-cipher-list|dns-result-order|(no-)?network-family-autoselection|network-family-autoselection-attempt-timeout|openssl-config|max-http-header-size|use-(system|openssl|bundled)-ca)$/;
 /**
- * V8's limit for new objects, in MiB. By default it grows, and a process that checks a file four times a second takes 190
- * MiB after a thousand renewals instead of 12.
+ * Limits V8's memory for new objects, in MiB. By default, the limit grows: after a thousand renewals, a process that
+ * checks a file four times per second uses 190 MiB instead of 12 MiB.
  */
 const HEAP_FLAG = "--max-semi-space-size=2";
 
@@ -31,8 +37,8 @@ const HEAP_FLAG = "--max-semi-space-size=2";
  * Starts the background process and waits until it has written the auth file. Neither its arguments nor its environment
  * contain a secret.
  *
- * @param script - the bundle of the refresher
- * @throws AuthError: why the file could not be written, or code `refresher_failed`
+ * @param script - the path of the refresher bundle
+ * @throws AuthError that says why the file could not be written, or with the code `refresher_failed`
  */
 export async function spawnRefresher(
   script: string,
@@ -56,9 +62,9 @@ export async function spawnRefresher(
 function startProcess(script: string, env: Env): ChildProcess {
   const networkFlags = getNetworkFlags(process.execArgv, env["NODE_OPTIONS"]);
   try {
-    // SIGUSR1 would open a debugger.
+    // By default, SIGUSR1 starts a debugging session.
     return spawn(process.execPath, [HEAP_FLAG, "--disable-sigusr1", ...networkFlags, script], {
-      // Always exists, and does not keep the workspace from being removed.
+      // The root directory always exists, and using it does not keep the workspace from being removed.
       cwd: parse(process.execPath).root,
       env: getEnvironment(env),
       detached: true,
@@ -67,12 +73,12 @@ function startProcess(script: string, env: Env): ChildProcess {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
   } catch (error) {
-    // With `--permission` Node does not start processes.
+    // With `--permission`, Node does not start child processes.
     throw refresherError("the background process could not be started", error);
   }
 }
 
-/** The environment of the refresher. Relative paths become absolute. */
+/** Returns the environment of the refresher. Relative paths become absolute. */
 export function getEnvironment(env: Env): Record<string, string | undefined> {
   const paths = PATH_VARIABLES.flatMap((name) => {
     const value = env[name];
@@ -83,25 +89,31 @@ export function getEnvironment(env: Env): Record<string, string | undefined> {
   return {
     ...Object.fromEntries(Object.entries(env).filter(([name]) => ENV_ALLOWLIST.test(name))),
     ...Object.fromEntries(paths),
-    // Node passes it on unless it is named.
+    // Node passes this variable on unless the environment names it.
     NODE_V8_COVERAGE: undefined,
   };
 }
 
-/** The network flags among Node's arguments and in NODE_OPTIONS, each as one argument. Paths become absolute. */
+/**
+ * Returns the network flags from Node's arguments and from NODE_OPTIONS, each as a single argument. Paths become
+ * absolute.
+ */
 export function getNetworkFlags(execArgv: readonly string[], nodeOptions = ""): readonly string[] {
   const args = [...splitOptions(nodeOptions), ...execArgv];
   return args.flatMap((arg, at) => {
     const [, flag = "", inline] = /^([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
     if (!NETWORK_FLAG.test(flag)) return [];
     const value = inline ?? args[at + 1] ?? "-";
-    // The next argument is another flag.
+    // No value follows: the next argument is another flag.
     if (inline === undefined && value.startsWith("-")) return [flag];
     return [`${flag}=${flag === "--openssl-config" ? resolve(value) : value}`];
   });
 }
 
-/** Splits NODE_OPTIONS at spaces as Node does: double quotes group, and a backslash in quotes escapes. */
+/**
+ * Splits NODE_OPTIONS at spaces, as Node does. Double quotes group characters, and a backslash within quotes escapes
+ * the next character.
+ */
 const splitOptions = (options: string): readonly string[] =>
   (options.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/gs) ?? []).map((arg) =>
     arg.replace(/"((?:\\.|[^"\\])*)"/gs, (_, quoted: string) => quoted.replace(/\\(.)/gs, "$1")),
@@ -118,7 +130,8 @@ async function getReply(
 ): Promise<RefresherReply> {
   const timeoutMs = Math.max(0, Math.min(START_TIMEOUT, deadline - systemClock.monotonic()));
   const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
-  // Failures to send or to kill are events as well. A process that has exited is reported by its exit.
+  // A failure to send a message or to kill the process also emits an error event. If the process has exited, the exit
+  // event reports it.
   child.on("error", () => undefined);
   const exit = once(child, "exit").then(([code, signalName]: (string | number | null)[]) => {
     throw refresherError(`the background process exited (${signalName ?? `code ${code ?? "unknown"}`})`);

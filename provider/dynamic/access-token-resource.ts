@@ -6,11 +6,11 @@ import { collectIssues, hasSecret, parseSignInArgs, pickArgs } from "../sign-in-
 import { hasUnknown, type CheckCache } from "./diff.ts";
 import type { DynamicResource, Properties } from "./resource.ts";
 
-/** The engine applies `ignoreChanges` before `check`. */
+/** Needed because the engine applies `ignoreChanges` before it calls `check`. */
 const IGNORED_SECRET_HINT =
   "Set SCM_CLIENT_SECRET, or pass clientSecret without ignoreChanges: Pulumi takes an ignored argument from the state, which never contains the secret.";
 
-/** The resource AccessToken. */
+/** Creates the implementation of the AccessToken resource. */
 export function createAccessTokenResource(cache: CheckCache, accounts: ServiceAccounts): DynamicResource {
   const parse = (inputs: Properties) => parseSignInArgs(pickArgs(inputs, "AccessToken"), "AccessToken");
   const createOutputs = async (inputs: Properties): Promise<Properties> => {
@@ -52,7 +52,7 @@ export function createAccessTokenResource(cache: CheckCache, accounts: ServiceAc
 function needsRenewal({ expiresAt, lifetimeSeconds }: Properties, { minTtl }: Properties): boolean {
   const remaining = Date.parse(String(expiresAt)) - systemClock.now();
   const minRemaining = getMinRemaining(toNumber(minTtl), (toNumber(lifetimeSeconds) ?? 0) * 1000);
-  // Also true if the date is invalid.
+  // This is also true if the date is invalid.
   return !(remaining > minRemaining);
 }
 

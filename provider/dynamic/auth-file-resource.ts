@@ -7,15 +7,21 @@ import { diffProps, hasUnknown, type CheckCache } from "./diff.ts";
 import type { DynamicResource, Properties } from "./resource.ts";
 import { UNKNOWN_VALUE } from "./serialized.ts";
 
-/** Whom an auth file is for. In the outputs, so that `delete` does not remove the file of another identity. */
+/**
+ * The identity that an auth file is for. It is part of the outputs so that `delete` does not remove a file for another
+ * identity.
+ */
 type Identity = Pick<AuthRequest, "clientId" | "scope">;
 
 /**
- * The resource AuthFile. The program has ensured the file already. This process does it as well, because it lives longer
- * and also runs when the program does not.
+ * Creates the implementation of the AuthFile resource. The program has already ensured the file. This process does so
+ * as well, because it lives longer and also runs when the program does not.
  */
 export function createAuthFileResource(cache: CheckCache, state: ProviderState): DynamicResource {
-  /** Paths of files that resources of this run have. A refresh does not count: the resource may be deleted afterwards. */
+  /**
+   * Paths of the files that resources use in this run. A refresh does not add a path, because it may be followed by the
+   * deletion of the resource.
+   */
   const activePaths = new Set<string>();
   const ensure = (inputs: Properties) => ensureAuthFileFromArgs(pickArgs(inputs, "AuthFile"), state);
   const ensureActive = (inputs: Properties) => {
@@ -38,18 +44,18 @@ export function createAuthFileResource(cache: CheckCache, state: ProviderState):
     },
     diff: (olds, news) => {
       const changed = diffProps(olds, news);
-      // Another path is another file, and the old one must be removed.
+      // A different path means a different file, and the old file must be removed.
       return { changes: changed.length > 0, replaces: changed.filter((name) => name === "path") };
     },
     create: async (inputs) => ({ id: getPath(inputs), outs: await createOutputs(inputs) }),
     update: createOutputs,
     read: async (outputs) => {
-      // Without a secret this process can do nothing for the file, but the program may have one.
+      // Without a secret, this process cannot ensure the file, but the program may have one.
       if (hasSecret(outputs)) await ensure(outputs);
     },
     delete: async (outputs) => {
       const path = getPath(outputs);
-      // Another resource has the same path, for example one that replaces this one.
+      // Another resource uses the same path, for example one that replaces this resource.
       if (activePaths.has(resolve(path))) return;
       const config = collectIssues(() => parseSignInArgs(pickArgs(outputs, "AuthFile"), "AuthFile")).value;
       const identities = [outputs["identity"] as Identity | undefined, config?.authRequest];

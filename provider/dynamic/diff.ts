@@ -1,30 +1,30 @@
 import type { Properties } from "./resource.ts";
 import { UNKNOWN_VALUE } from "./serialized.ts";
 
-/** The arguments whose change is a diff. */
+/** The arguments whose changes are shown as a diff. */
 const DIFF_PROPS = ["path", "clientId", "tsgId", "scope", "tokenUrl"] as const;
 
-/** Whether a preview does not know all of a value yet. */
+/** Whether any part of a value is still unknown in a preview. */
 export const hasUnknown = (value: unknown): boolean =>
   value === UNKNOWN_VALUE || (typeof value === "object" && value !== null && Object.values(value).some(hasUnknown));
 
-/** The names of arguments that changed. A value that is not known may have changed. */
+/** Returns the names of arguments that changed. An unknown value is considered changed. */
 export const diffProps = (olds: Properties, news: Properties): readonly string[] =>
   DIFF_PROPS.filter((name) => news[name] === UNKNOWN_VALUE || (olds[name] ?? "") !== (news[name] ?? ""));
 
-/** The same string for the same inputs in any order. */
+/** Returns a string that does not depend on the order of the inputs. */
 const toKey = (inputs: Properties): string =>
   JSON.stringify(Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 
 /**
- * What `check` learns for the calls that follow it in this process. The engine passes the checked inputs on unchanged, so
- * they are the key. They include the name of the resource.
+ * Keeps what `check` learns for later calls in this process. The engine passes on the checked inputs unchanged, so they
+ * are the key. They include the name of the resource.
  */
 export class CheckCache {
   readonly #checked = new Map<string, { readonly clientSecret: unknown; readonly hasChanged: boolean | undefined }>();
 
   /**
-   * Keeps the secret, which the engine would store in the state.
+   * Keeps the secret here, because the engine would store it in the state.
    *
    * @param olds - the inputs of the last run; empty for a resource that is created or replaced
    * @returns the inputs without the secret
@@ -34,15 +34,16 @@ export class CheckCache {
     return inputs;
   }
 
-  /** Checked inputs with the secret that was passed with them. */
+  /** Returns checked inputs together with the secret that was passed to `check`. */
   withSecret(inputs: Properties): Properties {
     return { ...inputs, clientSecret: this.#checked.get(toKey(inputs))?.clientSecret };
   }
 
   /**
-   * Whether `check` found changed inputs, once: a refresh calls `diff` without `check`.
+   * Returns whether `check` found changed inputs. The answer is given only once, because a refresh calls `diff` without
+   * `check`.
    *
-   * @returns undefined without a call of `check` since the last time
+   * @returns undefined if `check` has not been called since the last call
    */
   consume(inputs: Properties): boolean | undefined {
     const key = toKey(inputs);

@@ -10,7 +10,8 @@ import { CheckCache } from "./diff.ts";
 import type { DynamicResource, Properties } from "./resource.ts";
 import { KINDS, PROVIDER_VERSION, type ResourceKind } from "./serialized.ts";
 
-// One for the process: the engine calls `handler` for each version of `__provider` in the state.
+// Each process has one cache and one state, because the engine calls `handler` for each version of `__provider` in the
+// state.
 const cache = new CheckCache();
 const state: ProviderState = { accounts: new ServiceAccounts(), files: new AuthFiles() };
 const resources: Readonly<Record<ResourceKind, DynamicResource>> = {
@@ -19,8 +20,8 @@ const resources: Readonly<Record<ResourceKind, DynamicResource>> = {
 };
 
 /**
- * The provider behind the resources of scm-auth, for Pulumi's dynamic provider process. It is called by the string
- * `__provider` in the state.
+ * The provider behind the resources of scm-auth, for Pulumi's dynamic provider process. The code in the string
+ * `__provider` in the state calls this function.
  *
  * @param version - the version in that string
  */
@@ -40,14 +41,16 @@ export function handler(version: number): dynamic.ResourceProvider<Properties, P
       try {
         const kind = getKind(news);
         const { __provider, name, kind: _, ...args } = news;
-        // Names that the program passes are errors there. These were added by Pulumi, for example by a transformation.
+        // Unknown arguments passed by the program cause an error in the program. Those found here were added by Pulumi,
+        // for example by a transformation.
         for (const { field, message } of findUnknownArgs(args, KINDS[kind]))
           console.warn(`warning: scm-auth resource '${String(name)}': ${field} ${message}; it is ignored.`);
         // Unknown arguments may contain anything.
         const inputs = { __provider, name, kind, ...pickArgs(args, KINDS[kind]) };
         return { inputs: await resources[kind].check(olds, inputs), failures: [] };
       } catch (error) {
-        // Failures are shown once, thrown errors twice. For a named property the engine would print the value, secrets too.
+        // The engine shows a failure once, but a thrown error twice. If a property were named, the engine would print
+        // its value, even a secret.
         return { inputs: {}, failures: [{ property: "", reason: formatError(error) }] };
       }
     },
@@ -61,20 +64,21 @@ export function handler(version: number): dynamic.ResourceProvider<Properties, P
       }),
     delete: (_id, outputs) =>
       withUserErrors(async () => {
-        // A resource of an incompatible version must not prevent `destroy`.
+        // A resource created by an incompatible version must not prevent `destroy`.
         const { kind } = outputs;
         if (isCompatible(kind)) await resources[kind].delete(outputs);
       }),
   };
 }
 
-/** Converts errors to what the engine prints. */
+/** Converts errors to the form that the engine prints. */
 async function withUserErrors<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (failure) {
     const error = new Error(formatError(failure));
-    // The process prints errors of `diff`, `read` and `delete` with their stack, and then the engine prints the message.
+    // For an error thrown by `diff`, `read` or `delete`, the process prints the stack, and then the engine prints the
+    // message.
     error.stack = "see the error of the resource";
     throw error;
   }

@@ -3,12 +3,12 @@ export type Properties = Readonly<Record<string, unknown>>;
 
 type Awaitable<T> = T | Promise<T>;
 
-/** What the handler calls for one kind of resource. Methods throw AuthErrors. */
+/** The methods that the handler calls for one kind of resource. They throw AuthErrors. */
 export interface DynamicResource {
   /** @returns the inputs to store */
   readonly check: (olds: Properties, news: Properties) => Awaitable<Properties>;
   /**
-   * `changes` is always set: without it the engine compares the inputs, among them the string `__provider`.
+   * `changes` is always set: without it, the engine compares the inputs, including the string `__provider`.
    *
    * @param olds - the outputs of the last run
    */

@@ -17,15 +17,18 @@ import { authFileError, printablePath, removeManagedFile, removeTempFiles } from
 export interface AuthFileOptions extends CallOptions {
   /** The path of the file, absolute or relative to the working directory. */
   readonly path: string;
-  /** The minimum remaining lifetime for reusing the token of the file, 0 to 86400. Default: 300, or a third of its lifetime. */
+  /**
+   * The token in the file is reused only if it is valid for at least this long, 0 to 86400. Default: 300, or a third of
+   * the token's lifetime if that is shorter.
+   */
   readonly minTtl?: Seconds | undefined;
-  /** Whether to verify signatures. If false, the token of an existing file is not reused. Default: true. */
+  /** Whether to verify signatures. If false, the token in an existing file is not reused. Default: true. */
   readonly verify?: boolean | undefined;
 }
 
 /** An auth file with a valid token. */
 export interface AuthFileResult {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
   /** When the token expires. */
   readonly expiresAt: Date;
@@ -33,7 +36,7 @@ export interface AuthFileResult {
   readonly scope: string;
   /** Whether the file contained a valid token; otherwise a new one was requested. */
   readonly reused: boolean;
-  /** For the user, for example about the permissions of the directory. */
+  /** Warnings for the user, for example about directory permissions. */
   readonly warnings: readonly string[];
 }
 
@@ -41,35 +44,36 @@ export interface AuthFileResult {
 export interface TokenFileOptions {
   readonly path: string;
   readonly minTtl?: Seconds | undefined;
-  /** For everything. At most two thirds of the time are spent on waiting for another process. */
+  /** Limits for the whole operation. At most two thirds of the time is spent waiting for another process. */
   readonly limits: RequestLimits;
-  /** Only updates a file that exists: one that was removed must not come back. Default: false. */
+  /** If true, only an existing file is updated, so that a removed file does not come back. Default: false. */
   readonly onlyIfExists?: boolean | undefined;
 }
 
 /** The result of {@link ensureTokenFile}. */
 export interface TokenFile {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
   readonly token: AccessToken;
-  /** Whether the token comes from the file. */
+  /** Whether the token was read from the file. */
   readonly reused: boolean;
-  /** The token server in the file; undefined if there is none. */
+  /** The token server that the file refers to; undefined if there is none. */
   readonly server: TokenServerAddress | undefined;
   readonly warnings: readonly string[];
 }
 
 const LOCK_WAIT_RATIO = 2 / 3;
-/** Temporary files that are older have no writer any more, in milliseconds. */
+/** Age in milliseconds after which a temporary file is considered abandoned. */
 const STALE_TEMP_AGE = 60_000;
 
 /**
- * Ensures that the auth file for the `scm` providers of Terraform, OpenTofu and Pulumi contains a valid token. The client
- * secret is not written. The token of an existing file is reused if it passes verification; if several processes call
- * this at once, usually only one signs in. A token server that serves the file is preserved.
+ * Ensures that the auth file for the `scm` providers of Terraform, OpenTofu and Pulumi contains a valid token. The
+ * client secret is not written to the file. The token in an existing file is reused if it passes verification. If
+ * several processes call this function at once, usually only one of them signs in. If a token server serves the file,
+ * the file keeps referring to it.
  *
- * @throws AuthError of kind `config` for options; of kind `file` if the file or its directory cannot be used, or if the
- *   existing file was not created by scm-auth; otherwise as a sign-in
+ * @throws AuthError of kind `config` if options are invalid; of kind `file` if the file or its directory cannot be
+ *   used, or if the existing file was not created by scm-auth; any error that a sign-in throws
  * @example
  * ```ts
  * const { path } = await ensureAuthFile(AuthRequest.fromEnv(), { path: ".scm/auth.json" });
@@ -82,7 +86,7 @@ export async function ensureAuthFile(
   const authRequest = toAuthRequest(request);
   const { path, minTtl, timeout, maxRetries, verify, signal, onEvent } = optionSchemas;
   validateOptions(options, { path, minTtl, timeout, maxRetries, verify, signal, onEvent }, ["path"]);
-  // With the test hooks, which are not part of the public type.
+  // The options may include test hooks, which are not part of the public type.
   const context = createSignInContext(authRequest, {
     ...options,
     policy: { maxRetries: options.maxRetries ?? DEFAULTS.maxRetries },
@@ -98,11 +102,12 @@ export async function ensureAuthFile(
 }
 
 /**
- * Removes an auth file that scm-auth created, and temporary files next to it. A process that refreshes it ends.
+ * Removes an auth file that scm-auth created, and temporary files next to it. A background process that refreshes the
+ * file then exits.
  *
- * @param identity - if given, only a file for this client ID and this scope is removed
+ * @param identity - if given, the file is removed only if it is for this client ID and scope
  * @returns whether a file was removed
- * @throws AuthError of kind `file` when it cannot be removed
+ * @throws AuthError of kind `file` if the file cannot be removed
  */
 export async function removeAuthFile(
   path: string,
@@ -117,8 +122,8 @@ export async function removeAuthFile(
 }
 
 /**
- * Ensures that the auth file at `path` contains a valid token: that of the file, of `tokens`, or a new one. A token that
- * is reused becomes the current one of `tokens`.
+ * Ensures that the auth file at `path` contains a valid token: the one in the file, the current token of `tokens`, or a
+ * new one. A token reused from the file is adopted by `tokens` unless its current token expires later.
  *
  * @throws AuthError
  */
@@ -130,19 +135,22 @@ export async function ensureTokenFile(
   const { clock, random } = context;
   const { minTtl, limits, onlyIfExists = false } = options;
   const path = resolveAuthFilePath(options.path);
-  // A directory that was removed must not come back either.
+  // A removed directory must not come back either.
   const warnings = await (onlyIfExists ? checkPrivateDirectory : ensurePrivateDirectory)(path, limits);
   const isUsable = (token: AccessToken | undefined): token is AccessToken =>
     token !== undefined && hasMinRemaining(token, minTtl, clock);
 
-  /** Undefined without a token, or if the file was changed meanwhile, for example by a refresher. */
+  /**
+   * Returns undefined if there is no token, or if the file has been changed in the meantime, for example by a
+   * refresher.
+   */
   const update = async (getToken?: () => Promise<AccessToken>): Promise<TokenFile | undefined> => {
     const existing = await readAuthFile(context, path, limits);
     const reused = isUsable(existing.token) ? existing.token : undefined;
     if (onlyIfExists && existing.file === undefined) throw authFileError(path, "was removed", "auth_file_invalid_path");
     const token = reused ?? (await getToken?.());
     if (token === undefined || !(await updateAuthFile(context, path, existing, token, limits))) return undefined;
-    // A newer token of the source stays: it may not be written yet.
+    // Keep a newer token of the source, which may not have been written yet.
     if (reused && (reused.remaining(clock) ?? 0) > (tokens.current?.remaining(clock) ?? 0)) tokens.adopt(reused);
     return { path, token, reused: reused !== undefined, server: existing.server, warnings };
   };
@@ -161,13 +169,13 @@ export async function ensureTokenFile(
   });
 }
 
-/** What a shell would expand. */
+/** Matches `~` and variables, which only a shell expands. */
 const UNEXPANDED = process.platform === "win32" ? /^~[\w-]*[/\\]|%\w+%/ : /^~([\w-]*\/|$)|\$[\w{(]/;
 
 /**
- * The absolute path of an auth file.
+ * Returns the absolute path of an auth file.
  *
- * @throws AuthError of kind `file`, code `auth_file_invalid_path`, with a hint that says what to write
+ * @throws AuthError of kind `file`, code `auth_file_invalid_path`, with a hint that says how to write the path
  */
 export function resolveAuthFilePath(path: string): string {
   const fail = (message: string, hint: string): never => {
@@ -184,6 +192,6 @@ export function resolveAuthFilePath(path: string): string {
   if (process.platform !== "win32" && path.includes("\\"))
     fail("contains a backslash, which is part of a name on this system", "Separate directories with /.");
   if (/[/\\]$/.test(path) || /^\.{1,2}$/.test(basename(path)))
-    fail("is that of a directory", "Add a file name, for example .scm/auth.json.");
+    fail("refers to a directory", "Add a file name, for example .scm/auth.json.");
   return resolve(path);
 }

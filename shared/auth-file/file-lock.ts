@@ -4,22 +4,22 @@ import { abortedError, getErrorCode } from "../errors.ts";
 import type { RequestLimits } from "../http/request-context.ts";
 import { getLockPath } from "./safe-files.ts";
 
-/** How long a caller waits for a lock. After `deadline` it continues without the lock. */
+/** Limits the time that a caller waits for a lock. After `deadline`, it continues without the lock. */
 export interface LockOptions extends RequestLimits {
   readonly clock: Clock;
   readonly random: RandomSource;
 }
 
-/** A lock that did not change for this long, by the clock of the process that waits, is removed. */
+/** A lock is removed if it has not changed for this long, as measured by the waiting process. */
 const STALE_AFTER: Milliseconds = 10_000;
 const MAX_DELAY: Milliseconds = 160;
 
 /**
- * Runs `work` while no other process does so for the same file. The lock saves requests but is not a guarantee: where it
- * cannot be created, for example on a full disk, and after a long wait, `work` runs without it.
+ * Runs `work` while no other process does so for the same file. The lock saves requests but guarantees nothing: `work`
+ * runs without the lock if it cannot be created, for example because the disk is full, or after a long wait.
  *
- * @param work - first checks whether another process has done the work
- * @throws AuthError when aborted while it waits; whatever `work` throws
+ * @param work - must first check whether another process has already done the work
+ * @throws AuthError if aborted while waiting; any error that `work` throws
  */
 export async function withFileLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   const lock = getLockPath(path);
@@ -27,12 +27,12 @@ export async function withFileLock<T>(path: string, options: LockOptions, work: 
   try {
     return await work();
   } finally {
-    // It may have been taken over meanwhile.
+    // Another process may have taken over the lock in the meantime.
     if (acquired !== undefined && (await identify(lock)) === acquired) await rmdir(lock).catch(() => undefined);
   }
 }
 
-/** The identity of the lock; undefined when continuing without one. */
+/** Returns the identity of the acquired lock, or undefined to continue without a lock. */
 async function acquire(lock: string, { clock, random, deadline, signal }: LockOptions): Promise<string | undefined> {
   let seen: string | undefined;
   let seenAt = clock.monotonic();
@@ -51,7 +51,7 @@ async function acquire(lock: string, { clock, random, deadline, signal }: LockOp
       seenAt = now;
     } else if (now - seenAt >= STALE_AFTER) {
       const errno = await rmdir(lock).then(() => "ENOENT", getErrorCode);
-      // Not an empty directory.
+      // It is not an empty directory, or cannot be removed for another reason.
       if (errno !== "ENOENT") return undefined;
     }
     await sleep(clock, Math.min((0.25 + random() * 0.75) * MAX_DELAY, deadline - now), signal);

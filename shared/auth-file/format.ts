@@ -13,17 +13,18 @@ export interface TokenServerAddress {
 }
 
 /**
- * The parsed content of an auth file. Fields that scm-auth does not write are ignored. It names a token server, or the
- * token URL with {@link PLACEHOLDER_SECRET}: never the secret of the service account.
+ * The parsed content of an auth file. Fields that scm-auth does not write are ignored. A file written by scm-auth
+ * contains either the URL and secret of a token server, or the token URL and {@link PLACEHOLDER_SECRET}. It never
+ * contains the secret of the service account.
  */
 export interface AuthFileContent extends TokenServerAddress {
   readonly clientId: string;
   /** The requested scope. */
   readonly scope: string;
   readonly jwt: string;
-  /** When the providers stop using the token, by this machine's wall clock. */
+  /** When the providers stop using the token, according to this machine's wall clock. */
   readonly jwtExpiresAt: Milliseconds;
-  /** The whole lifetime of the token, a multiple of 1000. */
+  /** The total lifetime of the token, a multiple of 1000. */
   readonly jwtLifetime: Milliseconds;
 }
 
@@ -32,30 +33,34 @@ export const PLACEHOLDER_SECRET = "not-stored-by-scm-auth";
 
 /** The only address on which a token server listens. */
 export const TOKEN_SERVER_HOST = "127.0.0.1";
-/** The path for token requests: that of SCM's own auth server. */
+/** The path for token requests, which is the same as on SCM's auth server. */
 export const TOKEN_SERVER_PATH = "/am/oauth2/access_token";
-/** The path for `POST` requests that stop the refresher, with the secret of the auth file as Bearer token. */
+/** The path for `POST` requests that stop the refresher. They send the secret in the auth file as a Bearer token. */
 export const SHUTDOWN_PATH = "/shutdown";
 
 const TOKEN_SERVER_URL = /^http:\/\/127\.0\.0\.1:([1-9]\d{0,4})\/am\/oauth2\/access_token$/;
 /** 32 random bytes in base64url (RFC 4648 section 5). */
 const SERVER_SECRET = /^[\w-]{43}$/;
-/** The providers stop using a token this long before it expires, or this share of its lifetime. */
+/**
+ * The providers stop using a token this long before it expires, or this fraction of its lifetime before it expires if
+ * that is shorter.
+ */
 const EXPIRY_MARGIN: Milliseconds = 60_000;
 const EXPIRY_MARGIN_RATIO = 1 / 10;
 
-/** The `auth_url` of the token server on `port`. */
+/** Returns the `auth_url` of the token server on `port`. */
 export const toTokenServerUrl = (port: number): string => `http://${TOKEN_SERVER_HOST}:${port}${TOKEN_SERVER_PATH}`;
 
-/** The port of a URL of exactly the form of {@link toTokenServerUrl}; undefined for any other URL. */
+/** Returns the port of a URL in the exact format of {@link toTokenServerUrl}, or undefined for any other URL. */
 export function parseTokenServerPort(authUrl: string): number | undefined {
   const port = Number(TOKEN_SERVER_URL.exec(authUrl)?.[1]);
   return port <= 65_535 ? port : undefined;
 }
 
 /**
- * The text of an auth file: a subset of the fields that the `scm` providers read (scm-go 1.0.9, struct `Client`).
- * `host` and `protocol` are left out because the `prismasdwan` provider, which reads the same file, has another host.
+ * Returns the text of an auth file: a subset of the fields that the `scm` providers read (scm-go 1.0.9, struct
+ * `Client`). `host` and `protocol` are omitted because the `prismasdwan` provider, which reads the same file, uses
+ * another host.
  */
 export const serializeAuthFile = (content: AuthFileContent): string =>
   `${JSON.stringify(
@@ -87,7 +92,7 @@ const schema = z.object({
   jwt_lifetime: z.int().check(z.gte(0)),
 });
 
-/** Parses an auth file that contains a token. Undefined for any other text. */
+/** Parses an auth file that contains a token. Returns undefined for any other text. */
 export function parseAuthFile(text: string): AuthFileContent | undefined {
   let json: unknown;
   try {
@@ -126,8 +131,8 @@ export const isManaged = ({ authUrl, clientSecret }: TokenServerAddress): boolea
   (parseTokenServerPort(authUrl) !== undefined && SERVER_SECRET.test(clientSecret));
 
 /**
- * Whether a text is exactly what {@link serializeAuthFile} writes. The providers also honor `host`, `headers`, `logging`
- * and `skip_verify_certificate` in the file, so a file with additional fields must not be used as it is.
+ * Whether the text is exactly what {@link serializeAuthFile} writes. The providers also honor `host`, `headers`,
+ * `logging` and `skip_verify_certificate` in the file, so a file with additional fields must not be used as is.
  */
 export function isCanonical(text: string): boolean {
   const content = parseAuthFile(text);
@@ -135,11 +140,11 @@ export function isCanonical(text: string): boolean {
 }
 
 /**
- * The content of the auth file for a token. It is the same for a token that was read from the file, so that a valid file
- * is not written again.
+ * Creates the content of the auth file for a token. For a token that was read from the file, the content is unchanged,
+ * so that a valid file is not written again.
  *
  * @param server - a running token server; without one, the file contains the token URL and a placeholder
- * @throws AuthError of kind `protocol` when the lifetime of the token is unknown
+ * @throws AuthError of kind `protocol` if the lifetime of the token is unknown
  */
 export function createAuthFileContent(
   request: Pick<AuthRequest, "clientId" | "scope" | "tokenUrl">,
@@ -154,9 +159,10 @@ export function createAuthFileContent(
       kind: "protocol",
       code: "token_lifetime_unknown",
     });
-  // Never a date in the past for a valid token: the providers would sign in with the placeholder.
+  // The date must not be in the past while the token is valid: the providers would sign in with the placeholder.
   const margin = Math.min(EXPIRY_MARGIN, lifetime * EXPIRY_MARGIN_RATIO, remaining / 2);
-  // The token's own date is the same for all readers. If this machine's clock is off by more, its date is used.
+  // Prefer the token's expiration date, which is the same for all readers. If this machine's clock differs too much
+  // from the server's, use a date according to this machine's clock.
   const measured = clock.now() + remaining;
   const expiry = Math.abs(expiresAt.getTime() - measured) <= margin / 2 ? expiresAt.getTime() : measured;
   return {
@@ -170,7 +176,7 @@ export function createAuthFileContent(
   };
 }
 
-/** Whether the content is for this client ID and this scope, in any order. */
+/** Whether the content is for this client ID and scope. The order of the scope-tokens does not matter. */
 export const matchesIdentity = (
   content: Pick<AuthFileContent, "clientId" | "scope">,
   identity: { readonly clientId: string; readonly scope: string },

@@ -9,7 +9,9 @@ const S_IWGRP = 0o020;
 const S_IWOTH = 0o002;
 const ROOT = 0;
 
-/** Why a directory cannot be used, or what to warn about. Each continues a sentence that starts with the directory. */
+/**
+ * Why a directory cannot be used, or a warning about it. Each text continues a sentence that starts with the directory.
+ */
 export interface DirectoryCheck {
   readonly error?: string;
   readonly warning?: string;
@@ -18,12 +20,13 @@ export interface DirectoryCheck {
 const CAN_REPLACE = "can replace the auth file";
 
 /**
- * Checks who could replace a file below a directory, as `StrictModes` of OpenSSH does (sshd_config(5)): the owner must be
- * root or this user, and no one else may write, except where the sticky bit protects the entries of others. A directory
- * that only its group can write to is common (umask 002) and causes a warning.
+ * Checks whether other users could replace a file in a directory, like the `StrictModes` option of OpenSSH
+ * (sshd_config(5)). The owner must be root or this user. No one else may have write permission unless the sticky bit
+ * protects the entries of other users. A directory that only its group can write to is common (umask 002) and causes a
+ * warning.
  *
  * @param user - this user's uid; undefined on Windows, where nothing is checked
- * @param systemOwner - the owner of the root directory, which is not 0 in a user namespace
+ * @param systemOwner - the uid that owns the root directory, which may differ from 0 in a user namespace
  */
 export function checkDirectory(
   { uid, gid, mode }: Pick<Stats, "uid" | "gid" | "mode">,
@@ -36,7 +39,7 @@ export function checkDirectory(
   const isSticky = (mode & S_ISVTX) !== 0;
   if (isOther && user !== ROOT) return { error: `belongs to another user (uid ${uid})` };
   if ((mode & S_IWOTH) !== 0 && !isSticky) return { error: "can be written to by every user" };
-  // In a container, root often works in a directory of the host's user.
+  // In a container, root often works in a directory owned by a user of the host.
   if (isOther) return { warning: `belongs to another user (uid ${uid}), who ${CAN_REPLACE}` };
   if ((mode & S_IWGRP) === 0 || isSticky) return {};
   if (uid !== user && gid !== ROOT) return { error: `can be written to by its group (gid ${gid})` };
@@ -44,13 +47,13 @@ export function checkDirectory(
 }
 
 /**
- * Creates the directory of the auth file at `path` if it is missing, accessible to this user only and ignored by git, and
- * checks it and all directories above.
+ * Creates the directory of the auth file at `path` if it does not exist. The new directory is accessible only to this
+ * user and ignored by git. Then checks the directory and all its parents.
  *
- * @param trustedDir - a directory that the platform assigned to this job (RUNNER_TEMP). It and the directories above may
- *   have any owner and mode: in a container they belong to the host's user
+ * @param trustedDir - a directory that the platform assigned to this job (RUNNER_TEMP). It and its parents may have any
+ *   owner and mode, because in a container they belong to a user of the host
  * @returns at most one warning
- * @throws AuthError of kind `file` when others could replace the file, or when the directory cannot be created
+ * @throws AuthError of kind `file` if other users could replace the file, or if the directory cannot be created
  */
 export function ensurePrivateDirectory(
   path: string,
@@ -65,17 +68,18 @@ export function ensurePrivateDirectory(
   });
 }
 
-/** Checks like {@link ensurePrivateDirectory}, but creates nothing. */
+/** Performs the same checks as {@link ensurePrivateDirectory} but creates nothing. */
 export const checkPrivateDirectory = (path: string, limits: FileLimits = {}): Promise<readonly string[]> =>
   runFileOperation(path, "read", limits, () => checkAncestors(dirname(path)));
 
 /**
- * Creates a directory below one that passes the check. Returns false if it exists. Not `mkdir` with `recursive: true`:
- * that never returns where it fails with ENOENT although the parent exists (/proc).
+ * Creates a directory and its missing parents if the closest existing parent passes the check. Returns false if the
+ * directory already exists. Does not use `mkdir` with `recursive: true`, which never returns if it fails with ENOENT
+ * although the parent exists, as in /proc.
  */
 async function createDirectory(directory: string, trustedDir: string | undefined): Promise<boolean> {
   try {
-    // With the slash, a file is an error (ENOTDIR).
+    // With the trailing slash, a file causes an error (ENOTDIR).
     await stat(`${directory}/`);
   } catch (error) {
     const parent = dirname(directory);
@@ -101,11 +105,11 @@ async function checkAncestors(directory: string, trustedDir?: string): Promise<r
   const real = getAncestors(await realpath(directory));
   const { uid: systemOwner } = await stat("/");
   let warning: string | undefined;
-  // The path as given may contain links: the owner of a link and of its directory decides where it leads.
+  // The given path may contain symbolic links. The owners of a link and of its directory can change its target.
   for (const name of new Set([...real, ...getAncestors(directory)])) {
     if (trusted.has(name)) continue;
     const stats = await lstat(name);
-    // The mode of a link has no meaning.
+    // The mode of a symbolic link has no meaning.
     const check = checkDirectory(stats.isSymbolicLink() ? { ...stats, mode: 0 } : stats, user, systemOwner);
     if (check.error !== undefined)
       throw new AuthError(`the directory ${printablePath(name)} ${check.error}.`, {
@@ -117,7 +121,7 @@ async function checkAncestors(directory: string, trustedDir?: string): Promise<r
   return warning === undefined ? [] : [warning];
 }
 
-/** A directory and all above it, from the bottom up. */
+/** Returns a directory and all its parents, innermost first. */
 function getAncestors(directory: string): readonly string[] {
   const parent = dirname(directory);
   return parent === directory ? [directory] : [directory, ...getAncestors(parent)];

@@ -14,25 +14,29 @@ import {
 import { authFileError, isPrivate, readPrivateFile, writeFileAtomic, type FileSnapshot } from "./safe-files.ts";
 import { requestServedToken } from "./token-server-client.ts";
 
-/** What exists at the path of an auth file, and what of it can be used. */
+/** What exists at the path of an auth file, and which parts of it can be used. */
 export interface ExistingAuthFile {
   /** Undefined if there is no file. */
   readonly file: FileSnapshot | undefined;
   /** Undefined if the file is empty or other users can access it. */
   readonly content?: AuthFileContent;
-  /** A token that was verified now: of the token server if one is running, otherwise of the file. */
+  /** A token that was just verified: from the token server if one is running, otherwise from the file. */
   readonly token?: AccessToken;
-  /** A running token server of the same job. */
+  /** The address of a running token server that belongs to the same job. */
   readonly server?: TokenServerAddress;
   /** Why there is no token. */
   readonly reason?: AuthError;
 }
 
-/** Verifying an existing token takes at most this share of the time, or none would remain for a sign-in. */
+/**
+ * Verifying an existing token may take at most this fraction of the remaining time, so that enough is left for a
+ * sign-in.
+ */
 const VERIFY_RATIO = 1 / 3;
 
 /**
- * Reads the auth file at `path` and verifies its token. With `verify: false`, nothing of a file is used again.
+ * Reads the auth file at `path` and verifies its token. With `verify: false`, neither the token nor a token server is
+ * reused.
  *
  * @param options.jobId - the job that a running token server must belong to. Default: any
  * @throws AuthError of kind `file` if the file was not created by scm-auth, or if another identity or job uses it
@@ -52,13 +56,13 @@ export async function readAuthFile(
 
   const served = await requestServedToken(content, limits.signal);
   if (!matchesIdentity(content, authRequest)) {
-    // It may be replaced when its token has expired and is not refreshed.
+    // The file may be replaced if its token has expired and is not being refreshed.
     if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return { file, content };
     const message = "contains a valid token of another identity (client ID or scope)";
     throw authFileError(path, message, "auth_file_in_use");
   }
   const verified = served && context.verify ? await verify(context, served.token, limits) : {};
-  // Another program may have taken the port. The refresher knows the token of the file, or a newer one that is valid.
+  // Another program may be using the port by now. The refresher serves the token in the file, or a newer valid one.
   const isGenuine = verified.token !== undefined || served?.token === content.jwt;
   if (isGenuine && jobId !== undefined && served?.jobId !== jobId)
     throw authFileError(path, "is in use by another job", "auth_file_in_use");
@@ -82,13 +86,16 @@ async function verify(
   }
 }
 
-/** Lifetime and date of a token differ by about a second between the response of the server and its claims. */
+/**
+ * Tolerance for comparing times: the lifetime and expiration of a token in the server's response differ by about a
+ * second from those in its claims.
+ */
 const TIME_TOLERANCE: Milliseconds = 5000;
 
 /**
- * Writes a token and the server of an existing file, unless the file contains exactly that.
+ * Writes a token to the auth file and keeps its token server. Does nothing if the file already contains both.
  *
- * @returns false if the file was changed since it was read
+ * @returns false if the file has changed since it was read
  * @throws AuthError
  */
 export async function updateAuthFile(

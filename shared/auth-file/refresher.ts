@@ -10,23 +10,23 @@ const failureSummary = z.object({ message: z.string(), hint: z.string() });
 /** A period without a valid token. Times are wall-clock times in milliseconds since 1970 UTC. */
 const refreshGap = z.object({
   since: z.number(),
-  /** Undefined if it lasts. */
+  /** Undefined if the period has not ended. */
   until: z.optional(z.number()),
-  /** Failed token requests and failed writes since the token before was written. */
+  /** The number of failed token requests and failed writes since the previous token was written. */
   failedAttempts: z.int(),
   /** The last failure. */
   error: z.optional(failureSummary),
 });
 
-/** What happened while a token was kept valid, as the token server reports it. */
+/** Statistics of a {@link TokenRefresher}, as reported by the token server. */
 export const refreshStats = z.object({
-  /** New tokens since the start. */
+  /** The number of new tokens since the start. */
   renewals: z.int(),
-  /** Series of failed token requests; each series counts once. */
+  /** The number of outages. Consecutive failed token requests count as one outage. */
   outages: z.int(),
-  /** The last period in which the written token had expired; undefined if it was valid all the time. */
+  /** The last period in which the written token had expired; undefined if it was always valid. */
   gap: z.optional(refreshGap),
-  /** Why there are no further renewals: the auth server rejected one. */
+  /** The permanent rejection by the auth server that ended the renewals; undefined if there was none. */
   rejection: z.optional(failureSummary),
 });
 
@@ -34,36 +34,49 @@ export type FailureSummary = z.infer<typeof failureSummary>;
 export type RefreshGap = z.infer<typeof refreshGap>;
 export type RefreshStats = z.infer<typeof refreshStats>;
 
-/** How a token is refreshed. */
+/** Options of {@link TokenRefresher}. */
 export interface RefresherOptions {
-  /** Writes a new token where others read it. It must end; if it throws it is called again, with the newest token. */
+  /**
+   * Writes a new token to where others read it. The promise must settle. If it rejects, the function is called again
+   * with the newest token.
+   */
   readonly write: (token: AccessToken) => Promise<void>;
   readonly clock: Clock;
   readonly random: RandomSource;
 }
 
-/** No timer is longer: after a suspend of the machine, `clock.elapsed()` is read within this time. */
+/**
+ * The duration of the longest timer. After the machine resumes from suspension, `clock.elapsed()` is read within this
+ * time.
+ */
 const TICK: Milliseconds = 1000;
-/** Between the end of an attempt and the next one, however often a renewal is requested. */
+/** The minimum time between the end of an attempt and the start of the next, however often a renewal is requested. */
 const MIN_ATTEMPT_INTERVAL: Milliseconds = 1000;
-/** A token is renewed in this part of its lifetime: late enough to be rare, early enough to outlast an outage. */
+/**
+ * A token is renewed between these fractions of its lifetime: late enough to renew rarely, early enough to survive an
+ * outage.
+ */
 const RENEW_AFTER_RATIO = 1 / 3;
 const RENEW_BEFORE_RATIO = 2 / 3;
-/** A delay after a failed attempt is at most this share of the remaining lifetime, within these bounds. */
+/** The delay after a failed attempt is at most this fraction of the remaining lifetime, within these bounds. */
 const MAX_RETRY_RATIO = 1 / 8;
 const MIN_RETRY_DELAY: Milliseconds = 250;
 const MAX_RETRY_DELAY: Milliseconds = 30_000;
-/** An attempt takes at most this share of the remaining lifetime, within these bounds. */
+/** An attempt takes at most this fraction of the remaining lifetime, within these bounds. */
 const ATTEMPT_RATIO = 1 / 2;
 const MIN_ATTEMPT_TIMEOUT: Milliseconds = 2000;
 const MAX_ATTEMPT_TIMEOUT: Milliseconds = 30_000;
-/** A `Retry-After` counts up to this share of the remaining lifetime, and up to this time once the token has expired. */
+/**
+ * `Retry-After` is honored up to this fraction of the remaining lifetime, or up to this time once the token has
+ * expired.
+ */
 const MAX_RETRY_AFTER_RATIO = 3 / 4;
 const MAX_RETRY_AFTER: Milliseconds = 300_000;
 
 /**
- * Keeps the token of a TokenSource valid, and written where others read it, until it is stopped. It never throws. Only a
- * permanent rejection ends the renewals; every other failure is retried, before the token expires and afterwards.
+ * Keeps the token of a TokenSource valid, and writes each new token to where others read it, until stopped. It never
+ * throws. Only a permanent rejection ends the renewals. Any other failure is retried, both before and after the token
+ * expires.
  */
 export class TokenRefresher {
   readonly #tokens: TokenSource;
@@ -71,11 +84,11 @@ export class TokenRefresher {
   readonly #stopped = new AbortController();
   /** Ends the delay before the next attempt. */
   #wake = new AbortController();
-  /** The token that the next renewal is scheduled for. */
+  /** The token for which the next renewal is scheduled. */
   #scheduled: AccessToken | undefined;
   /** The token that others can read. */
   #written: AccessToken | undefined;
-  /** All three on `clock.elapsed()`. */
+  /** These three times are based on `clock.elapsed()`. */
   #nextWriteAt: Milliseconds = -Infinity;
   #nextAttemptAt: Milliseconds = -Infinity;
   #notBefore: Milliseconds = -Infinity;
@@ -92,14 +105,14 @@ export class TokenRefresher {
     this.#options = options;
   }
 
-  /** Starts to renew. The current token of the source counts as written. */
+  /** Starts renewing the token. The current token of the source is assumed to be written already. */
   start(): void {
     this.#written = this.#tokens.current;
     this.#schedule(this.#written);
     void this.#run();
   }
 
-  /** Ends all timers and the attempt under way. A write under way is not interrupted. */
+  /** Cancels all timers and the current attempt. A write in progress is not interrupted. */
   stop(): void {
     this.#stopped.abort();
     this.#wake.abort();
@@ -110,18 +123,18 @@ export class TokenRefresher {
     return this.#tokens.current;
   }
 
-  /** Why no renewal is attempted any more. */
+  /** The permanent rejection that ended the renewals; undefined if there was none. */
   get rejection(): AuthError | undefined {
     return this.#rejection;
   }
 
-  /** Makes the next attempt start now, or as soon as it may. */
+  /** Starts the next attempt now, or as soon as it is allowed. */
   requestRenewal(): void {
     this.#nextAttemptAt = Math.min(this.#nextAttemptAt, this.#notBefore);
     this.#wake.abort();
   }
 
-  /** What happened so far. */
+  /** Statistics since the start. */
   get stats(): RefreshStats {
     const rejection = this.#rejection && summarize(this.#rejection);
     return { renewals: this.#renewals, outages: this.#outages, gap: this.#getGap() ?? this.#lastGap, rejection };
@@ -131,7 +144,7 @@ export class TokenRefresher {
     const { clock } = this.#options;
     while (!this.#stopped.signal.aborted) {
       const { current } = this.#tokens;
-      // Others may refresh the same source.
+      // Other code may refresh the same source.
       if (current !== this.#scheduled) {
         this.#renewals++;
         this.#nextWriteAt = -Infinity;
@@ -190,7 +203,7 @@ export class TokenRefresher {
     this.#nextAttemptAt = now + retryAfter + getRetryDelay(remaining - retryAfter, random);
   }
 
-  /** A failure is retried: a disk may be full for a minute. */
+  /** A failed write is retried, because the disk may be full only temporarily. */
   async #write(token: AccessToken): Promise<void> {
     const { write, clock, random } = this.#options;
     try {
@@ -210,7 +223,7 @@ export class TokenRefresher {
     this.#lastError = AuthError.isAuthError(error) ? summarize(error) : { message: String(error), hint: "" };
   }
 
-  /** The period without a valid token, if it lasts. */
+  /** Returns the current period without a valid token, or undefined if the written token is valid. */
   #getGap(): RefreshGap | undefined {
     const remaining = this.#getRemaining(this.#written);
     if (remaining > 0) return undefined;
@@ -237,13 +250,14 @@ const randomBetween = (from: Milliseconds, to: Milliseconds, random: RandomSourc
 const clamp = (value: Milliseconds, min: Milliseconds, max: Milliseconds): Milliseconds =>
   Math.max(min, Math.min(max, value));
 
-/** The longest delay before a retry, so that several fit into the remaining lifetime. */
+/** Returns the longest delay before a retry, chosen so that several retries fit into the remaining lifetime. */
 const getMaxRetryDelay = (remaining: Milliseconds): Milliseconds =>
   remaining <= 0 ? MAX_RETRY_DELAY : clamp(remaining * MAX_RETRY_RATIO, MIN_RETRY_DELAY, MAX_RETRY_DELAY);
 
 /**
- * The delay before a token is renewed: uniform in the middle third of its lifetime, so that jobs that share one token do
- * not renew in the same second. For a token that is past it, as before a retry.
+ * Returns the delay before a token is renewed. The renewal time is uniformly distributed over the middle third of the
+ * lifetime, so that jobs that share a token do not renew it in the same second. If that third has passed, the delay is
+ * the same as before a retry.
  */
 export function getRenewalDelay(lifetime: Milliseconds, remaining: Milliseconds, random: RandomSource): Milliseconds {
   const age = Math.max(0, lifetime - remaining);
@@ -251,14 +265,14 @@ export function getRenewalDelay(lifetime: Milliseconds, remaining: Milliseconds,
   return randomBetween(from, Math.max(lifetime * RENEW_BEFORE_RATIO - age, getMaxRetryDelay(remaining)), random);
 }
 
-/** The delay after a failed attempt. Attempts come closer together as the token nears its expiration. */
+/** Returns the delay after a failed attempt. Attempts come closer together as the token nears its expiration. */
 export const getRetryDelay = (remaining: Milliseconds, random: RandomSource): Milliseconds =>
   randomBetween(MIN_RETRY_DELAY, getMaxRetryDelay(remaining), random);
 
-/** How much of a `Retry-After` is respected: the server may require more than there is time. */
+/** Limits a `Retry-After` delay, because the server may ask for more time than is left. */
 export const clampRetryAfter = (retryAfter: Milliseconds, remaining: Milliseconds): Milliseconds =>
   Math.min(retryAfter, remaining <= 0 ? MAX_RETRY_AFTER : remaining * MAX_RETRY_AFTER_RATIO);
 
-/** An attempt that hangs must leave time for others before the token expires. */
+/** Returns the time limit for an attempt. An attempt that hangs must leave time for others before the token expires. */
 export const getAttemptTimeout = (remaining: Milliseconds): Milliseconds =>
   remaining <= 0 ? MAX_ATTEMPT_TIMEOUT : clamp(remaining * ATTEMPT_RATIO, MIN_ATTEMPT_TIMEOUT, MAX_ATTEMPT_TIMEOUT);

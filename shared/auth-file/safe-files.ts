@@ -10,20 +10,22 @@ import { abortedError, AuthError, getErrorCode, type AuthErrorCode } from "../er
 import type { RequestLimits } from "../http/request-context.ts";
 import { sanitize } from "../redact.ts";
 
-/** When an operation on the file system must end. It never takes longer than 10 s. */
+/** Limits for a file system operation, which never takes longer than 10 s. */
 export type FileLimits = Partial<RequestLimits>;
 
-/** A disk takes milliseconds; a network file system may never respond. */
+/**
+ * The time limit for an operation. A disk responds within milliseconds, but a network file system may never respond.
+ */
 const FILE_TIMEOUT: Milliseconds = 10_000;
 
-/** A path as messages show it. */
+/** Formats a path for messages. */
 export const printablePath = (path: string): string => sanitize(path, 200);
 
-/** An AuthError of kind `file`: `the auth file <path> <message>.` */
+/** Creates an AuthError of kind `file`: `the auth file <path> <message>.` */
 export const authFileError = (path: string, message: string, code: AuthErrorCode, cause?: unknown): AuthError =>
   new AuthError(`the auth file ${printablePath(path)} ${message}.`, { kind: "file", code, cause });
 
-/** The class of an error of the file system, by its POSIX `errno`. */
+/** Maps a POSIX error code from the file system to the code of an AuthError. */
 function classifyErrno(errno: string): AuthErrorCode {
   if (/^(EACCES|EPERM|EROFS)$/.test(errno)) return "auth_file_permission_denied";
   if (/^(ENOSPC|EDQUOT|EFBIG)$/.test(errno)) return "auth_file_disk_full";
@@ -32,10 +34,11 @@ function classifyErrno(errno: string): AuthErrorCode {
 }
 
 /**
- * Runs an operation on an auth file. It ends in time, although `node:fs` cannot cancel a system call that hangs.
+ * Runs an operation on an auth file. The promise settles in time even if a system call hangs, which `node:fs` cannot
+ * cancel.
  *
- * @param action - "written", "read", for the message
- * @throws AuthError; errors of `node:fs` are converted to kind `file` by their code
+ * @param action - the participle in the error message, for example "written" or "read"
+ * @throws AuthError; an error thrown by `node:fs` is converted to an AuthError of kind `file` based on its code
  */
 export async function runFileOperation<T>(
   path: string,
@@ -70,9 +73,9 @@ export interface FileSnapshot {
   readonly mode: number;
 }
 
-/** No auth file is larger. */
+/** The maximum size of an auth file. */
 const MAX_BYTES = 65_536;
-/** A temporary file that another process removed is written again, this often. */
+/** The maximum number of attempts to write a temporary file if other processes remove it. */
 const MAX_WRITE_ATTEMPTS = 3;
 /** Not defined on Windows. */
 const O_NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0;
@@ -81,20 +84,21 @@ const O_NONBLOCK = (constants.O_NONBLOCK as number | undefined) ?? 0;
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | O_NOFOLLOW;
 const ICACLS_TIMEOUT: Milliseconds = 5000;
 
-/** A name next to `path` for temporary use: `.<name>.<suffix>`. */
+/** Returns the path of a temporary file or directory next to `path`: `.<name>.<suffix>`. */
 export const getSiblingPath = (path: string, suffix: string): string =>
   join(dirname(path), `.${basename(path)}.${suffix}`);
 
-/** The directory that `withFileLock` creates. */
+/** Returns the path of the directory that `withFileLock` creates. */
 export const getLockPath = (path: string): string => getSiblingPath(path, "lock");
 
 const TEMP_SUFFIX = /^[0-9a-f]{12}\.tmp$/;
 
 /**
- * Reads a file that must be a regular file of this user, without other hard links and at most 64 KiB large.
+ * Reads a file. It must be a regular file that is owned by this user, has a single hard link, and is at most 64 KiB in
+ * size.
  *
- * @returns undefined if there is none
- * @throws AuthError of kind `file` for anything else at that path, and if it cannot be read
+ * @returns undefined if there is no file
+ * @throws AuthError of kind `file` if anything else exists at that path, or if the file cannot be read
  */
 export function readPrivateFile(path: string, limits: FileLimits = {}): Promise<FileSnapshot | undefined> {
   return runFileOperation(path, "read", limits, async () => {
@@ -127,16 +131,16 @@ async function readFile(path: string): Promise<FileSnapshot> {
   }
 }
 
-/** Whether no other user may access the file. Windows has no such bits. */
+/** Whether no other user may access the file. Always true on Windows, which has no permission bits. */
 export const isPrivate = ({ mode }: Pick<FileSnapshot, "mode">): boolean =>
   process.geteuid === undefined || (mode & 0o077) === 0;
 
 /**
- * Replaces the file at `path` in one step: readers see the old or the new content as a whole. Its mode is 0600 before the
- * first byte is written. A symbolic link at `path` is replaced, not followed.
+ * Atomically replaces the file at `path`: readers see either the old content or the new content. The mode is set to
+ * 0600 before the first byte is written. A symbolic link at `path` is replaced, not followed.
  *
- * @param shouldReplace - called right before the rename. If it returns false nothing changes: a file that was removed
- *   must not come back
+ * @param shouldReplace - called right before the rename. If it returns false, nothing changes, so that a removed file
+ *   does not come back
  * @returns what `shouldReplace` returned
  * @throws AuthError of kind `file`; nothing is left behind
  */
@@ -157,7 +161,8 @@ export function writeFileAtomic(
         return isWanted;
       } catch (error) {
         await unlink(temp).catch(() => undefined);
-        // Removed together with the file while this process was suspended: whether to write is decided again.
+        // The temporary file was removed together with the auth file while this process was suspended. Decide again
+        // whether to write.
         if (getErrorCode(error) !== "ENOENT" || attempt === MAX_WRITE_ATTEMPTS) throw error;
       }
     }
@@ -167,7 +172,7 @@ export function writeFileAtomic(
 async function writeTempFile(temp: string, text: string): Promise<void> {
   const handle = await open(temp, CREATE_FLAGS, 0o600);
   try {
-    // The umask may have removed bits.
+    // The umask may have cleared permission bits.
     if (process.platform === "win32") await restrictToUser(temp);
     else await handle.chmod(0o600);
     await handle.writeFile(text);
@@ -178,8 +183,9 @@ async function writeTempFile(temp: string, text: string): Promise<void> {
 }
 
 /**
- * Windows has access control lists instead of modes. If `icacls` fails, the list of the directory applies. The command
- * has an absolute path because Windows looks for a bare name in the working directory first.
+ * Restricts access to a file to this user on Windows, which has access control lists (ACLs) instead of modes. If
+ * `icacls` fails, the ACL inherited from the directory applies. The command is specified with an absolute path because
+ * Windows searches the working directory first.
  */
 async function restrictToUser(file: string): Promise<void> {
   const icacls = join(process.env["SystemRoot"] ?? "C:\\Windows", "System32", "icacls.exe");
@@ -187,7 +193,10 @@ async function restrictToUser(file: string): Promise<void> {
   await promisify(execFile)(icacls, args, { timeout: ICACLS_TIMEOUT, windowsHide: true }).catch(() => undefined);
 }
 
-/** Virus scanners and indexers of Windows lock new files for a moment. On other systems the codes mean what they say. */
+/**
+ * Retries an operation while the file is busy. On Windows, virus scanners and indexers briefly lock new files. On other
+ * systems, the same error codes are permanent.
+ */
 export async function retryWhileBusy(operation: () => Promise<void>): Promise<void> {
   for (let retries = 40; ; retries--) {
     try {
@@ -202,10 +211,10 @@ export async function retryWhileBusy(operation: () => Promise<void>): Promise<vo
 }
 
 /**
- * Removes a file with its temporary files and its lock, so that it does not come back: a process that has a new file
- * ready to rename no longer finds it.
+ * Removes a file, its temporary files, and its lock. The file does not come back: a process that is about to rename a
+ * temporary file no longer finds it.
  *
- * @param isManaged - looks at the text of the file; a file for which it returns false stays
+ * @param isManaged - receives the text of the file; if it returns false, the file is kept
  * @returns whether a file was removed
  * @throws AuthError of kind `file`
  */
@@ -214,7 +223,7 @@ export function removeManagedFile(path: string, isManaged: (text: string) => boo
     const isRemoved = await removeOnce(path, isManaged);
     await removeTempFiles(path);
     await rm(getLockPath(path), { recursive: true, force: true }).catch(() => undefined);
-    // A process may have renamed its temporary file before that was removed.
+    // A process may have renamed its temporary file before it could be removed.
     return (await removeOnce(path, isManaged)) || isRemoved;
   });
 }
@@ -227,9 +236,10 @@ async function removeOnce(path: string, isManaged: (text: string) => boolean): P
 }
 
 /**
- * Removes temporary files of writers that were killed. Failures are ignored.
+ * Removes temporary files left behind by processes that were killed. Failures are ignored.
  *
- * @param minAge - younger files stay: their writers may be running. Default: all are removed
+ * @param minAge - younger files are kept, because the processes that write them may still be running. Default: all are
+ *   removed
  */
 export async function removeTempFiles(path: string, minAge: Milliseconds = -Infinity): Promise<void> {
   const prefix = `.${basename(path)}.`;

@@ -12,14 +12,14 @@ import {
 } from "./format.ts";
 import { refreshStats, type RefreshStats } from "./refresher.ts";
 
-/** The response of a token server. Nothing in it is verified: another program may listen on the port by now. */
+/** The response of a token server. It is not verified: another program may be listening on the port by now. */
 export interface ServedToken {
   readonly token: string;
-  /** The digest of the job that the server belongs to. */
+  /** A digest that identifies the job that the server belongs to. */
   readonly jobId: string;
 }
 
-/** A server responds in milliseconds, or waits for a renewal. */
+/** The time limit for a request. A server responds within milliseconds unless it is waiting for a renewal. */
 const TIMEOUT: Milliseconds = 3000;
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
@@ -30,8 +30,8 @@ const servedToken = z.object({
 });
 
 /**
- * Requests the token of the server that an auth file names, with the credentials of the file. Undefined if the server is
- * not running or has no token. Never throws.
+ * Requests a token from the server that an auth file refers to, with the credentials in the file. Returns undefined if
+ * the server is not running or has no token. Never throws.
  */
 export async function requestServedToken(
   content: AuthFileContent,
@@ -44,12 +44,14 @@ export async function requestServedToken(
   return data && { token: data.access_token, jobId: data.job_id };
 }
 
-/** Stops the refresher behind a token server. Undefined if it is not running. Never throws. */
+/**
+ * Stops the refresher behind a token server. Returns its statistics, or undefined if it is not running. Never throws.
+ */
 export async function stopRefresher({ authUrl, clientSecret }: TokenServerAddress): Promise<RefreshStats | undefined> {
   return refreshStats.safeParse(await post(authUrl, SHUTDOWN_PATH, `Bearer ${clientSecret}`)).data;
 }
 
-/** The JSON of a response with status 200; undefined for anything else. */
+/** Returns the JSON body of a response with status 200, or undefined in any other case. */
 async function post(
   authUrl: string,
   path: string,
@@ -60,7 +62,7 @@ async function post(
   const port = parseTokenServerPort(authUrl);
   if (port === undefined) return undefined;
   const timeout = AbortSignal.timeout(TIMEOUT);
-  // The global agent may have a proxy (NODE_USE_ENV_PROXY).
+  // The global agent may use a proxy (NODE_USE_ENV_PROXY).
   const agent = new Agent();
   try {
     const request = httpRequest({
@@ -69,7 +71,7 @@ async function post(
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
     request.on("error", () => undefined);
-    // Status 101: without this listener, no event would be emitted, not even on abort.
+    // Without this listener, a response with status 101 would emit no event, not even when the request is aborted.
     request.once("upgrade", (_, socket) => {
       socket.destroy();
       request.emit("error", new Error("unexpected status 101"));

@@ -21,30 +21,39 @@ export interface TokenServerOptions {
   readonly clientId: string;
   /** The secret in the auth file. */
   readonly jobSecret: string;
-  /** The client's own secret: the providers prefer SCM_CLIENT_SECRET to the secret in the file. */
+  /**
+   * The secret of the service account. It is also accepted, because SCM_CLIENT_SECRET takes precedence over the secret
+   * in the file.
+   */
   readonly clientSecret: string;
   /** The requested scope, as in the auth file. */
   readonly scope: string;
-  /** Identifies the job, so that another job that finds the file does not take it. */
+  /** Identifies the job, so that another job that finds the file does not use it. */
   readonly jobId: string;
   readonly refresher: Pick<TokenRefresher, "current" | "rejection" | "requestRenewal">;
-  /** Called for each `POST /shutdown`; its result is the response. Afterwards the server closes. */
+  /** Called for each `POST /shutdown`; its result is the response body. The server then closes. */
   readonly onShutdown: () => Promise<object>;
   readonly clock: Clock;
 }
 
-/** scm-go 1.0.9 waits 30 s for a response. */
+/** The maximum time to wait for a renewal. scm-go 1.0.9 waits 30 s for a response. */
 const RENEWAL_WAIT: Milliseconds = 25_000;
 const RENEWAL_POLL: Milliseconds = 50;
-/** scm-go subtracts 60 s from the lifetime and then refreshes before every request, until its spin lock livelocks. */
+/**
+ * A token is served only if it is valid for at least this long, or for this fraction of its lifetime if that is
+ * shorter. scm-go subtracts 60 s from the remaining lifetime. If nothing is left, it refreshes before every request
+ * until its spin lock livelocks.
+ */
 const MIN_REMAINING: Milliseconds = 90_000;
 const MIN_REMAINING_RATIO = 1 / 2;
 const REQUEST_TIMEOUT: Milliseconds = 5000;
 const MAX_BODY_BYTES = 16 * 1024;
-/** Enough for any parallelism of a provider, and fewer than the file descriptors of a process. */
+/**
+ * More connections than any provider opens in parallel, but fewer than the per-process file descriptor limit allows.
+ */
 const MAX_CONNECTIONS = 500;
 
-/** Headers that only browsers and proxies send. No provider is one. */
+/** Headers that browsers and proxies send, but the providers do not. */
 const FORBIDDEN_HEADERS = ["origin", "referer", "sec-fetch-site", "via", "forwarded", "x-forwarded-for"] as const;
 
 const BASE_HEADERS = {
@@ -57,7 +66,7 @@ const BASE_HEADERS = {
 const BASIC_CHALLENGE = { "www-authenticate": 'Basic realm="scm-auth", charset="UTF-8"' } as const;
 
 const INVALID_CLIENT =
-  "the client ID or secret is neither that of the auth file nor that of the service account. hint: check SCM_CLIENT_ID and SCM_CLIENT_SECRET in the environment, which take precedence over the file.";
+  "the client ID or secret matches neither the auth file nor the service account. hint: check SCM_CLIENT_ID and SCM_CLIENT_SECRET in the environment, which take precedence over the file.";
 const UNAVAILABLE = "the auth server has not issued a new token yet; the request is being retried.";
 
 interface Response {
@@ -67,8 +76,8 @@ interface Response {
 }
 
 /**
- * Serves the token of the auth file on loopback, as a token endpoint for the client credentials grant (RFC 6749 section
- * 4.4). The providers sign in here when the token in the file has expired.
+ * Serves the token for the auth file on the loopback interface, as a token endpoint for the client credentials grant
+ * (RFC 6749 section 4.4). The providers sign in here when the token in the file has expired.
  */
 export class TokenServer {
   readonly address: TokenServerAddress;
@@ -90,11 +99,11 @@ export class TokenServer {
     this.address = { authUrl: toTokenServerUrl(this.port), clientSecret: jobSecret };
     this.closed = new Promise((resolve) => server.once("close", resolve));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => void this.#respond(request, response));
-    // Out of file descriptors, for example: the next connection may succeed.
+    // Ignore errors such as a lack of file descriptors: the next connection may succeed.
     server.on("error", () => undefined);
   }
 
-  /** Listens on a free port of 127.0.0.1. @throws Error of Node if there is none */
+  /** Listens on a free port of 127.0.0.1. @throws an error from Node if no port is free */
   static async listen(options: TokenServerOptions): Promise<TokenServer> {
     const server = createServer({
       headersTimeout: REQUEST_TIMEOUT,
@@ -108,7 +117,7 @@ export class TokenServer {
     return new TokenServer(server, options);
   }
 
-  /** False once {@link TokenServer.close} was called. */
+  /** False once {@link TokenServer.close} has been called. */
   get isOpen(): boolean {
     return this.#server.listening;
   }
@@ -133,7 +142,7 @@ export class TokenServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<Response> {
     const { method, url, headers } = request;
-    // Other names for loopback may come from a web page by DNS rebinding.
+    // A request with another host name may come from a web page that uses DNS rebinding.
     if (headers.host !== `${TOKEN_SERVER_HOST}:${this.port}`) return invalidRequest(421, "unexpected Host header");
     if (FORBIDDEN_HEADERS.some((name) => headers[name] !== undefined))
       return invalidRequest(403, "requests from web pages and through proxies are not allowed");
@@ -153,12 +162,15 @@ export class TokenServer {
       return errorResponse(401, "invalid_token", "the secret is not that of the auth file", {
         "www-authenticate": "Bearer",
       });
-    // Also if the client leaves before it has the response.
+    // Close even if the client disconnects before it receives the response.
     response.once("close", () => void this.close());
     return { status: 200, content: await this.#options.onShutdown() };
   }
 
-  /** Checks the client first, so that others learn nothing. Without a scope, that of the file is meant. */
+  /**
+   * Returns the error response for an invalid request. Checks the client first, so that others learn nothing. A request
+   * without a scope means the scope in the file.
+   */
   #findRequestError(authorization: string, form: URLSearchParams): Response | undefined {
     const secret = form.get("client_secret") ?? "";
     const credentials =
@@ -175,7 +187,7 @@ export class TokenServer {
   }
 
   #isClient(credentials: readonly string[]): boolean {
-    // No short circuit: each comparison is made.
+    // Make every comparison, without short-circuiting.
     const matches = credentials.flatMap((given) =>
       this.#clientDigests.map((expected) => timingSafeEqual(digest(given), expected)),
     );
@@ -190,7 +202,7 @@ export class TokenServer {
     while (isPending() && clock.elapsed() < end && !response.destroyed) await sleep(clock, RENEWAL_POLL);
     const { current, rejection } = refresher;
     if (isUsable(current, clock)) {
-      // A whole number: Go rejects any other.
+      // Go accepts only an integer.
       const expiresIn = Math.floor((current.remaining(clock) ?? 0) / 1000);
       const { value, scope } = current;
       const content = { access_token: value, token_type: "Bearer", expires_in: expiresIn, scope, job_id: jobId };
@@ -198,7 +210,7 @@ export class TokenServer {
     }
     if (rejection === undefined)
       return errorResponse(503, "temporarily_unavailable", UNAVAILABLE, { "retry-after": "1" });
-    // Why the auth server rejected the renewal: scm-go prints the description.
+    // Pass on why the auth server rejected the renewal: scm-go prints the error description.
     const { oauthError = "invalid_client", message, hint } = rejection;
     return errorResponse(401, oauthError, `${message} hint: ${hint}`, BASIC_CHALLENGE);
   }
@@ -210,17 +222,20 @@ const isUsable = (token: AccessToken | undefined, clock: Clock): token is Access
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** Client ID and secret as HTTP Basic joins them (RFC 7617 section 2). */
+/** Joins a client ID and secret as in HTTP Basic authentication (RFC 7617 section 2). */
 const joinCredentials = (id: string, secret: string): string => `${id}:${secret}`;
 
-/** The meanings of a Basic header: as it is (RFC 7617; Go and curl), and form-decoded (RFC 6749 section 2.3.1). */
+/**
+ * Returns both interpretations of a Basic header: unchanged (RFC 7617; Go and curl), and form-decoded (RFC 6749 section
+ * 2.3.1).
+ */
 function parseBasicCredentials(authorization: string): readonly string[] {
   const encoded = /^basic +([\w+/=-]+)$/i.exec(authorization)?.[1] ?? "";
   const plain = Buffer.from(encoded, "base64").toString("utf8");
   return [plain, new URLSearchParams(`v=${plain.replaceAll("&", "%26")}`).get("v") ?? ""];
 }
 
-/** An error response (RFC 6749 section 5.2). */
+/** Creates an error response (RFC 6749 section 5.2). */
 const errorResponse = (
   status: number,
   error: string,
@@ -235,7 +250,7 @@ const errorResponse = (
 const invalidRequest = (status: number, description: string): Response =>
   errorResponse(status, "invalid_request", description);
 
-/** Replaces what RFC 6749 section 5.2 does not allow: printable ASCII without `"` and `\`. */
+/** Replaces the characters that RFC 6749 section 5.2 does not allow: all except printable ASCII without `"` and `\`. */
 const toOAuthChars = (text: string, maxLength: number): string =>
   sanitize(text, maxLength)
     .replaceAll('"', "'")

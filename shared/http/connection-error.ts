@@ -5,17 +5,23 @@ import { HINTS } from "../hints.ts";
 import type { Phase, Progress } from "./connection.ts";
 import { getHostPort, getUnusedProxyVariable, type ProxySettings } from "./proxy.ts";
 
-/** The server of a request, and the proxy on the way. */
+/** The server of a request and the proxy through which it is reached. */
 export interface Target {
   readonly url: URL;
   readonly proxy: ProxySettings | undefined;
 }
 
-/** Verification of the server's certificate failed. Codes with ERR_SSL are alerts that the server sent. */
+/**
+ * Error codes for a failed verification of the server's certificate. Codes that start with ERR_SSL are alerts sent by
+ * the server.
+ */
 const CERTIFICATE_CODE = /^(?!ERR_SSL).*CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/;
 const VALIDITY_CODE = /^CERT_(NOT_YET_VALID|HAS_EXPIRED)/;
 
-/** Codes of errors while connecting. All others are rejections by a firewall or a router, for example EHOSTUNREACH. */
+/**
+ * Meanings of error codes while connecting. Any other code, for example EHOSTUNREACH, means that a firewall or a router
+ * rejected the connection.
+ */
 const TCP_CODES: Readonly<Record<string, AuthErrorCode>> = {
   ECONNRESET: "connection_lost",
   ETIMEDOUT: "connect_timeout",
@@ -24,13 +30,13 @@ const TCP_CODES: Readonly<Record<string, AuthErrorCode>> = {
 const getProxyName = (proxy: ProxySettings | undefined): string =>
   proxy ? `the proxy ${proxy.host} (from ${proxy.variable})` : "the proxy";
 
-/** What works when TLS does not. */
+/** Describes what works when TLS does not. */
 const getTransport = ({ url, proxy }: Target): string =>
   proxy
     ? `the proxy ${proxy.host} opened a tunnel to ${getHostPort(url)}`
     : `the TCP connection to ${getHostPort(url)} works`;
 
-/** The attempt did not end in time. */
+/** Creates the error for an attempt that did not complete in time. */
 export function timeoutError({ phase, isSent }: Progress, target: Target, timeout: Milliseconds): AuthError {
   const host = getHostPort(target.url);
   const proxy = getProxyName(target.proxy);
@@ -56,9 +62,9 @@ export function timeoutError({ phase, isSent }: Progress, target: Target, timeou
 }
 
 /**
- * The meaning of an error of Node in a phase of an attempt.
+ * Converts an error thrown by Node in a phase of an attempt.
  *
- * @throws `error` itself if it is not an error of the system or the network but a bug
+ * @throws `error` itself if it is a bug rather than a system or network error
  */
 export function connectionError(error: unknown, { phase, isSent, issuer }: Progress, target: Target): AuthError {
   if (AuthError.isAuthError(error)) return error;
@@ -102,7 +108,10 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
   }
 }
 
-/** The hint of the code; without a connection, a proxy variable that does not apply may be the reason. */
+/**
+ * The hint to show instead of the default, or undefined. If no connection was made, the cause may be a proxy variable
+ * that does not apply.
+ */
 function getHint(code: AuthErrorCode, phase: Phase, { url, proxy }: Target): string | undefined {
   const variable = !proxy && (phase === "dns" || phase === "tcp") ? getUnusedProxyVariable(url) : undefined;
   if (variable === undefined) return undefined;

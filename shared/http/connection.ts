@@ -8,18 +8,18 @@ import type { Clock, Milliseconds } from "../clock.ts";
 import type { AuthEvent } from "../events.ts";
 import { getConnectHeaders, getHostPort, getTunnelError, type ProxySettings } from "./proxy.ts";
 
-/** A complete step of opening a connection. */
+/** A completed step of opening a connection. */
 export type ConnectionStep = Omit<Extract<AuthEvent, { readonly type: "connection" }>, "type" | "request">;
 
 /** What an attempt is doing: a step of the connection, waiting for the response, or reading its body. */
 export type Phase = ConnectionStep["step"] | "waiting" | "reading";
 
-/** How far an attempt has come. */
+/** The progress of an attempt. */
 export class Progress {
   phase: Phase = "waiting";
   /** Whether the request is sent on a connection of an earlier request: no connection was opened for it. */
   isReused = true;
-  /** The issuer of the last certificate that was received. */
+  /** The issuer of the certificate that was received last. */
   issuer: string | undefined;
   readonly #clock: Clock;
   readonly #onStep: ((step: ConnectionStep) => void) | undefined;
@@ -36,7 +36,7 @@ export class Progress {
     return this.phase === "waiting" || this.phase === "reading";
   }
 
-  /** Reports a step, and starts the next phase. */
+  /** Reports a completed step and starts the next phase. */
   complete(step: ConnectionStep["step"], detail: string, next: Phase): void {
     const now = this.#clock.monotonic();
     this.#onStep?.({ step, durationMs: now - this.#lastStepAt, detail });
@@ -45,36 +45,36 @@ export class Progress {
   }
 }
 
-/** Where to connect, and how. */
+/** Where and how to connect. */
 export interface ConnectionSettings {
   readonly url: URL;
   readonly proxy: ProxySettings | undefined;
-  /** Undefined for Node's default CA certificates. */
+  /** Undefined to use Node's default CA certificates. */
   readonly secureContext: SecureContext | undefined;
   readonly progress: Progress;
-  /** Whether the connection does not keep the process alive. */
+  /** If true, the connection does not keep the process alive. */
   readonly unref: boolean;
-  /** Ends the attempt. It is also aborted here if the connection closes without a response. */
+  /** Ends the attempt. openConnection() also aborts it if the connection closes without a response. */
   readonly abort: AbortController;
-  /** Makes text from a certificate fit for a message. */
+  /** Makes text from a certificate safe for a message. */
   readonly quote: (text: string, maxLength?: number) => string;
 }
 
 /**
- * How long to try one address of a host before the next (RFC 8305). With Node's default of 250 ms a distant host is
- * never reached if the first address is not routed.
+ * How long to try each address of a host before the next one (RFC 8305). With Node's default of 250 ms, a distant host
+ * is never reached if its first address is unreachable.
  */
 const ADDRESS_TIMEOUT_MS: Milliseconds = 2500;
 
-/** The host as sockets expect it: `::1`, where URLs have `[::1]` (RFC 3986 section 3.2.2). */
+/** The host in the form that sockets expect: `::1` instead of the `[::1]` used in URLs (RFC 3986 section 3.2.2). */
 const getHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
 
 /**
- * Opens the connection of one request: TCP, the tunnel of a proxy, TLS.
+ * Opens the connection for one request: TCP, the tunnel through a proxy, and TLS.
  *
- * TLS starts only on a socket that is connected. Node crashes if it is given one that still tries addresses.
+ * TLS starts only on a connected socket. Node crashes if the socket is still trying addresses.
  *
- * @throws an error of Node that belongs to `progress.phase`, or an AuthError about the proxy
+ * @throws an error thrown by Node in `progress.phase`, or an AuthError about the proxy
  */
 export async function openConnection(settings: ConnectionSettings): Promise<Socket> {
   const { url, proxy, progress, abort } = settings;
@@ -91,7 +91,7 @@ export async function openConnection(settings: ConnectionSettings): Promise<Sock
     const abortWithoutResponse = (): void => {
       if (progress.phase === "waiting") abort.abort(noResponseError());
     };
-    // A response 101 Switching Protocols: Node destroys the socket, and the request has no event.
+    // After a 101 Switching Protocols response, Node destroys the socket, and the request emits no event.
     socket.once("close", () => setImmediate(abortWithoutResponse));
     return socket;
   } catch (error) {
@@ -100,7 +100,7 @@ export async function openConnection(settings: ConnectionSettings): Promise<Sock
   }
 }
 
-/** Connects to the proxy or the server. After an abort, a DNS lookup that is pending still keeps the process alive. */
+/** Connects to the proxy or the server. After an abort, a pending DNS lookup still keeps the process alive. */
 async function connectTcp({ url, proxy, progress, abort, unref }: ConnectionSettings): Promise<Socket> {
   const target = proxy?.url ?? url;
   const host = getHost(target);
@@ -109,7 +109,7 @@ async function connectTcp({ url, proxy, progress, abort, unref }: ConnectionSett
   progress.phase = net.isIP(host) === 0 ? "dns" : "tcp";
   const socket = net.connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS });
   const addresses: string[] = [];
-  // Once per address, before the first connection attempt.
+  // Emitted once per address, before the first connection attempt.
   socket.on("lookup", (error, address) => {
     if (!(error as Error | null)) addresses.push(address);
   });
@@ -118,13 +118,13 @@ async function connectTcp({ url, proxy, progress, abort, unref }: ConnectionSett
   });
   await waitFor(socket, socket, "connect", abort.signal);
   if (unref) socket.unref();
-  const { remoteAddress = host, remotePort = port } = socket;
+  const { remoteAddress = host, remoteFamily, remotePort = port } = socket;
   const next = proxy ? "proxy" : url.protocol === "https:" ? "tls" : "waiting";
-  progress.complete("tcp", `${net.isIPv6(remoteAddress) ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`, next);
+  progress.complete("tcp", `${remoteFamily === "IPv6" ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`, next);
   return socket;
 }
 
-/** Opens a tunnel through a proxy (RFC 9110 section 9.3.6). TLS to the proxy verifies the proxy's own name. */
+/** Opens a tunnel through a proxy (RFC 9110 section 9.3.6). TLS to the proxy verifies the proxy's own host name. */
 async function openTunnel(tcp: Socket, proxy: ProxySettings, settings: ConnectionSettings): Promise<Socket> {
   const { url, progress, abort } = settings;
   const socket = proxy.url.protocol === "https:" ? await startTls(tcp, getHost(proxy.url), settings) : tcp;
@@ -158,7 +158,7 @@ async function startTls(
     ...(secureContext && { secureContext }),
   });
   progress.issuer = undefined;
-  // Before Node's own listener, which destroys the socket if the certificate is not trusted.
+  // Runs before Node's own listener, which destroys the socket if the certificate is not trusted.
   secure.prependOnceListener("secure", () => {
     const { issuer } = secure.getPeerCertificate() as Partial<tls.PeerCertificate>;
     const name = [issuer?.CN, issuer?.O].flat().find((text) => text !== undefined && text !== "");
@@ -175,7 +175,7 @@ async function waitFor(
   event: string,
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
-  // Stays: an error between two steps, when nothing else listens, would end the process.
+  // This listener is not removed: without it, an error between two steps would end the process.
   emitter.on("error", () => undefined);
   try {
     return (await once(emitter, event, { signal })) as unknown[];
@@ -187,7 +187,7 @@ async function waitFor(
 
 const noResponseError = (): Error => Object.assign(new Error("no response"), { code: "ECONNRESET" });
 
-/** Options of a request, with what {@link openConnection} needs. Node passes them to `createConnection`. */
+/** Request options with the settings that {@link openConnection} needs. Node passes them to `createConnection`. */
 export interface ConnectionOptions extends http.RequestOptions {
   readonly connection: ConnectionSettings;
 }
@@ -201,7 +201,7 @@ function createConnection(options: http.ClientRequestArgs, callback: ConnectionC
   );
 }
 
-/** For plain http, which is used on loopback only. */
+/** The agent for plain HTTP, which is used only on loopback. */
 export class HttpAgent extends http.Agent {
   override createConnection(options: http.ClientRequestArgs, callback?: ConnectionCallback): undefined {
     createConnection(options, callback);
@@ -209,8 +209,8 @@ export class HttpAgent extends http.Agent {
 }
 
 /**
- * Node's agent with connections by {@link openConnection}. With `keepAlive: true` it serves several requests; use one
- * agent for one secure context.
+ * Node's agent with connections opened by {@link openConnection}. With `keepAlive: true`, connections are reused; use a
+ * separate agent for each secure context.
  */
 export class HttpsAgent extends https.Agent {
   override createConnection(options: http.ClientRequestArgs, callback?: ConnectionCallback): undefined {
@@ -219,7 +219,7 @@ export class HttpsAgent extends https.Agent {
 
   override reuseSocket(socket: Duplex, request: http.ClientRequest): void {
     super.reuseSocket(socket, request);
-    // A response 101, as in openConnection.
+    // Handle a 101 response, as in openConnection().
     request.once("upgrade", (_response, upgraded) => {
       upgraded.destroy();
       request.emit("error", noResponseError());

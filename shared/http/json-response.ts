@@ -5,7 +5,7 @@ import type { Redactor } from "../redact.ts";
 import type { HttpResponse } from "./request.ts";
 import { REQUEST_LABELS, RETRYABLE_STATUS, type Failure, type FailureType } from "./retry.ts";
 
-/** The value; undefined if `body` is not JSON. */
+/** Parses `body`; returns undefined if it is not JSON. */
 export function parseJson(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
@@ -14,11 +14,11 @@ export function parseJson(body: string): unknown {
   }
 }
 
-/** Whether it is a page: of a captive portal, a proxy or a firewall. */
+/** Whether the response is an HTML page, for example from a captive portal, a proxy, or a firewall. */
 const isHtml = ({ headers, body }: HttpResponse): boolean =>
   /^text\/html\b/i.test(headers["content-type"] ?? "") || /^\s*<(!doctype|html|head|body)\b/i.test(body);
 
-/** The error of a status that is retried, for the last attempt. */
+/** The error for a retryable status, thrown if the last attempt fails. */
 export const retryableStatusError = (description: string, status: number): AuthError =>
   new AuthError(
     description,
@@ -28,10 +28,10 @@ export const retryableStatusError = (description: string, status: number): AuthE
   );
 
 /**
- * Checks what all JSON responses have in common. The status is checked first.
+ * Performs the checks that apply to all JSON responses, starting with the status.
  *
- * @param quote - for text from the server
- * @param detail - the server's own description, quoted already
+ * @param quote - quotes text from the server
+ * @param detail - the server's own description, already quoted
  * @returns undefined for a 2xx response with JSON
  */
 export function classifyJsonResponse(

@@ -2,13 +2,13 @@ import type { IncomingMessage } from "node:http";
 import { checkBypass, getProxyUrl } from "@actions/http-client/lib/proxy";
 import { AuthError } from "../errors.ts";
 
-/** The proxy for a URL, and where it was configured. */
+/** The proxy for a URL and the variable that specifies it. */
 export interface ProxySettings {
-  /** `username` and `password` are decoded, unlike those of other URL objects. */
+  /** `username` and `password` are decoded, unlike in other URL objects. */
   readonly url: URL;
   /** `host:port`. */
   readonly host: string;
-  /** The environment variable, for example `HTTPS_PROXY`. */
+  /** The environment variable that specifies the proxy, for example `HTTPS_PROXY`. */
   readonly variable: string;
 }
 
@@ -22,34 +22,37 @@ export const getHostPort = ({ protocol, hostname, port }: URL): string =>
   `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
 
 /**
- * The proxy for a URL by `https_proxy` and `no_proxy`, in either case. Plain-http URLs are loopback URLs and never use
- * a proxy.
+ * The proxy for a URL according to `https_proxy` and `no_proxy`, in lowercase or uppercase. Plain HTTP URLs are
+ * loopback URLs and never use a proxy.
  *
- * @throws AuthError `proxy_url_invalid`: the HTTP client would ignore such a value and connect directly
+ * @throws AuthError with code `proxy_url_invalid` if the HTTP client would ignore the proxy and connect directly
  */
 export function getProxy(url: URL): ProxySettings | undefined {
   const variable = findVariable(HTTPS_VARIABLES);
   if (url.protocol !== "https:" || variable === undefined || isBypassed(url)) return undefined;
   const proxy = parseProxyUrl(url, process.env[variable] ?? "");
   if (proxy) return { url: proxy, host: getHostPort(proxy), variable };
-  // The value may contain a password.
+  // The value is not shown, because it may contain a password.
   throw new AuthError(`${variable} is not a valid proxy URL.`, { kind: "config", code: "proxy_url_invalid" });
 }
 
 function parseProxyUrl(target: URL, value: string): URL | undefined {
-  // A URL parser reads `\` as `/`, so `CORP\user` would be the host CORP.
+  // URL parsers treat `\` as `/`, so the host in `CORP\user` would be CORP.
   if (/["'\\]/.test(value)) return undefined;
   try {
     const proxy = getProxyUrl(target);
     if (!proxy || !/^https?:$/.test(proxy.protocol) || proxy.hostname === "") return undefined;
-    // An unencoded `/`, `?` or `#` in a password.
+    // These indicate an unencoded `/`, `?`, or `#` in a password.
     return proxy.pathname.length > 1 || proxy.search !== "" || proxy.hash !== "" ? undefined : proxy;
   } catch {
     return undefined;
   }
 }
 
-/** `no_proxy` as the HTTP client reads it; in addition, `*.example.com` means `.example.com`. */
+/**
+ * Whether `no_proxy` excludes the URL, as interpreted by the HTTP client. In addition, `*.example.com` means
+ * `.example.com`.
+ */
 function isBypassed(url: URL): boolean {
   if (checkBypass(url)) return true;
   const noProxy = process.env[findVariable(["no_proxy", "NO_PROXY"]) ?? ""] ?? "";
@@ -61,19 +64,19 @@ function isBypassed(url: URL): boolean {
     .some((entry) => url.hostname.endsWith(entry.slice(1)) || getHostPort(url).endsWith(entry.slice(1)));
 }
 
-/** The variable of a proxy that is not used because it is not for https URLs, if there is no other. */
+/** The proxy variable that is set but does not apply to https URLs; undefined if another variable applies. */
 export function getUnusedProxyVariable(url: URL): string | undefined {
   if (url.protocol !== "https:" || findVariable(HTTPS_VARIABLES) !== undefined || isBypassed(url)) return undefined;
   return findVariable([...HTTP_VARIABLES, "all_proxy", "ALL_PROXY"]);
 }
 
-/** A shorter password, masked wherever it occurs, would make a log unreadable. */
+/** Minimum length of a masked password. Masking every occurrence of a shorter one would make logs unreadable. */
 const MIN_PASSWORD_LENGTH = 4;
 
-/** The passwords in the proxy variables, as written and decoded, to be masked. Valid URLs or not. */
+/** The passwords to mask from the proxy variables, as written and decoded, even if a URL is invalid. */
 export function getProxyPasswords(env: Readonly<NodeJS.ProcessEnv>): readonly string[] {
   const passwords = [...HTTPS_VARIABLES, ...HTTP_VARIABLES].flatMap((name) => {
-    // Up to the last `@`, as URL parsers do.
+    // The password ends at the last `@`, as in URL parsers.
     const [, raw = ""] = /^["'\s]*(?:\w+:\/\/)?[^/@:]*:(?!\/\/)(.*)@/.exec(env[name] ?? "") ?? [];
     return [raw, tryDecode(raw)];
   });
@@ -96,7 +99,7 @@ export function getConnectHeaders(target: URL, { url }: ProxySettings): Readonly
   return { host, "proxy-authorization": `Basic ${credentials}` };
 }
 
-/** The error of a response to CONNECT, unless the tunnel is open: a 2xx without content. */
+/** The error for a response to CONNECT; undefined if the tunnel is open (a 2xx response without content). */
 export function getTunnelError(
   { statusCode: status = 0, headers }: IncomingMessage,
   head: Buffer,

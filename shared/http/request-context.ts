@@ -5,33 +5,33 @@ import type { Redactor } from "../redact.ts";
 
 /** How often requests are retried, and how long the delays are. */
 export interface RetryPolicy {
-  /** Maximum retries of each request; 0 means one attempt. */
+  /** Maximum number of retries per request; 0 means one attempt. */
   readonly maxRetries: number;
-  /** Scale of the delays, in seconds. */
+  /** Backoff factor for the delays, in seconds. */
   readonly backoff: Seconds;
-  /** Whether delays after an overload are spread widely, for jobs that start by the hundred (docs/retries.md). */
+  /** Whether delays after an overload are spread widely, for hundreds of jobs that start together (docs/retries.md). */
   readonly spreadOnOverload: boolean;
 }
 
-/** What all requests of a sign-in, a client or a process have in common. */
+/** The context shared by all requests of a sign-in, a client, or a process. */
 export interface RequestContext {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly policy: RetryPolicy;
   /** The User-Agent header (RFC 9110 section 10.1.5). */
   readonly userAgent: string;
-  /** What to trust besides Node's defaults; undefined for Node's defaults. */
+  /** Adds certificates to Node's default CA certificates; undefined to use only the defaults. */
   readonly secureContext: SecureContext | undefined;
-  /** Knows the secrets that must not appear in messages. */
+  /** Hides secrets in messages. */
   readonly redactor: Redactor;
   readonly onEvent: AuthEventListener;
-  /** Whether connections do not keep the process alive. Callers who wait use `holdProcess`. Default: false. */
+  /** If true, connections do not keep the process alive, and waiting callers use `holdProcess`. Default: false. */
   readonly unref?: boolean;
 }
 
 /** When one operation must end. */
 export interface RequestLimits {
-  /** For all requests of the operation with their retries, on `clock.monotonic()`. */
+  /** When all requests of the operation, including retries, must end, as a `clock.monotonic()` time. */
   readonly deadline: Milliseconds;
   readonly signal?: AbortSignal | undefined;
 }

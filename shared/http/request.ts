@@ -9,7 +9,7 @@ import { HttpAgent, HttpsAgent, Progress, type ConnectionOptions, type Connectio
 import { getProxy } from "./proxy.ts";
 import type { RequestContext } from "./request-context.ts";
 
-/** RFC 9110 section 9.3 and RFC 5789. */
+/** An HTTP request method (RFC 9110 section 9.3 and RFC 5789). */
 export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** A request with a text body. */
@@ -24,38 +24,38 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** UTF-8, without a byte order mark. */
+  /** The body, decoded as UTF-8 without a byte order mark. */
   readonly body: string;
-  /** The server's clock (`Date` header) minus ours; undefined without that header. */
+  /** The server's clock (`Date` header) minus the local clock; undefined if the header is missing. */
   readonly clockOffset: Milliseconds | undefined;
 }
 
 /** Limits of one attempt. */
 export interface AttemptOptions {
-  /** For DNS, connection, TLS, response and body together. */
+  /** Time limit for the DNS lookup, connection, TLS handshake, response, and body together. */
   readonly timeoutMs: Milliseconds;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Keeps connections for later requests. For https and idempotent methods only: a request on a kept connection is sent
-   * once more if the server has closed that connection (RFC 9112 section 9.3.1).
+   * Reuses connections. Use it only for https and idempotent methods: a request on a reused connection is sent again if
+   * the server has closed that connection (RFC 9112 section 9.3.1).
    */
   readonly agent?: HttpsAgent | undefined;
-  /** In bytes. Default: 1 MiB. */
+  /** Maximum size of the response body in bytes. Default: 1 MiB. */
   readonly maxBodyBytes?: number | undefined;
   /** Called after each step of a new connection. */
   readonly onConnection?: ((step: ConnectionStep) => void) | undefined;
 }
 
-/** Token responses and key sets take a few kilobytes. */
+/** Default limit. Token responses and key sets are only a few kilobytes. */
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Node's longest timer: the client's own time limit must not end the request first. */
+/** Node's longest timer. The HTTP client's own time limit must not end the request first. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Sends a request once, without following redirects, and reads the whole response, whatever its status.
+ * Sends a request once, without following redirects, and reads the whole response, regardless of its status.
  *
- * @throws AuthError of kind `network`, `timeout`, `aborted`, `rejected` (by a proxy), `protocol` (a body that is too
- *   large) or `config` (a proxy variable)
+ * @throws AuthError of kind `network`, `timeout`, `aborted`, `rejected` (by a proxy), `protocol` (the body is too
+ *   large), or `config` (a proxy variable is invalid)
  */
 export async function sendRequest(
   request: HttpRequest,
@@ -68,11 +68,11 @@ export async function sendRequest(
   if (response) return response;
   const timeoutMs = Math.max(1, deadline - context.clock.monotonic());
   const retried = await attempt(request, target, context, { ...options, timeoutMs, agent: undefined });
-  if (!retried) throw new Error("A new connection was taken for a kept one.");
+  if (!retried) throw new Error("A new connection was treated as a reused one.");
   return retried;
 }
 
-/** @returns undefined if a kept connection turned out to be closed */
+/** @returns undefined if a reused connection turned out to be closed */
 async function attempt(
   request: HttpRequest,
   target: Target,
@@ -93,7 +93,7 @@ async function attempt(
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const exchanged = exchange(request, target, context, options, progress, abort);
-    // Node may leave a request pending whatever happens to its signal, so the attempt does not depend on it.
+    // Node may leave a request pending even after its signal is aborted, so the attempt does not rely on Node.
     return await Promise.race([exchanged, rejectOnAbort(abort.signal)]);
   } catch (error) {
     if (signal?.aborted) throw progress.isSent ? abortedError(signal.reason) : notSentError(signal.reason);
@@ -127,7 +127,7 @@ async function exchange(
     agent: request.url.protocol === "https:" ? (agent ?? new HttpsAgent()) : new HttpAgent(),
     signal: abort.signal,
     connection: { ...target, secureContext, progress, abort, unref, quote: redactor.quote },
-    // Here, because the client adds the runner's ACTIONS_ORCHESTRATION_ID to its own.
+    // Set here, because the client adds the runner's ACTIONS_ORCHESTRATION_ID to its own User-Agent.
     headers: { ...request.headers, "user-agent": userAgent },
   };
   const handler: RequestHandler = {
@@ -135,9 +135,11 @@ async function exchange(
     canHandleAuthentication: () => false,
     handleAuthentication: () => Promise.reject(new Error("There is no authentication.")),
   };
-  // Of the toolkit's client, redirects are off: they would send the secret to another host. Retries are off: it repeats
-  // GET and HEAD only, without jitter, Retry-After and deadline (retry.ts does it instead). Its time limit is out of
-  // reach: it does not know the phase. Its readBody() is not used: it never settles if the body is truncated.
+  // Features of the toolkit's client that are not used:
+  // - Redirects would send the secret to another host.
+  // - Its retries cover only GET and HEAD, without jitter, Retry-After, or a deadline. See retry.ts.
+  // - Its time limit does not know the phase.
+  // - Its readBody() never settles if the body is truncated.
   const client = new HttpClient(userAgent, [handler], {
     allowRedirects: false,
     allowRetries: false,

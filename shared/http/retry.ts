@@ -6,7 +6,7 @@ import type { ConnectionStep } from "./connection.ts";
 import { sendRequest, type AttemptOptions, type HttpRequest, type HttpResponse } from "./request.ts";
 import type { RequestContext, RequestLimits, RetryPolicy } from "./request-context.ts";
 
-/** Names of the requests in messages. */
+/** Names for the requests in messages. */
 export const REQUEST_LABELS: Readonly<Record<RequestName, string>> = Object.freeze({
   token: "token request",
   jwks: "JWKS request",
@@ -14,8 +14,8 @@ export const REQUEST_LABELS: Readonly<Record<RequestName, string>> = Object.free
 });
 
 /**
- * Whether to retry: a transient failure soon (5xx, a lost connection), an overloaded server only after delays that
- * spread the load (429, 503, no response), a permanent failure never.
+ * When to retry: soon after a transient failure (5xx, a lost connection), only after delays that spread the load if the
+ * server is overloaded (429, 503, no response), and never after a permanent failure.
  */
 export type FailureType = "transient" | "overloaded" | "permanent";
 
@@ -25,10 +25,10 @@ export interface Failure {
   readonly error: AuthError;
 }
 
-/** What a response means. */
+/** The meaning of a response. */
 export type Outcome<T> = { readonly type: "success"; readonly value: T } | Failure;
 
-/** The statuses that are retried (RFC 9110 section 15, RFC 6585 section 4). */
+/** The status codes that are retried (RFC 9110 section 15, RFC 6585 section 4). */
 export const RETRYABLE_STATUS: Readonly<Partial<Record<number, "transient" | "overloaded">>> = Object.freeze({
   408: "transient",
   429: "overloaded",
@@ -41,65 +41,68 @@ export const RETRYABLE_STATUS: Readonly<Partial<Record<number, "transient" | "ov
 interface ScheduleStep {
   /** Maximum duration of the attempt. */
   readonly attemptTimeout: Milliseconds;
-  /** Maximum delay after it, in addition to a `Retry-After`. */
+  /** Maximum delay after the attempt, in addition to any `Retry-After`. */
   readonly maxDelay: Milliseconds;
 }
 
 const DEFAULT_STEP: ScheduleStep = { attemptTimeout: 30_000, maxDelay: 30_000 };
 
-/** With `spreadOnOverload`: the attempts in order, the last step for all further ones. Measured (docs/retries.md). */
+/**
+ * The schedule with `spreadOnOverload`: one step per attempt, then the last step for all further attempts. The values
+ * are based on measurements (docs/retries.md).
+ */
 export const BACKOFF_SCHEDULE: readonly ScheduleStep[] = Object.freeze([
-  // An overloaded server that lets a request hang does not respond to it later. 50 jobs are done within 10 s.
+  // If an overloaded server leaves a request hanging, it does not respond later. 50 jobs complete within 10 s.
   { attemptTimeout: 5000, maxDelay: 3000 },
-  // After two failures there are probably hundreds of jobs.
+  // After two failures, hundreds of jobs are probably competing.
   { attemptTimeout: 7000, maxDelay: 12_000 },
   { attemptTimeout: 10_000, maxDelay: 16_000 },
   { attemptTimeout: 15_000, maxDelay: 20_000 },
-  // For a server that is only slow.
+  // This step is for a server that is merely slow.
   DEFAULT_STEP,
 ]);
 
-/** With `spreadOnOverload` there are many retries, so those after transient failures stay short. */
+/** Maximum delay after a transient failure with `spreadOnOverload`, which permits many retries. */
 const MAX_TRANSIENT_DELAY: Milliseconds = 5000;
 
-/** There must be time for an attempt of this length after a `Retry-After`. */
+/** Minimum time that must remain for an attempt after a `Retry-After` delay. */
 const MIN_ATTEMPT: Milliseconds = 1000;
 
 const getStep = (attempt: number, { spreadOnOverload }: RetryPolicy): ScheduleStep =>
   (spreadOnOverload ? BACKOFF_SCHEDULE[attempt - 1] : undefined) ?? DEFAULT_STEP;
 
-/** Where the retries of a request are. */
+/** The state of a request's retries. */
 export interface RetryState {
-  /** The number of the current attempt, from 1. */
+  /** The number of the current attempt, starting at 1. */
   readonly attempt: number;
-  /** Attempts permitted after it. */
+  /** The number of attempts permitted after the current one. */
   readonly attemptsLeft: number;
   readonly timeLeft: Milliseconds;
   readonly policy: RetryPolicy;
 }
 
-/** The time limit of an attempt: so short that all permitted attempts fit. */
+/** The time limit for an attempt, short enough that all permitted attempts fit. */
 export function getAttemptTimeout({ attempt, attemptsLeft, timeLeft, policy }: RetryState): Milliseconds {
   const { attemptTimeout } = attemptsLeft === 0 ? DEFAULT_STEP : getStep(attempt, policy);
   return Math.max(1, Math.min(attemptTimeout, timeLeft / (attemptsLeft + 1)));
 }
 
-/** What the delay after a failed attempt depends on. */
+/** The values that determine the delay after a failed attempt. */
 export interface DelayInput extends RetryState {
   readonly reason: "transient" | "overloaded";
-  /** The minimum that the server demands; 0 if none. */
+  /** The minimum delay that the server requires; 0 if none. */
   readonly retryAfter: Milliseconds;
   readonly random: RandomSource;
 }
 
-/** The delay before the next attempt; undefined if there is no time for one. */
+/** The delay before the next attempt; undefined if there is no time for another attempt. */
 export function getRetryDelay(input: DelayInput): Milliseconds | undefined {
   const { attemptsLeft, timeLeft, retryAfter, policy, random } = input;
   if (timeLeft <= 0 || (retryAfter > 0 && retryAfter + MIN_ATTEMPT > timeLeft)) return undefined;
-  // The delay gets one share of the time, each further attempt another.
+  // The remaining time is divided equally between this delay and the attempts that are left.
   const width = Math.min(getMaxDelay(input), (timeLeft - retryAfter) / (attemptsLeft + 1));
-  // Half of it fixed, so that even the shortest delays add up to those of urllib3's Retry(3, 0.3). Where load is to be
-  // spread, all of it is random.
+  // Half of the delay is fixed, so that even the shortest delays add up to those of urllib3's Retry(3, 0.3). If load
+  // must be spread, the whole delay is random.
   return retryAfter + width * (policy.spreadOnOverload ? random() : (1 + random()) / 2);
 }
 
@@ -115,7 +118,7 @@ const HTTP_DATE =
   /^[A-Z][a-z]{2,8}(, \d\d[ -][A-Z][a-z]{2}[ -](\d\d)?\d\d \d\d:\d\d:\d\d GMT| [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
 
 /**
- * The delay of a `Retry-After` header (RFC 9110 section 10.2.3), at least 0; undefined if there is none or it is
+ * The delay in a `Retry-After` header (RFC 9110 section 10.2.3), at least 0; undefined if the header is missing or
  * invalid. A date is compared with the server's own clock.
  */
 export function parseRetryAfter(
@@ -130,30 +133,30 @@ export function parseRetryAfter(
   return Number.isNaN(time) ? undefined : Math.max(0, time - (clock.now() + (clockOffset ?? 0)));
 }
 
-/** A request with the meaning of its responses and errors. */
+/** A request and the functions that interpret its responses and errors. */
 export interface RequestCall<T> extends Pick<AttemptOptions, "agent" | "maxBodyBytes"> {
   readonly name: RequestName;
   readonly request: HttpRequest;
   readonly parse: (response: HttpResponse) => Outcome<T>;
-  /** Whether to retry after an error without a response. Default: by `error.retryable`. */
+  /** Determines whether to retry after an error without a response. Default: based on `error.retryable`. */
   readonly classifyError?: (error: AuthError) => FailureType;
 }
 
-/** The parsed response, and when it was requested. */
+/** The parsed response and when it was requested. */
 export interface TimedResult<T> {
   readonly value: T;
-  /** When the successful attempt was sent, on `clock.elapsed()`. */
+  /** When the successful attempt was sent, as a `clock.elapsed()` time. */
   readonly sentAt: Milliseconds;
   readonly clockOffset: Milliseconds | undefined;
   readonly attempts: number;
 }
 
 /**
- * Sends a request until it succeeds, fails permanently, or attempts or time are used up. Emits `request`, `connection`,
- * `response` and `retry` events.
+ * Sends a request until it succeeds, fails permanently, or runs out of attempts or time. Emits `request`, `connection`,
+ * `response`, and `retry` events.
  *
  * @param send - replaces the network in tests
- * @throws AuthError of the last attempt, with the number of attempts and the server's `Retry-After`
+ * @throws the AuthError of the last attempt, with the number of attempts and the server's `Retry-After`
  */
 export async function requestWithRetries<T>(
   context: RequestContext,
@@ -181,7 +184,7 @@ export async function requestWithRetries<T>(
   }
 }
 
-/** One attempt: what it means, and what the headers of the response contain. */
+/** Makes one attempt. Returns its outcome and the values of the response headers. */
 async function sendOnce<T>(
   context: RequestContext,
   { name, request, agent, maxBodyBytes, parse, classifyError = classifyByDefault }: RequestCall<T>,
@@ -216,7 +219,7 @@ function classifyByDefault({ retryable, code }: AuthError): FailureType {
   return code === "response_timeout" ? "overloaded" : "transient";
 }
 
-/** Configuration errors and aborts are not about a single request. */
+/** Adds the name of the request. Configuration errors and aborts do not concern a single request. */
 const withLabel = (error: AuthError, name: RequestName): AuthError =>
   error.kind === "config" || error.kind === "aborted"
     ? error
@@ -231,5 +234,5 @@ function withAttempts(error: AuthError, attempts: number, retryAfter: Millisecon
 
 const getReason = (retryAfter: Milliseconds, timeLeft: Milliseconds): string =>
   retryAfter > 0
-    ? `Retry-After is ${formatDuration(retryAfter)}, but only ${formatDuration(timeLeft)} are left`
+    ? `Retry-After is ${formatDuration(retryAfter)}, but the remaining time is only ${formatDuration(timeLeft)}`
     : "timed out";

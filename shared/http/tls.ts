@@ -3,19 +3,21 @@ import tls from "node:tls";
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** Whether a secret may be sent to `url`: https, or http to this machine. */
+/** Whether a secret may be sent to `url`: over https, or over http to this machine. */
 export const isHttpsOrLoopback = ({ protocol, hostname }: URL): boolean =>
   protocol === "https:" || (protocol === "http:" && LOOPBACK_HOST.test(hostname));
 
-/** By PEM text: a context takes about 12 ms and 1 MB. */
+/** Cached contexts by PEM text. Each takes about 12 ms and 1 MB to create. */
 const contexts = new Map<string, tls.SecureContext>();
 
 /**
- * Node's default CA certificates and `ca`, for single connections: nothing is changed for the process.
+ * Creates a context that trusts Node's default CA certificates and `ca`. It applies to individual connections and does
+ * not affect the rest of the process.
  *
- * @param ca - any number of certificates, PEM (RFC 7468). OpenSSL ignores what it cannot read (see ca-certificates.ts)
- * @param roots - instead of Node's defaults
- * @returns undefined without `ca`: Node's default context is sufficient
+ * @param ca - any number of certificates in PEM format (RFC 7468). OpenSSL ignores any it cannot read (see
+ *   ca-certificates.ts)
+ * @param roots - certificates to use instead of Node's defaults
+ * @returns undefined without `ca`, because Node's default context is sufficient
  */
 export function createSecureContext(
   ca: string | undefined,
@@ -29,11 +31,11 @@ export function createSecureContext(
 }
 
 /**
- * Node's effective CA certificates as PEM, including `--use-system-ca` and `NODE_EXTRA_CA_CERTS`: the `ca` option of a
- * context replaces them.
+ * Node's effective CA certificates in PEM format, including those from `--use-system-ca` and `NODE_EXTRA_CA_CERTS`.
+ * They must be passed explicitly, because the `ca` option of a context replaces them.
  */
 export function defaultCACertificates(): readonly string[] {
-  // Node 22.15 or later.
+  // Available in Node 22.15 or later.
   if ("getCACertificates" in tls) return tls.getCACertificates("default");
   const { rootCertificates } = tls as { readonly rootCertificates: readonly string[] };
   const path = process.env["NODE_EXTRA_CA_CERTS"];
@@ -41,7 +43,7 @@ export function defaultCACertificates(): readonly string[] {
   try {
     return [...rootCertificates, readFileSync(path, "utf8")];
   } catch {
-    // Node warns about it at startup and goes on.
+    // Node warns about the unreadable file at startup and continues.
     return rootCertificates;
   }
 }

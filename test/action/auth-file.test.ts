@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => shared.close());
 
-/** Also records what a step saves. */
+/** A recording runner that also records the saved state and exported variables. */
 class StepRunner extends RecordingRunner {
   readonly saved: Record<string, string> = {};
   readonly variables: Record<string, string> = {};
@@ -62,7 +62,7 @@ interface StepOptions {
   readonly verify?: boolean;
 }
 
-/** A job with directories of its own, in which steps run. */
+/** Creates a job with its own directories and a function that runs a step in it. */
 async function createJob(t: TestContext, options?: ScmServerOptions) {
   const server = options ? await startScmServer(options) : shared;
   if (options) t.after(server.close);
@@ -113,7 +113,7 @@ const post = async ({ saved }: { readonly saved: Readonly<Record<string, string>
   return runner;
 };
 
-test("writes a file without a refresher, names it for Terraform, and removes it in the post step", async (t) => {
+test("writes a file without a refresher, sets TF_VAR_scm_auth_file, and removes the file in the post step", async (t) => {
   const { temp, run } = await createJob(t);
   const step = await run();
   const { path, source, isRefreshed } = step.result;
@@ -126,7 +126,7 @@ test("writes a file without a refresher, names it for Terraform, and removes it 
   assert.deepEqual(await readdir(temp), []);
 });
 
-test("writes a file with a refresher, which the next step reuses and only the first post step stops", async (t) => {
+test("writes a file and starts a refresher that the next step reuses and only the first step's post step stops", async (t) => {
   const { server, temp, run } = await createJob(t);
   const requests = server.countTokenRequests();
   const first = await run({ keepFresh: true });
@@ -208,7 +208,7 @@ test(
   },
 );
 
-test("the post step reports since when the token was expired, and why", async (t) => {
+test("the post step reports when the token expired and why it was not renewed", async (t) => {
   const { server, run } = await createJob(t, { ttl: 3 });
   const step = await run({ keepFresh: true });
   server.failTokenRequests({ status: 403 });
@@ -217,7 +217,7 @@ test("the post step reports since when the token was expired, and why", async (t
   assert.match(lines[0] ?? "", /refreshed \d+ times?, 1 outage/);
   assert.match(
     warnings.join(),
-    /The token in the auth file was expired from 20\S+Z on, after \d+ failed attempts?\. The last error: .*403/,
+    /The token in the auth file expired at 20\S+Z and was not renewed, after \d+ failed attempts?\. The last error: .*403/,
   );
 });
 
@@ -228,10 +228,10 @@ test("the post step reports a rejected renewal", async (t) => {
   const requests = server.countTokenRequests();
   await waitUntil("a renewal was rejected", () => server.countTokenRequests() > requests, 30_000);
   await new Promise((done) => setTimeout(done, 300));
-  assert.match((await post(step)).warnings.join(), /rejected a renewal|was expired.*invalid_client/);
+  assert.match((await post(step)).warnings.join(), /rejected a renewal|expired at.*invalid_client/);
 });
 
-test("the post step reports that the file was removed, and stops a refresher that still runs", async (t) => {
+test("the post step reports that the file was removed and stops a refresher that is still running", async (t) => {
   const { run } = await createJob(t);
   const step = await run({ keepFresh: true });
   await rm(step.result.path);
@@ -271,7 +271,7 @@ test("the post step is silent when the main step did not write a file", async (t
   assert.deepEqual((await post({ saved: { [STATE.path]: join(temp, "x"), [STATE.fingerprint]: "x" } })).lines, []);
 });
 
-test("the post step exits with 0 whatever happens", async (t) => {
+test("the post step exits with 0 regardless of errors", async (t) => {
   const { temp } = await createJob(t);
   const runPost = (state: Readonly<Record<string, string>>, options = {}) =>
     runProcess(process.execPath, [resolve("action/post.ts")], {
@@ -318,7 +318,7 @@ for (const [runnerEnvironment, level] of [
     assert.equal(step.lines.length, 1);
   });
 
-test("warns about a file in an empty workspace, which a checkout would delete", async (t) => {
+test("warns about a file in an empty workspace because a checkout would delete it", async (t) => {
   const { workspace, run } = await createJob(t);
   await rm(join(workspace, "main.tf"));
   const step = await run({ path: join(workspace, ".scm", "auth.json") });
@@ -335,7 +335,7 @@ test("warns about a file that git does not ignore", async (t) => {
   assert.deepEqual((await run({ path: join(workspace, ".scm", "auth.json") })).warnings, []);
 });
 
-test("warns about variables that override the file and about a directory that its group can write to", async (t) => {
+test("warns about variables that override the file and about a group-writable directory", async (t) => {
   const { workspace, run } = await createJob(t);
   await chmod(workspace, 0o775);
   const step = await run({ path: join(workspace, "auth.json"), env: { TF_LOG: "DEBUG" } });
@@ -349,7 +349,7 @@ test("does not change TF_VAR_scm_auth_file when it names another file", async (t
   assert.match(step.warnings.join(), /already set to another auth file/);
 });
 
-test("the default path differs for each identity and needs RUNNER_TEMP", () => {
+test("the default path is different for each identity and requires RUNNER_TEMP", () => {
   const getPath = (tsgId: string, env = { RUNNER_TEMP: "/t" }): string =>
     resolvePath(
       true,

@@ -26,7 +26,7 @@ const PROXY_VARIABLES = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY
 
 const signer = await createSigner();
 const tls = createCertificates();
-// The environment of this test file.
+// Variables that the check reports.
 const RUNNER = { RUNNER_OS: "Linux", RUNNER_ARCH: "X64", ImageOS: "ubuntu24", ImageVersion: "20261101.1.0" };
 Object.assign(process.env, RUNNER);
 delete process.env["RUNNER_ENVIRONMENT"];
@@ -43,13 +43,13 @@ const KEYS: ScriptedHandler = { body: { keys: [signer.jwk] } };
 interface ServerScripts {
   readonly token?: Script;
   readonly jwks?: Script;
-  /** Default: TLS. */
+  /** Uses plain HTTP. Default: HTTPS. */
   readonly plain?: boolean;
-  /** Of the connection. */
+  /** Connection faults. */
   readonly faults?: Faults;
 }
 
-/** Starts a server and returns what a sign-in to it needs. */
+/** Starts a server and returns it with the origin to which clients connect. */
 async function startServer(t: TestContext, { token = issue(), jwks = KEYS, plain, faults }: ServerScripts = {}) {
   const server = await startScriptedServer({ token, jwks, ...(!plain && { tls }) });
   t.after(server.close);
@@ -77,7 +77,7 @@ interface CheckRun {
   readonly error: AuthError | undefined;
 }
 
-/** Runs a check. The secret and the tokens must not be in anything that it reports. */
+/** Runs a check. Fails if anything that it reports contains the secret or a token. */
 async function check(authRequest: AuthRequest, options: CheckOptions = {}): Promise<CheckRun> {
   const { verify = true, timeoutMs = 10_000, maxRetries = 0, signal, runner = new RecordingRunner() } = options;
   const policy = { maxRetries, backoff: 0.01, spreadOnOverload: false };
@@ -100,7 +100,7 @@ async function check(authRequest: AuthRequest, options: CheckOptions = {}): Prom
   return { heading: runner.markdown?.[0] ?? "", rows: parseTable(runner.markdown ?? []), log: runner.log, error };
 }
 
-/** The rows of the table. Fails unless each cell of details is one code span. */
+/** Parses the rows of the table. Fails unless each details cell is a single code span. */
 function parseTable(lines: readonly string[]): ReadonlyMap<string, Row> {
   const rows = lines.filter((line) => line.startsWith("| ")).slice(2);
   return new Map(
@@ -114,7 +114,7 @@ function parseTable(lines: readonly string[]): ReadonlyMap<string, Row> {
   );
 }
 
-test("a successful sign-in is reported step by step, in the summary and in the log", async (t) => {
+test("reports each step of a successful sign-in in the summary and in the log", async (t) => {
   const { server, origin } = await startServer(t);
   const { heading, rows, log, error } = await check(toRequest(origin));
   assert.equal(error, undefined);
@@ -145,7 +145,7 @@ test("a successful sign-in is reported step by step, in the summary and in the l
   assert.equal(server.requestsTo("token").length, 1);
 });
 
-test("a host name is reported with its addresses, plain http without TLS, and a second attempt with its number", async (t) => {
+test("reports the addresses of a host name, the absence of TLS with plain HTTP, and the number of a second attempt", async (t) => {
   const { origin } = await startServer(t, { plain: true, token: [{ status: 503 }, issue()] });
   const { rows, error } = await check(toRequest(origin.replace("127.0.0.1", "localhost")), { maxRetries: 1 });
   assert.equal(error, undefined);
@@ -154,7 +154,7 @@ test("a host name is reported with its addresses, plain http without TLS, and a 
   assert.match(rows.get("Token")?.details ?? "", /^status 200, attempt 2 of 2, /);
 });
 
-test("with verify: false, keys are skipped and the signature is reported as not verified", async (t) => {
+test("skips the keys and reports the signature as not verified with verify: false", async (t) => {
   const token = { body: { access_token: "an-opaque-token-of-some-length", token_type: "Bearer", expires_in: 899 } };
   const { origin } = await startServer(t, { token });
   const { rows, error } = await check(toRequest(origin), { verify: false });
@@ -171,7 +171,7 @@ async function startProxy(t: TestContext, port: number, options: Partial<Connect
   return proxy.port;
 }
 
-test("a proxy is reported with its host and port", async (t) => {
+test("reports the host and port of a proxy", async (t) => {
   const { server } = await startServer(t);
   const port = await startProxy(t, server.port);
   const { rows, log, error } = await check(toRequest("https://auth.scm.test"));
@@ -187,7 +187,7 @@ interface FailureCase {
   readonly code: AuthErrorCode;
   readonly start: (t: TestContext) => Promise<AuthRequest>;
   readonly timeoutMs?: number;
-  /** The details of rows. */
+  /** Expected details by row name. */
   readonly details?: Readonly<Record<string, RegExp>>;
 }
 
@@ -206,7 +206,7 @@ const withProxy =
 
 const failures: readonly FailureCase[] = [
   {
-    what: "a host that does not exist",
+    what: "a nonexistent host",
     row: "DNS",
     code: "host_not_found",
     start: (t) => {
@@ -278,8 +278,8 @@ const failures: readonly FailureCase[] = [
     }),
     details: { Keys: /^status 404/ },
   },
-  { what: "a JWKS that is missing", row: "Keys", code: "http_error", start: withServer({ jwks: { status: 404 } }) },
-  { what: "a JWKS that is HTML", row: "Keys", code: "html_response", start: withServer({ jwks: { body: "<html>", headers: { "content-type": "text/html" } } }) },
+  { what: "a missing JWKS", row: "Keys", code: "http_error", start: withServer({ jwks: { status: 404 } }) },
+  { what: "an HTML page instead of a JWKS", row: "Keys", code: "html_response", start: withServer({ jwks: { body: "<html>", headers: { "content-type": "text/html" } } }) },
   {
     what: "a token with an invalid signature",
     row: "Signature and claims",
@@ -306,7 +306,7 @@ const failures: readonly FailureCase[] = [
   },
 ]; // prettier-ignore
 for (const { what, row, code, start, timeoutMs, details = {} } of failures) {
-  test(`${what} is reported as ${code} in the row ${row}`, async (t) => {
+  test(`reports ${what} as ${code} in the ${row} row`, async (t) => {
     const { heading, rows, log, error } = await check(await start(t), timeoutMs === undefined ? {} : { timeoutMs });
     assert.equal(error?.code, code);
     assert.equal(heading, `## scm-auth check: failed at ${row}`);
@@ -321,7 +321,7 @@ for (const { what, row, code, start, timeoutMs, details = {} } of failures) {
   });
 }
 
-test("text of servers stays inside its cell", async (t) => {
+test("text from a server cannot break out of its table cell", async (t) => {
   const text = fc.oneof(
     foreignText,
     foreignText.map((foreign) => `|${foreign}\`| <img src=x> @octocat #1 [x](https://evil.example) ::error::`),
@@ -349,7 +349,7 @@ test("text of servers stays inside its cell", async (t) => {
   );
 });
 
-test("a server that returns the secret as the key ID does not get it into the report", async (t) => {
+test("omits the secret from the report when a server returns it as the key ID", async (t) => {
   for (const kid of [SECRET, Buffer.from(SECRET).toString("hex"), `${"x".repeat(200)}${SECRET}`]) {
     const jwks = { body: { keys: [{ ...signer.jwk, kid }] } };
     const { origin } = await startServer(t, { token: issue({}, { kid }), jwks });
@@ -358,7 +358,7 @@ test("a server that returns the secret as the key ID does not get it into the re
   }
 });
 
-test("an aborted check writes no report", async (t) => {
+test("writes no report when the check is aborted", async (t) => {
   const { origin } = await startServer(t, { token: { hang: true } });
   const runner = new RecordingRunner();
   const { error } = await check(toRequest(origin), { runner, signal: AbortSignal.timeout(100) });
@@ -366,7 +366,7 @@ test("an aborted check writes no report", async (t) => {
   assert.deepEqual([runner.markdown, runner.log.includes("Check:")], [[], false]);
 });
 
-test("without a file for the summary, a warning says so and the result is in the log", async (t) => {
+test("warns that there is no summary file and logs the result", async (t) => {
   setVariables(t, { GITHUB_STEP_SUMMARY: undefined });
   const { origin } = await startServer(t);
   const runner = new RecordingRunner();

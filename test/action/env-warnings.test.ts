@@ -19,7 +19,7 @@ const harmful: readonly (readonly [name: string, value: string, warning: RegExp]
   ["SCM_SKIP_VERIFY_CERTIFICATE", "true", /disables certificate verification/],
 ];
 
-test("each variable that overrides the auth file gives one warning that names it and hides its value", () => {
+test("each variable that overrides the auth file causes one warning that contains its name but not its value", () => {
   for (const [name, value, warning] of harmful) {
     const [text = "", ...others] = environmentWarnings({ [name]: value }, request);
     assert.deepEqual(others, [], name);
@@ -30,7 +30,7 @@ test("each variable that overrides the auth file gives one warning that names it
   assert.equal(environmentWarnings(all, request).length, harmful.length);
 });
 
-test("variables that are blank, switched off or equal to the auth file give no warning", () => {
+test("variables that are blank, disabled, or consistent with the auth file cause no warning", () => {
   const harmless = { TF_LOG: "off", SCM_CLIENT_ID: clientId, SCM_SCOPE: "profile  tsg_id:1", SCM_SKIP_VERIFY_CERTIFICATE: "False" }; // prettier-ignore
   assert.deepEqual(environmentWarnings({ ...harmless, SCM_HEADERS: " ", PATH: "/bin" }, request), []);
 });

@@ -14,7 +14,7 @@ interface GuardedOptions {
   readonly closeStdout?: boolean;
 }
 
-/** Runs `body` as the run of a guarded process, which prints reported errors. */
+/** Runs `body` in a guarded process, which prints the errors that are reported. */
 const runGuardedProcess = (body: string, { env, flags = [], closeStdout = false }: GuardedOptions = {}) => {
   const script = `
     import { runGuarded } from ${JSON.stringify(GUARD)};
@@ -36,22 +36,22 @@ const summarize = ({ exitCode, stdout, stderr }: ProcessResult) => ({
 const later = (code: string): string => `setTimeout(() => { ${code} }, 5);`;
 const NEVER = "await new Promise(() => undefined);";
 const SOON = "await new Promise((resolve) => setTimeout(resolve, 50));";
-/** Holds the process, as a DNS lookup without a response does. */
+/** Keeps the process alive, as a DNS lookup without a response does. */
 const HANDLE = "setInterval(() => undefined, 1000);";
 
 const cases: readonly (readonly [run: string, body: string, exitCode: number, reported: string])[] = [
   ["that succeeds", SOON, 0, ""],
-  ["that succeeds although a handle is open", HANDLE, 0, ""],
+  ["that succeeds while a handle is open", HANDLE, 0, ""],
   ["that fails", `${SOON}throw new Error('a');`, 1, "reported: a"],
-  ["that fails although a handle is open", `${HANDLE}throw new Error('a');`, 1, "reported: a"],
+  ["that fails while a handle is open", `${HANDLE}throw new Error('a');`, 1, "reported: a"],
   ["that throws undefined", "throw undefined;", 1, "reported: undefined"],
-  ["with nothing left to wait for", NEVER, 1, "reported: the process exited before completing"],
+  ["that never completes although the event loop is empty", NEVER, 1, "reported: the process exited before completing"],
   ["with an uncaught exception", `${later("throw new Error('a');")}${HANDLE}${NEVER}`, 1, "reported: a"],
   ["with an unhandled rejection", `${later("Promise.reject(new Error('a'));")}${HANDLE}${NEVER}`, 1, "reported: a"],
   ["that fails twice", `${later("throw new Error('b');")}throw new Error('a');`, 1, "reported: a"],
   ["that exceeds its time limit", `setTimeLimit(100);${HANDLE}${NEVER}`, 1, "reported: Network error: the step did not end within 0.1 s."],
   ["that ends within its time limit", `setTimeLimit(60_000);${SOON}`, 0, ""],
-  ["that checks the signal after another failure", `process.on('uncaughtException', () => console.log(signal.aborted));${later("throw new Error('a');")}${HANDLE}${NEVER}`, 1, "reported: a; true"],
+  ["that reports whether the signal was aborted by a failure", `process.on('uncaughtException', () => console.log(signal.aborted));${later("throw new Error('a');")}${HANDLE}${NEVER}`, 1, "reported: a; true"],
 ]; // prettier-ignore
 for (const [run, body, exitCode, reported] of cases) {
   test(`a run ${run} exits with ${exitCode}`, async () => {
@@ -64,7 +64,7 @@ for (const [run, end, exitCode] of [
   ["that fails", "throw new Error('a');", 1],
 ] as const) {
   test(
-    `a run ${run} exits with ${exitCode} although a file operation never ends`,
+    `a run ${run} exits with ${exitCode} while a file operation is still pending`,
     { skip: process.platform === "win32" },
     async (t) => {
       const fifo = join(await createTempDir(t), "fifo");
@@ -76,12 +76,12 @@ for (const [run, end, exitCode] of [
   );
 }
 
-test("output of any size is complete when the process exits", async () => {
+test("writes all output before the process exits, regardless of its size", async () => {
   const { stdout } = await runGuardedProcess("console.log('x'.repeat(1_000_000)); throw new Error('end');");
   assert.equal(stdout.trim().length, 1_000_000 + "\nreported: end".length);
 });
 
-test("a runner that no longer reads stdout does not hold the process", async () => {
+test("exits when the runner no longer reads stdout", async () => {
   const body = `setInterval(() => console.log("x".repeat(100_000)), 1); ${NEVER}`;
   assert.equal((await runGuardedProcess(body, { closeStdout: true })).exitCode, 1);
 });
@@ -100,7 +100,7 @@ const warnings: readonly (readonly [what: string, body: string, env: Readonly<Re
   ["Node's warning about NODE_TLS_REJECT_UNAUTHORIZED", REQUEST, { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
 ]; // prettier-ignore
 for (const [what, body, env] of warnings) {
-  test(`stderr stays empty with ${what}`, async () => {
+  test(`writes nothing to stderr: ${what}`, async () => {
     assert.deepEqual(summarize(await runGuardedProcess(body, { env })), { exitCode: 0, reported: "", stderr: "" });
   });
 }
@@ -115,7 +115,7 @@ test("diagnostic reports omit the environment and are not written automatically"
   assert.deepEqual(JSON.parse(stdout), [false, false, false, false]);
 });
 
-test("core files contain no memory", { skip: !existsSync("/proc/self/coredump_filter") }, async () => {
+test("core dumps contain no memory", { skip: !existsSync("/proc/self/coredump_filter") }, async () => {
   const body = `console.log((await import("node:fs")).readFileSync("/proc/self/coredump_filter", "utf8"));`;
   assert.match((await runGuardedProcess(body)).stdout, /^0+\s*$/);
 });

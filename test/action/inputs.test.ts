@@ -21,7 +21,7 @@ const SECRET = "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10";
 const VALID: Given = { "client-id": "ci@1.iam.panserviceaccount.com", "client-secret": SECRET, "tsg-id": "1" };
 const DEFAULTS = await readInputDefaults();
 
-/** Reads inputs as a step gets them, with the defaults of action.yml. */
+/** Reads inputs as a step receives them, with the defaults in action.yml. */
 function read(given: Given): Inputs {
   const cleanUps: (() => void)[] = [];
   setVariables({ after: (callback) => cleanUps.push(callback) }, toInputVariables({ ...DEFAULTS, ...VALID, ...given }));
@@ -48,7 +48,7 @@ const getFields = (given: Given): readonly string[] => getIssues(given).map(({ f
 
 const OPTIONAL = (Object.values(INPUT_NAMES) as InputName[]).filter((name) => !(name in VALID));
 
-test("blank inputs, the defaults of action.yml and inputs without a default mean the same", () => {
+test("blank inputs, omitted inputs, and the defaults in action.yml have the same meaning", () => {
   const { authRequest, ...options } = read({});
   assert.deepEqual(options, {
     verify: true,
@@ -62,7 +62,7 @@ test("blank inputs, the defaults of action.yml and inputs without a default mean
   });
   assert.equal(authRequest.tokenUrl.href, DEFAULTS["token-url"]);
   assert.equal(read({ "auth-file": "true", "keep-fresh": " " }).authFile?.keepFresh, true);
-  // A blank sealed-token means that the runner dropped the output of another job.
+  // A blank sealed-token means that the runner dropped another job's output.
   for (const blank of ["", " \n"]) {
     const given = Object.fromEntries(OPTIONAL.map((name) => [name, name === "sealed-token" ? "false" : blank]));
     const { authRequest: same, ...others } = read(given);
@@ -70,7 +70,7 @@ test("blank inputs, the defaults of action.yml and inputs without a default mean
   }
 });
 
-test("the inputs of the sign-in reach the request", async (t) => {
+test("passes the sign-in inputs to the request", async (t) => {
   const [certificate = ""] = rootCertificates;
   const file = join(await createTempDir(t), "ca.pem");
   await writeFile(file, `# comment\n${certificate}`);
@@ -102,7 +102,7 @@ const booleans: readonly (readonly [text: string, value: boolean | undefined])[]
   ["yes", undefined], ["on", undefined], ["1", undefined], ["0", undefined], ["tRUE", undefined], ["'true'", undefined],
   ["constructor", undefined], ["null", undefined],
 ]; // prettier-ignore
-test("booleans are those of the YAML 1.2 core schema", () => {
+test("accepts the booleans of the YAML 1.2 core schema and no others", () => {
   for (const [text, value] of booleans) {
     if (value === undefined) assert.deepEqual(getFields({ verify: text }), ["verify"], text);
     else assert.equal(read({ verify: text }).verify, value, text);
@@ -114,7 +114,7 @@ for (const [name, field, min, max] of [
   ["timeout", "timeout", 1, 3600],
   ["min-ttl", "minTtl", 0, 86_400],
 ] as const) {
-  test(`${name} is an integer from ${min} to ${max}, in decimal digits`, () => {
+  test(`accepts for ${name} only integers from ${min} to ${max} in decimal digits`, () => {
     const valid = [String(min), String(max), ` 0${max} `];
     const values = valid
       .map((text) => read({ [name]: text }))
@@ -133,13 +133,13 @@ const authFiles: readonly (readonly [text: string, path: string | true | undefin
   ["true", true], [" TRUE ", true], ["false", undefined], ["", undefined], [".scm/auth.json", ".scm/auth.json"],
   [" /t/a b.json\n", "/t/a b.json"], ["truely", "truely"], ["./yes", "./yes"],
 ]; // prettier-ignore
-test("auth-file is true, false or a path; what looks like a boolean is not a path", () => {
+test("accepts true, false, or a path for auth-file, but no path that looks like a boolean", () => {
   for (const [text, path] of authFiles) assert.equal(read({ "auth-file": text }).authFile?.path, path, text);
   for (const text of ["yes", "No", "ON", "off", "1", "0", "y", "n", "a\nb", "a\u0001"])
     assert.deepEqual(getFields({ "auth-file": text }), ["authFile"], text);
 });
 
-test("sealed-token is the trimmed value, undefined by default, and empty if the runner dropped the output", () => {
+test("sealed-token is trimmed, is undefined by default, and is empty if the runner dropped the output", () => {
   for (const [text, value] of [
     ["false", undefined],
     [" a.b.c.d.e\n", "a.b.c.d.e"],
@@ -149,20 +149,20 @@ test("sealed-token is the trimmed value, undefined by default, and empty if the 
     assert.equal(read({ "sealed-token": text }).sealedToken, value);
 });
 
-test("verify: false cannot be combined with sealing, unless there is nothing to unseal", () => {
+test("rejects verify: false with seal or a sealed token, but accepts it with an empty sealed-token", () => {
   assert.deepEqual(getFields({ verify: "false", seal: "true" }), ["seal"]);
   assert.deepEqual(getFields({ verify: "false", "sealed-token": "a.b.c.d.e" }), ["sealedToken"]);
   assert.deepEqual(getFields({ verify: "false", "sealed-token": "" }), []);
 });
 
-test("check cannot be combined with inputs that request outputs", () => {
+test("rejects check together with inputs that request outputs", () => {
   assert.deepEqual(getFields({ check: "true" }), []);
   const [issue, ...others] = getIssues({ check: "true", "auth-file": "true", seal: "true", "sealed-token": "" });
   assert.deepEqual([issue?.field, others.length], ["check", 0]);
   assert.equal(issue?.message, "cannot be combined with auth-file, seal, sealed-token");
 });
 
-/** Values that are each one issue of their input. */
+/** Values by input. Each value is invalid and causes exactly one issue. */
 const INVALID: Readonly<Partial<Record<InputName, readonly string[]>>> = {
   "client-id": ["", "a b"],
   "client-secret": ["", " ", `${SECRET}\n${SECRET}`, '{"secret": "x"}', `"${SECRET}"`],
@@ -182,7 +182,7 @@ const INVALID: Readonly<Partial<Record<InputName, readonly string[]>>> = {
 };
 const toField = (name: string): string => Object.entries(INPUT_NAMES).find(([, input]) => input === name)?.[0] ?? name;
 
-test("all invalid inputs are reported at once, one issue each, without the secret", () => {
+test("reports all invalid inputs at once, with one issue each and without the secret", () => {
   for (const [name, values] of Object.entries(INVALID))
     for (const value of values) assert.deepEqual(getFields({ [name]: value }), [toField(name)], `${name}: ${value}`);
   const some = fc
@@ -203,7 +203,7 @@ const events: readonly (readonly [run: string, event: string, actor: string, pay
   ["a pull request from a fork", "pull_request", "octocat", { pull_request: { head: { repo: { full_name: "me/fork" } } }, repository: { full_name: "org/repo" } }, /^is required: this pull request comes from a fork/, /Skip this job for forks/],
 ]; // prettier-ignore
 for (const [run, event, actor, payload, message, hint] of events) {
-  test(`a missing secret in ${run} is reported with the reason, an invalid one without it`, async (t) => {
+  test(`explains why the secret is missing in ${run}, but not why it is invalid`, async (t) => {
     const path = join(await createTempDir(t), "event.json");
     await writeFile(path, JSON.stringify(payload));
     setVariables(t, { GITHUB_EVENT_NAME: event, GITHUB_ACTOR: actor, GITHUB_EVENT_PATH: path });
@@ -216,7 +216,7 @@ for (const [run, event, actor, payload, message, hint] of events) {
   });
 }
 
-test("an environment without the variables that contain a hyphen is reported as that", (t) => {
+test("reports that the environment lacks the variables whose names contain a hyphen", (t) => {
   setVariables(t, { "INPUT_MAX-RETRIES": undefined, INPUT_VERIFY: "true", INPUT_TIMEOUT: "240" });
   assert.throws(
     () => readInputs(new Runner(), ""),

@@ -17,7 +17,7 @@ const report = (error: unknown): StepLog =>
     reportFailure(runner, error);
   });
 
-test("an error is one annotation: what happened, and the hint", () => {
+test("writes an error as one annotation with the message and the hint", () => {
   const { annotations, lines } = report(new AuthError("it failed.", { kind: "timeout", code: "response_timeout", hint: "Wait." })); // prettier-ignore
   assert.deepEqual(
     annotations.map(({ level, message }) => [level, message]),
@@ -33,7 +33,7 @@ const createIssue = (n: number): ConfigIssue => ({
   hint: `Do thing ${n}.`,
 });
 
-test("issues are reported with the names of inputs; from the tenth on, one annotation says how many more there are", () => {
+test("reports issues with input names, and counts the remaining issues in the tenth annotation if there are more than ten", () => {
   for (const count of [1, 2, 9, 10, 11, 30]) {
     const issues = Array.from({ length: count }, (_, n) => createIssue(n));
     const { annotations, lines } = report(configError(issues));
@@ -49,19 +49,19 @@ test("issues are reported with the names of inputs; from the tenth on, one annot
   }
 });
 
-test("the field of an issue that has no input is shown as it is", () => {
+test("shows an issue's field name unchanged if no input corresponds to it", () => {
   const { annotations } = report(configError([{ field: "constructor", message: "is bad", hint: "Fix it." }]));
   assert.equal(annotations[0]?.message, "constructor is bad.\nHint: Fix it.");
 });
 
-test("an unexpected error is one annotation without its stack", () => {
+test("writes an unexpected error as one annotation without its stack", () => {
   const { annotations } = report(new TypeError("x is not a function"));
   assert.equal(annotations.length, 1);
   assert.match(annotations[0]?.message ?? "", /unexpected failure: TypeError: x is not a function.*\nHint: .*report/s);
   assert.doesNotMatch(annotations[0]?.message ?? "", /\bat |\.ts/);
 });
 
-test("an unexpected error that contains part of a secret is reported without its message", () => {
+test("omits the message of an unexpected error if it contains part of a secret", () => {
   const { lines } = captureLog((runner) => {
     runner.mask("s3cret-value-of-some-length");
     reportFailure(runner, new Error("bad header: s3cret-value-of-"));
@@ -69,7 +69,7 @@ test("an unexpected error that contains part of a secret is reported without its
   assert.doesNotMatch(lines.join("\n"), /s3cret/);
 });
 
-test("any thrown value is reported", () => {
+test("reports any thrown value", () => {
   const thrown = fc.oneof(
     fc.constantFrom<unknown>(
       Object.create(null),
@@ -109,7 +109,7 @@ const events: readonly (readonly [event: AuthEvent, line: string | undefined])[]
 ];
 for (const [event, line] of events) {
   const { type } = event;
-  test(`a ${type} event of the ${"request" in event ? event.request : "sign-in"} is logged as: ${line ?? "nothing"}`, () => {
+  test(`logs a ${type} event for the ${"request" in event ? event.request : "sign-in"} as: ${line ?? "nothing"}`, () => {
     const runner = new RecordingRunner();
     logEvent(runner, event);
     assert.deepEqual(runner.lines, line === undefined ? [] : [line]);
@@ -134,7 +134,7 @@ const summaries: readonly (readonly [what: string, lines: RegExp, props?: Partia
   ["an auth file that is not refreshed", /\nAuth file: \/t\/a.json, not refreshed\.$/, {}, { path: "/t/a.json" }],
 ]; // prettier-ignore
 for (const [what, lines, changes, result, verify = true] of summaries) {
-  test(`the summary lines contain ${what}, and not the token`, () => {
+  test(`the summary lines show ${what} but not the token`, () => {
     const token = new AccessToken("s3cret-token", { ...props, ...changes });
     const text = summaryLines({ token, source: "new", ...result }, verify).join("\n");
     assert.match(text, lines);
@@ -142,7 +142,7 @@ for (const [what, lines, changes, result, verify = true] of summaries) {
   });
 }
 
-test("warnings about the inputs are lines, an ignored NODE_TLS_REJECT_UNAUTHORIZED=0 is an annotation", () => {
+test("logs warnings about inputs as plain lines, but an ignored NODE_TLS_REJECT_UNAUTHORIZED=0 as an annotation", () => {
   const request = AuthRequest.parse({ clientId: "ci@42.iam.panserviceaccount.com ", clientSecret: "s3cret-value" });
   const runner = new RecordingRunner();
   logWarnings(runner, request, { NODE_TLS_REJECT_UNAUTHORIZED: "1" });

@@ -8,7 +8,7 @@ import { startScmServer, type ScmServerOptions } from "../support/scm-server.ts"
 
 const entry = fileURLToPath(new URL("../../action/main.ts", import.meta.url));
 
-/** Starts a server and returns it with a function that runs the main step from source. */
+/** Starts a server and returns it with a function that runs the main step from the sources. */
 async function start(t: TestContext, options?: ScmServerOptions) {
   const server = await startScmServer(options);
   t.after(server.close);
@@ -19,7 +19,7 @@ async function start(t: TestContext, options?: ScmServerOptions) {
   return { server, run };
 }
 
-test("a sign-in masks first, then logs the version, the assumptions and a summary, and sets the outputs", async (t) => {
+test("a sign-in writes the masks first, logs the version, the assumptions, and a summary, and sets the outputs", async (t) => {
   const { server, run } = await start(t);
   const { exitCode, stdout, log, outputs } = await run();
   assert.equal(exitCode, 0, log);
@@ -32,7 +32,7 @@ test("a sign-in masks first, then logs the version, the assumptions and a summar
   assert.deepEqual([outputs["access-token"], outputs["tsg-id"], outputs["auth-file"]], [server.issued[0], "1234567890", ""]); // prettier-ignore
 });
 
-test("invalid inputs and outputs that cannot be written fail before any request", async (t) => {
+test("fails before any request if inputs are invalid or outputs cannot be written", async (t) => {
   const { server, run } = await start(t);
   const invalid = await run({ timeout: "0", verify: "maybe" });
   assert.equal(invalid.exitCode, 1);
@@ -46,7 +46,7 @@ test("invalid inputs and outputs that cannot be written fail before any request"
   assert.equal(server.requests.length, 0);
 });
 
-test("a sealed token is passed from one step to another, which makes no token request", async (t) => {
+test("a step that receives a sealed token from another step makes no token request", async (t) => {
   const { server, run } = await start(t);
   const { outputs } = await run({ seal: "true" });
   const second = await run({ "sealed-token": outputs["sealed-token"] ?? "" });
@@ -64,7 +64,7 @@ test("a check writes the summary and sets no outputs", async (t) => {
   assert.deepEqual(outputs, {});
 });
 
-test("a server that does not respond ends the step after the timeout with one error", async (t) => {
+test("the step fails with one error after the timeout if the server does not respond", async (t) => {
   const { server, run } = await start(t);
   server.delayTokenResponses(3000);
   const { exitCode, annotations, outputs } = await run({ timeout: "1", "max-retries": "0" });

@@ -19,7 +19,7 @@ const metadata = parse(await read("action.yml")) as Metadata;
 const unknown = { expiresAt: undefined, deadline: undefined, lifetime: undefined, scope: [], tsgIds: [] };
 const OUTPUT_NAMES = Object.keys(toOutputs({ token: new AccessToken("", unknown) }));
 
-test("action.yml has the inputs and outputs of the code, each with a description", () => {
+test("action.yml declares and describes exactly the inputs and outputs that the code uses", () => {
   assert.deepEqual(Object.keys(metadata.inputs), Object.values(INPUT_NAMES));
   assert.deepEqual(Object.keys(metadata.outputs), OUTPUT_NAMES);
   for (const { description } of [...Object.values(metadata.inputs), ...Object.values(metadata.outputs)])
@@ -27,7 +27,7 @@ test("action.yml has the inputs and outputs of the code, each with a description
   assert.deepEqual(metadata.runs, { using: "node24", main: "dist/action/main.cjs", post: "dist/action/post.cjs" });
 });
 
-test("the README has a row for each input and output of action.yml, and for no other", async () => {
+test("the README has a row for each input and output in action.yml and for no others", async () => {
   const readme = await read("README.md");
   const rows = [...readme.matchAll(/^\| `([a-z-]+)` /gm)].map(([, name]) => name);
   assert.deepEqual(new Set(rows), new Set([...Object.values(INPUT_NAMES), ...OUTPUT_NAMES]));

@@ -12,7 +12,7 @@ const props = {
   tsgIds: ["1"],
 };
 
-test("each output is a plain string; the expiration is in whole seconds of UTC and never later than the token's", () => {
+test("each output is a string, and expires-at is in UTC, in whole seconds, and never later than the token's expiration", () => {
   const token = new AccessToken("value", props);
   assert.deepEqual(toOutputs({ token, path: "/t/auth.json", sealedToken: "a.b.c.d.e" }), {
     "access-token": "value",
@@ -24,7 +24,7 @@ test("each output is a plain string; the expiration is in whole seconds of UTC a
   });
 });
 
-test("an output whose value is not known is empty", () => {
+test("an output whose value is unknown is empty", () => {
   const unknown = { expiresAt: undefined, deadline: undefined, lifetime: undefined, scope: [], tsgIds: [] };
   const { "access-token": value, ...others } = toOutputs({ token: new AccessToken("value", unknown) });
   assert.deepEqual([value, new Set(Object.values(others))], ["value", new Set([""])]);

@@ -24,8 +24,8 @@ const cases: readonly (readonly [run: string, event: string, actor: string, payl
   ["a pull request from a fork", "pull_request", "octocat", fork, /fork/],
   ["a pull request from a deleted fork", "pull_request", "octocat", createEvent(null), /fork/],
   ["a review of a pull request from a fork", "pull_request_review", "octocat", fork, /fork/],
-  ["pull_request_target for a fork", "pull_request_target", "octocat", fork, undefined],
-  ["another event with the payload of a fork", "workflow_run", "octocat", fork, undefined],
+  ["pull_request_target from a fork", "pull_request_target", "octocat", fork, undefined],
+  ["another event whose payload contains a fork", "workflow_run", "octocat", fork, undefined],
   ["a pull request without a head", "pull_request", "octocat", { repository, pull_request: {} }, undefined],
   ["an event that is null", "pull_request", "octocat", null, undefined],
   ["an actor named like Dependabot", "push", "dependabot", { repository }, undefined],
@@ -40,14 +40,14 @@ for (const [run, eventName, actor, payload, reason] of cases) {
   });
 }
 
-test("the hint for forks skips the job for forks only: the expression is true for a push", async (t) => {
+test("the hint for forks suggests a condition that skips the job only for forks", async (t) => {
   const eventPath = join(await createTempDir(t), "event.json");
   await writeFile(eventPath, JSON.stringify(fork));
   const { hint } = explainMissingSecret(createEnv("pull_request", "octocat", eventPath));
   assert.match(hint, /`if: \$\{\{ !github\.event\.pull_request\.head\.repo\.fork \}\}`/);
 });
 
-test("an event file that is missing or not JSON is not a reason", async (t) => {
+test("gives no reason if the event file is missing or not JSON", async (t) => {
   const eventPath = join(await createTempDir(t), "event.json");
   await writeFile(eventPath, "{");
   for (const path of ["", eventPath])

@@ -4,10 +4,10 @@ import { interpretOutput, toLines, type StepLog } from "../support/workflow-comm
 
 /** Records what a step reports instead of writing it to stdout. */
 export class RecordingRunner extends Runner {
-  /** `level: text`, in order. */
+  /** Lines in the format `level: text`, in the order written. */
   readonly lines: string[] = [];
   readonly masked: string[] = [];
-  /** Lines of Markdown; undefined makes writing fail. */
+  /** Lines of Markdown. Set to undefined to make writing fail. */
   markdown: readonly string[] | undefined = [];
 
   get log(): string {
@@ -41,7 +41,7 @@ export class RecordingRunner extends Runner {
   }
 }
 
-/** What `work` writes to stdout. */
+/** Returns what `work` writes to stdout. */
 export function captureStdout(work: () => void): string {
   const { stdout } = process;
   const chunks: string[] = [];
@@ -52,13 +52,13 @@ export function captureStdout(work: () => void): string {
   try {
     work();
   } finally {
-    // The method is the prototype's.
+    // This restores the prototype's method.
     Reflect.deleteProperty(stdout, "write");
   }
   return chunks.join("");
 }
 
-/** The log of a step that does `work`, as users see it with debug messages. */
+/** Returns the log of a step that runs `work`, as users see it, including debug messages. */
 export const captureLog = (work: (runner: Runner) => void): StepLog => {
   const stdout = captureStdout(() => {
     work(new Runner());

@@ -57,7 +57,7 @@ test("an error annotation has the cause on its first line and the hint on its se
   assert.equal(annotations[0]?.message, "It failed.\nHint: Fix it.");
 });
 
-test("a masked secret is not written in any form", () => {
+test("never writes a masked secret in any form", () => {
   fc.assert(
     fc.property(usualSecret, foreignText, (secret, text) => {
       const line = `${text} ${[secret, ...getMasks(secret, { withBase64: true })].join(` ${text} `)}`;
@@ -76,7 +76,7 @@ test("a masked secret is not written in any form", () => {
   );
 });
 
-test("masks are written longest first and each once, also if the redactor knows the secret already", () => {
+test("writes each mask once, longest first, even if the redactor already knows the secret", () => {
   const secret = "s3cret value/+";
   const stdout = captureStdout(() => {
     const runner = new Runner();
@@ -87,7 +87,7 @@ test("masks are written longest first and each once, also if the redactor knows 
   assert.deepEqual(getMasked(stdout), getMasks(secret));
 });
 
-test("a secret input is masked with base64, returned as written and removed from the environment", (t) => {
+test("masks a secret input and its base64 forms, returns it unchanged, and removes it from the environment", (t) => {
   setVariables(t, { "INPUT_CLIENT-SECRET": " s3cret-value\n" });
   const runner = new Runner();
   const stdout = captureStdout(() => {
@@ -103,7 +103,7 @@ test("a secret input is masked with base64, returned as written and removed from
   );
 });
 
-test("lines of one or two characters of a secret are not masked", (t) => {
+test("does not mask the lines of a secret that have only one or two characters", (t) => {
   setVariables(t, { "INPUT_CLIENT-SECRET": '{\n"a": "s3cret-value",\n"b": 1\n}' });
   const stdout = captureStdout(() => {
     new Runner().getSecretInput("client-secret");
@@ -115,7 +115,7 @@ test("lines of one or two characters of a secret are not masked", (t) => {
   );
 });
 
-test("an input is read as written, and a blank one is set", (t) => {
+test("returns inputs unchanged and treats a blank input as set", (t) => {
   setVariables(t, { "INPUT_TSG-ID": "\t 1 \n", INPUT_SCOPE: "", INPUT_VERIFY: undefined });
   const runner = new Runner();
   assert.deepEqual(
@@ -128,7 +128,7 @@ test("an input is read as written, and a blank one is set", (t) => {
   );
 });
 
-test("outputs, state and variables are read by the runner as they were set", async (t) => {
+test("writes outputs, state, and variables so that the runner reads the same values", async (t) => {
   const directory = await createTempDir(t);
   const value = "a=b\n<<EOF %0A\u2028 é";
   const runner = new Runner();
@@ -145,7 +145,7 @@ test("outputs, state and variables are read by the runner as they were set", asy
   }
 });
 
-test("the summary is appended without masked secrets", async (t) => {
+test("appends the summary without masked secrets", async (t) => {
   const file = join(await createTempDir(t), "summary");
   await writeFile(file, "before\n");
   setVariables(t, { GITHUB_STEP_SUMMARY: file });
@@ -157,7 +157,7 @@ test("the summary is appended without masked secrets", async (t) => {
   assert.equal(await readFile(file, "utf8"), "before\n## A heading\n\n| *** |\n| *** |\n");
 });
 
-test("a file of the runner that cannot be written is an error whose hint fits the reason", async (t) => {
+test("reports a runner file that cannot be written, with a hint that matches the cause", async (t) => {
   const directory = await createTempDir(t);
   await mkdir(join(directory, "dir"));
   await writeFile(join(directory, "file"), "");
@@ -192,7 +192,7 @@ test("a file of the runner that cannot be written is an error whose hint fits th
   }
 });
 
-test("without its file, neither state nor variables nor the summary are written to the log", (t) => {
+test("does not write state, variables, or the summary to the log if their files are missing", (t) => {
   setVariables(t, { GITHUB_STATE: undefined, GITHUB_ENV: undefined, GITHUB_STEP_SUMMARY: undefined });
   const runner = new Runner();
   const stdout = captureStdout(() => {

@@ -34,7 +34,7 @@ async function start(t: TestContext, jwks: ScriptedResponse = { body: { keys: [s
   return { server, runner, context, limits, run };
 }
 
-test("a sealed token is verified and masked, without a token request", async (t) => {
+test("verifies and masks a sealed token without a token request", async (t) => {
   const { server, runner, context, run } = await start(t);
   const token = await run(await sealToken(context.authRequest, TOKEN));
   assert.equal(token?.value, TOKEN);
@@ -42,12 +42,12 @@ test("a sealed token is verified and masked, without a token request", async (t)
   assert.deepEqual([runner.masked, runner.lines, server.requestsTo("token").length], [[TOKEN], [], 0]);
 });
 
-test("nothing is unsealed and nothing is logged if no sealed token is expected", async (t) => {
+test("unseals and logs nothing if no sealed token is expected", async (t) => {
   const { runner, run } = await start(t);
   assert.deepEqual([await run(undefined), runner.lines], [undefined, []]);
 });
 
-test("a sealed token that cannot be used is ignored: with a warning, or with a line if it has expired", async (t) => {
+test("ignores an unusable sealed token with a warning, or with a plain log line if it has expired", async (t) => {
   const { runner, context, run } = await start(t);
   const { authRequest } = context;
   const sealed = await sealToken(authRequest, TOKEN);
@@ -72,13 +72,13 @@ test("a sealed token that cannot be used is ignored: with a warning, or with a l
   }
 });
 
-test("keys that cannot be requested are an error, because a sign-in needs them as well", async (t) => {
+test("fails if the keys cannot be requested, because a sign-in needs them too", async (t) => {
   const { runner, context, run } = await start(t, { status: 404 });
   await assert.rejects(run(await sealToken(context.authRequest, TOKEN)), { code: "http_error" });
   assert.deepEqual(runner.lines, []);
 });
 
-test("a new token is sealed for jobs with the same secret; one that came sealed is not", async (t) => {
+test("seals a new token for jobs with the same secret, but not a token that was unsealed", async (t) => {
   const { runner, context, limits, run } = await start(t);
   const token = await requestToken(context, limits);
   const sealed = await seal(runner, context, { token, source: "new" });

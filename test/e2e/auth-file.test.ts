@@ -11,7 +11,7 @@ import { TAGS_PATH } from "../support/scm-api.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { createSigner, readClaims, validClaims } from "../support/tokens.ts";
 
-/** The auth file, from the main step that writes it to the post step that removes it. */
+/** Tests the auth file from the main step that writes it to the post step that removes it. */
 
 const isWindows = process.platform === "win32";
 const OTHER_TSG_ID = "2345678901";
@@ -31,13 +31,13 @@ const assertFailed = (run: ActionRun, message: RegExp): void => {
   assert.match(run.log, message);
   assert.equal(run.token, undefined);
 };
-/** Nothing of the job is left. */
+/** Asserts that the job left no files or processes behind. */
 async function assertCleanedUp(directory?: string): Promise<void> {
   assert.deepEqual(await harness.listFiles(directory), []);
   await harness.waitForRefresherExit();
 }
 
-test("writes a private file for the providers without the secret, refreshes it and removes it", async () => {
+test("writes a private file for the providers without the secret, starts to refresh it, and removes it", async () => {
   const before = harness.server.countTokenRequests();
   const run = await harness.signIn();
   assertSucceeded(run);
@@ -66,7 +66,7 @@ test("writes a private file for the providers without the secret, refreshes it a
   await assert.rejects(requestTokenAsProvider(file), "the token server is closed");
 });
 
-test("serves its token to a provider whose token has expired, for the credentials in the file or the account's", async () => {
+test("serves its token to a provider that presents the credentials in the file or those of the account", async () => {
   const run = await harness.signIn();
   const file = await readAuthFileJson(run.outputs["auth-file"]);
   const before = harness.server.requests.length;
@@ -79,7 +79,7 @@ test("serves its token to a provider whose token has expired, for the credential
   await harness.post(run);
 });
 
-test("writes the token URL and a placeholder with keep-fresh: false, and starts no process", async () => {
+test("with keep-fresh: false, writes the token URL and a placeholder secret and starts no process", async () => {
   const run = await harness.signIn({ "keep-fresh": "false" });
   assertSucceeded(run);
   const file = await readAuthFileJson(run.outputs["auth-file"]);
@@ -91,7 +91,7 @@ test("writes the token URL and a placeholder with keep-fresh: false, and starts 
   await assertCleanedUp();
 });
 
-test("reuses the file in a second step with the same identity, and the first step removes it", async () => {
+test("reuses the file in later steps with the same identity, and removes it in the first step's post step", async () => {
   const before = harness.server.countTokenRequests();
   const first = await harness.signIn();
   const second = await harness.signIn();
@@ -110,7 +110,7 @@ test("reuses the file in a second step with the same identity, and the first ste
   await assertCleanedUp();
 });
 
-test("leaves one valid file and one refresher when four steps run at once", async () => {
+test("creates one valid file and one refresher when four steps run at once", async () => {
   const runs = await Promise.all(Array.from({ length: 4 }, () => harness.signIn()));
   runs.forEach(assertSucceeded);
   if (canListProcesses) await waitUntil("one refresher", async () => (await harness.findRefreshers()).length === 1);
@@ -119,7 +119,7 @@ test("leaves one valid file and one refresher when four steps run at once", asyn
   await assertCleanedUp();
 });
 
-test("writes another file for another identity, and keeps the variable of the first one", async () => {
+test("writes a second file for a different identity, but keeps the variable that names the first file", async () => {
   const first = await harness.signIn();
   const second = await harness.signIn({ "tsg-id": OTHER_TSG_ID }, { env: first.env });
   assertSucceeded(second);
@@ -147,7 +147,7 @@ for (const [who, more, env] of [
   });
 }
 
-test("writes a file below the workspace into a new private directory, ignored by git", async () => {
+test("creates a private directory that git ignores for a file in the workspace", async () => {
   const umask = isWindows ? undefined : process.umask(0);
   try {
     const run = await harness.signIn({ "auth-file": ".scm/auth.json" });
@@ -163,7 +163,7 @@ test("writes a file below the workspace into a new private directory, ignored by
   }
 });
 
-test("works with special characters and links in RUNNER_TEMP", { skip: isWindows }, async () => {
+test("works with special characters and symbolic links in RUNNER_TEMP", { skip: isWindows }, async () => {
   const real = join(harness.job.temp, 'a b\'c "d" ü 漢 %0A $HOME');
   const link = join(harness.job.temp, "link");
   await mkdir(real, { mode: 0o700 });
@@ -178,7 +178,7 @@ test("works with special characters and links in RUNNER_TEMP", { skip: isWindows
   }
 });
 
-test("overwrites and removes no file that it did not create", async () => {
+test("neither overwrites nor removes a file that it did not create", async () => {
   const managed = await harness.signIn({ "keep-fresh": "false" });
   const text = await readFile(managed.outputs["auth-file"] ?? "", "utf8");
   const path = join(harness.job.temp, "other.json");
@@ -199,7 +199,7 @@ test("overwrites and removes no file that it did not create", async () => {
   }
 });
 
-test("replaces a file whose token is not valid, or that others could have written", async () => {
+test("replaces a file whose token is invalid or that is accessible to other users", async () => {
   const first = await harness.signIn({ "keep-fresh": "false" });
   const path = first.outputs["auth-file"] ?? "";
   const content = JSON.parse(await readFile(path, "utf8")) as object;
@@ -222,7 +222,7 @@ test("replaces a file whose token is not valid, or that others could have writte
   await harness.post(first);
 });
 
-test("rejects a directory that every user can write to, before any request", { skip: isWindows }, async () => {
+test("rejects a directory that every user can write to before it sends a request", { skip: isWindows }, async () => {
   const directory = join(harness.job.workspace, "open");
   await mkdir(directory);
   await chmod(directory, 0o777);
@@ -240,7 +240,7 @@ test("rejects auth-file: true without RUNNER_TEMP", async () => {
   assertFailed(await harness.signIn({}, { env: { RUNNER_TEMP: undefined } }), /RUNNER_TEMP/);
 });
 
-test("leaves nothing after a sign-in that fails", async () => {
+test("leaves nothing behind after a failed sign-in", async () => {
   const run = await harness.signIn({ "client-secret": "3d0a9a40-27f6-43c8-9a44-6ff5e4e0d3c1" });
   assertFailed(run, /invalid_client/);
   const post = await harness.post(run);
@@ -248,13 +248,13 @@ test("leaves nothing after a sign-in that fails", async () => {
   await assertCleanedUp();
 });
 
-test("leaves nothing when the state cannot be saved for the post step", async () => {
+test("leaves nothing behind if the state for the post step cannot be saved", async () => {
   const env = { GITHUB_STATE: join(harness.job.temp, "missing", "state") };
   assertFailed(await harness.signIn({}, { env }), /state .* cannot be written/);
   await assertCleanedUp();
 });
 
-test("warns of variables that override the file, without their values", async () => {
+test("warns about variables that override the file without showing their values", async () => {
   const run = await harness.signIn({}, { env: { TF_LOG: "DEBUG", SCM_AUTH_URL: "https://other.example/token" } });
   for (const name of ["TF_LOG", "SCM_AUTH_URL"])
     assert.ok(
@@ -270,7 +270,7 @@ describe("a main step that is killed", () => {
     ["SIGINT", "true"],
     ["SIGKILL", "false"],
   ] as const) {
-    test(`is cleaned up by post: ${signal}, keep-fresh: ${keepFresh}`, { skip: isWindows }, async () => {
+    test(`is cleaned up by the post step: ${signal}, keep-fresh: ${keepFresh}`, { skip: isWindows }, async () => {
       const start = performance.now();
       const complete = await harness.begin({ "keep-fresh": keepFresh });
       await complete.exited;
@@ -287,7 +287,7 @@ describe("a main step that is killed", () => {
     });
   }
 
-  test("leaves no temporary file when it is killed before the file has its name", { skip: isWindows }, async () => {
+  test("leaves no temporary file behind if it is killed before it renames the file", { skip: isWindows }, async () => {
     const script = join(harness.job.workspace, "kill-at-rename.cjs");
     await writeFile(
       script,
@@ -307,7 +307,7 @@ describe("a main step that is killed", () => {
 });
 
 describe("the post step", () => {
-  test("does nothing without state, and is green when it runs twice", async () => {
+  test("does nothing without state and succeeds when it runs twice", async () => {
     const nothing = await harness.post({ state: {} });
     assert.deepEqual([nothing.exitCode, nothing.stdout], [0, ""]);
     const run = await harness.signIn();
@@ -315,7 +315,7 @@ describe("the post step", () => {
     assertSucceeded(await harness.post(run));
   });
 
-  test("is green and reports it when the directory of the file is gone", async () => {
+  test("succeeds with a warning if the file's directory was removed", async () => {
     const temp = join(harness.job.temp, "temp");
     await mkdir(temp, { mode: 0o700 });
     const run = await harness.signIn({}, { env: { RUNNER_TEMP: temp } });
@@ -326,7 +326,7 @@ describe("the post step", () => {
     assert.equal(post.annotations.length, 1, post.log);
   });
 
-  test("removes nothing and runs no command for a hostile state", async () => {
+  test("removes no files and writes no injected commands if the state is hostile", async () => {
     const run = await harness.signIn();
     const path = run.outputs["auth-file"] ?? "";
     const [pathKey = ""] = Object.entries(run.state).find(([, value]) => value === path) ?? [];
@@ -344,7 +344,7 @@ describe("the post step", () => {
     await harness.post(run);
   });
 
-  test("is green when the runner no longer reads stdout", async () => {
+  test("succeeds when the runner no longer reads stdout", async () => {
     const run = await harness.signIn();
     const post = await harness.post(run, { closeStdout: true });
     assert.deepEqual([post.exitCode, post.signal], [0, null]);

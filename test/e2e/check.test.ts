@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { runAction, type ActionRun } from "../support/run-action.ts";
 import { startScmServer, type ScmServer } from "../support/scm-server.ts";
 
-/** `check: true`. The content of the summary is tested in test/action/. */
+/** Tests `check: true`. The content of the summary is tested in test/action/. */
 
 let server: ScmServer;
 before(async () => {
@@ -34,7 +34,7 @@ test("writes a summary and sets no outputs when the sign-in succeeds", async () 
   assert.ok(run.masks.includes(server.issued[0] ?? ""), "the token is masked although it is not an output");
 });
 
-test("fails with the annotation of the action, and the summary contains the step that failed", async () => {
+test("fails with the action's usual annotation and a summary that reports the failure", async () => {
   const run = await check({ "client-secret": "0c8f6e2a-5f0e-4b61-8f3a-2f9d1e7b6a54" });
   assert.equal(run.exitCode, 1);
   assert.match(run.summary, /^## .*failed/i);

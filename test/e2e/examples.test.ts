@@ -13,11 +13,11 @@ import { startScmNetwork } from "../support/scm-network.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 
 /**
- * The examples as they are published, run by act (https://github.com/nektos/act) on this machine. The action is this
- * repository; actions that install tools or move artifacts are replaced.
+ * Runs the published examples with act (https://github.com/nektos/act) on this machine. They use the action in this
+ * repository. Actions that install tools or transfer artifacts are replaced.
  */
 
-/** In place of other actions. Artifacts go to a directory that all jobs share. */
+/** Replacements for other actions. Artifacts are stored in a directory that all jobs share. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
   "opentofu/setup-opentofu": "runs: { using: composite, steps: [{ run: tofu version, shell: bash }] }",
   "actions/setup-node": "runs: { using: composite, steps: [{ run: node --version, shell: bash }] }",
@@ -41,7 +41,7 @@ describe("examples with act", () => {
   });
   after(() => mirror.remove());
 
-  // `npm ci` needs npm's registry.
+  // Examples with `npm ci` are omitted because they need the npm registry.
   for (const example of examples.filter(({ workflow }) => !workflow.includes("npm ci"))) {
     test(`${example.name} works as published`, async (t) => {
       const reason = await getSkipReason(["act", "git", ...example.clients]);
@@ -125,14 +125,14 @@ async function runAct(
     ...options("-s", { SCM_CLIENT_SECRET: account.clientSecret }),
     ...options("--env", env),
   ];
-  // Its home, and all that it writes, is in a temporary directory.
+  // The home directory and everything that act writes are in a temporary directory.
   const home = { HOME: root, XDG_CONFIG_HOME: root, XDG_CACHE_HOME: join(root, "cache") };
   const place = { cwd: checkout, env: { PATH: process.env["PATH"], ...home }, timeoutMs: 300_000 };
   await runProcess("git", ["init", "-q"], place);
   return runProcess("act", args, place);
 }
 
-test("the README shows the provider block of examples/opentofu/main.tf", async () => {
+test("the README shows the same HCL blocks as examples/opentofu/main.tf", async () => {
   const [readme, program] = await Promise.all(
     ["README.md", "examples/opentofu/main.tf"].map((path) => readFile(inRepository(path), "utf8")),
   );

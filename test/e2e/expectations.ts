@@ -8,14 +8,14 @@ import { readClaims } from "../support/tokens.ts";
 import { parseCommand, toLines } from "../support/workflow-commands.ts";
 import type { Count, Expected, Harness, Pattern, Scenario } from "./scenario.ts";
 
-/** One run of the action. */
+/** One run of the action, with its inputs and servers. */
 export interface ScenarioRun {
   readonly run: ActionRun;
   readonly harness: Harness;
   readonly inputs: Readonly<Record<string, string>>;
 }
 
-/** Checks a run against its scenario, and against what is true for every run. */
+/** Checks a run against its scenario and against the rules for every run. */
 export function assertExpected({ expect, closeStdout }: Scenario, { run, harness, inputs }: ScenarioRun): void {
   try {
     assertOutcome(expect, run, harness);
@@ -51,7 +51,7 @@ function assertOutcome({ outcome, outputs }: Expected, run: ActionRun, { issued 
   if (outcome === "success") assert.match(toLines(run.log).at(-1) ?? "", /^Signed in/);
 }
 
-/** The outputs for a token, by its claims. */
+/** Returns the expected outputs for a token, based on its claims. */
 function getOutputs(token: string): Readonly<Record<string, string>> {
   const { exp, scope: granted } = readClaims(token);
   const scope = typeof granted === "string" ? granted.split(" ") : granted;
@@ -103,7 +103,7 @@ function assertAnnotations({ errors = [], warnings = [] }: Expected, { annotatio
 
 const COMMANDS = /^::(add-mask|debug|(error|warning|notice) title=scm-auth)::/;
 
-/** Secrets are masked before anything else is written, and every command is one of the action's. */
+/** Asserts that secrets are masked before anything else is written, and that only the action's commands are written. */
 function assertCommands({ stdout, masks, token }: ActionRun, inputs: ScenarioRun["inputs"]): void {
   const lines = toLines(stdout);
   const first = lines.findIndex((line) => !line.startsWith("::add-mask::"));
@@ -119,7 +119,7 @@ function assertCommands({ stdout, masks, token }: ActionRun, inputs: ScenarioRun
   assert.ok(masks.every((mask) => mask.length >= 3) || secret.length < 3, "short masks");
 }
 
-/** Stacks, names of libraries and paths of the machine are not for users. */
+/** Asserts that the log contains no stack traces, library names, or paths on this machine. */
 function assertNoInternals(log: string): void {
   assert.doesNotMatch(log, /\b(zod|jose|undici|http-client|esbuild|node_modules|main\.cjs|node:internal)\b/i);
   assert.doesNotMatch(log, /^\s+at\s|\bat Object\.|\bat async /m);

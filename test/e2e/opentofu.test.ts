@@ -10,13 +10,13 @@ import { inRepository } from "../support/runner-job.ts";
 import { TAGS_PATH } from "../support/scm-api.ts";
 
 /**
- * The auth file with the real OpenTofu and the real scm provider. Token requests of the action and of the provider differ
- * in their User-Agent.
+ * Tests the auth file with the real OpenTofu and the real scm provider. The User-Agent shows whether a token request
+ * was sent by the action or by the provider.
  */
 
-/** The User-Agent of the provider when it requests a token. */
+/** The User-Agent in the provider's token requests. */
 const PROVIDER = /^Go-http-client/;
-/** So short that a test can wait for longer. */
+/** A token lifetime so short that a test can wait until a token has expired. */
 const TTL_SECONDS = 20;
 const PAUSE_SECONDS = TTL_SECONDS + 1;
 const LONG = process.env["SCM_AUTH_LONG_TESTS"] === undefined && "takes minutes: set SCM_AUTH_LONG_TESTS";
@@ -24,7 +24,7 @@ const LONG = process.env["SCM_AUTH_LONG_TESTS"] === undefined && "takes minutes:
 const example = inRepository("examples/opentofu");
 const [providerBlock = ""] = (await readFile(join(example, "main.tf"), "utf8")).split('resource "', 1);
 
-/** A tag, a pause in which the provider sends no request, and another part. */
+/** Creates a program with a tag, then a pause during which the provider sends no requests, and then `rest`. */
 const withPause = (command: string, rest: string): string => `${providerBlock}
 resource "scm_tag" "before" {
   folder = "Shared"
@@ -52,7 +52,7 @@ data "scm_tag" "again" {
   id         = scm_tag.before.id
 }`;
 
-/** An error without the frame and line breaks that tofu adds. */
+/** Removes the frame and the line breaks that OpenTofu adds to an error. */
 const unframe = (log: string): string => log.replace(/[│╷╵]/g, " ").replace(/\s+/g, " ");
 
 describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, () => {
@@ -66,7 +66,7 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
     await mirror.remove();
   });
 
-  /** A network for one test, so that all requests are of that test. */
+  /** Starts a network for one test, so that it receives requests only from that test. */
   async function startJobs(ttl?: number): Promise<NetworkJobs> {
     const jobs = await NetworkJobs.start(ttl);
     all.push(jobs);
@@ -127,7 +127,7 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
     await report(t, "plan, apply and destroy", jobs);
   });
 
-  test("applies a plan of another job, whose file is gone", async (t) => {
+  test("applies a plan created in another job whose auth file no longer exists", async (t) => {
     const jobs = await startJobs();
     const [planned, applied] = [await jobs.begin(), await jobs.begin()];
     await prepareExample(planned);
@@ -141,7 +141,7 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
     await report(t, "a plan applied by another job", jobs);
   });
 
-  test("cannot apply a plan of another job if the variable is not ephemeral", async () => {
+  test("cannot apply a plan created in another job if the variable is not ephemeral", async () => {
     const jobs = await startJobs();
     const [planned, applied] = [await jobs.begin(), await jobs.begin()];
     await prepare(planned, (await readFile(join(example, "main.tf"), "utf8")).replace("ephemeral = true", ""));
@@ -175,7 +175,7 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
     });
   }
 
-  test("fails midway after the same pause with keep-fresh: false", async () => {
+  test("fails after the same pause with keep-fresh: false", async () => {
     const jobs = await startJobs(TTL_SECONDS);
     const job = await jobs.begin({ "keep-fresh": "false" });
     await prepare(job, withPause(`sleep ${PAUSE_SECONDS}`, SECOND_TAG));
@@ -185,7 +185,7 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
     await job.end();
   });
 
-  test("shows in the provider's error why the token is no longer refreshed", async () => {
+  test("shows why the token is no longer refreshed in the provider's error", async () => {
     const jobs = await startJobs(TTL_SECONDS);
     const job = await jobs.begin();
     jobs.network.server.changeSecret("another secret");
@@ -197,7 +197,7 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
   });
 
   test(
-    "reads 60 tags, ten at a time, after an outage that ends with 30 s of the token left",
+    "reads 60 tags, ten at a time, after an outage that ends 30 s before the token expires",
     { skip: LONG },
     async (t) => {
       const ttl = 100;
@@ -207,12 +207,12 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
       const job = await jobs.begin();
       await prepare(job, withPause("for i in $(seq 1000); do [ -e go ] && break; sleep 0.2; done", MANY_READS));
       const apply = tofu(job, ["apply", "-auto-approve", "-parallelism=10"]);
-      // The provider has read the first token. The refresher renews it, and then the auth server is not reachable.
+      // The provider has read the first token. The outage starts after the refresher has renewed it.
       for (let n = 0; n < ttl * 10 && server.issued.length < 2; n++) await delay(100);
       assert.equal(server.issued.length, 2);
       const renewed = performance.now();
       jobs.network.setOutage(true);
-      // Now the provider's token has expired, and the refresher's is too short to be served.
+      // By then, the provider's token has expired, and the refresher's token expires too soon to be served.
       await delay(Math.max(start + (ttl - 9) * 1000, renewed + (ttl - 45) * 1000) - performance.now());
       await writeFile(join(job.directory, "go"), "");
       await delay(renewed + (ttl - 30) * 1000 - performance.now());

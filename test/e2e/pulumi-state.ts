@@ -1,10 +1,10 @@
 import type { ScmServer } from "../support/scm-server.ts";
 
-/** `__provider` of release 1.0, a copy: the states of users do not change with the sources. */
+/** A copy of `__provider` from release 1.0, because users' states do not change when the sources change. */
 const PROVIDER_1_0 =
   'module.paths.push(...require.main.paths);this.handler=p=>{try{return require("scm-auth/pulumi/handler")(1)}catch(e){e.stack=e.message="Missing: npm i scm-auth";return{check:p=_=>{throw e},read:p}}}';
 
-/** A state as exported after an update with release 1.0: an AuthFile with the path `.scm/auth.json`. */
+/** Creates a state as exported after an update with release 1.0. It has an AuthFile with the path `.scm/auth.json`. */
 export function createState(project: string, { clientId, tsgId }: ScmServer) {
   const time = { created: "2026-11-24T09:00:00Z", modified: "2026-11-24T09:00:00Z" };
   const stack = `urn:pulumi:dev::${project}::pulumi:pulumi:Stack::${project}-dev`;

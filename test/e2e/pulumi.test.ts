@@ -13,9 +13,9 @@ import { assertNoSecret } from "../support/secrets.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 import { createState } from "./pulumi-state.ts";
 
-/** `scm-auth/pulumi` and the auth file of the action, with the real engine and the real scm plugin. */
+/** Tests `scm-auth/pulumi` and the action's auth file with the real engine and the real scm plugin. */
 
-/** The User-Agent of the plugin when it requests a token. */
+/** The User-Agent in the plugin's token requests. */
 const PLUGIN = /^Go-http-client/;
 const UP = ["up", "--yes", "--skip-preview"] as const;
 const REFRESH = ["refresh", "--yes", "--skip-preview"] as const;
@@ -31,7 +31,7 @@ const auth = new scmAuth.AuthFile("scm-auth", { path: ".scm/auth.json" });
 const provider = new scm.Provider("scm", { authFile: auth.path });
 const web = new scm.Tag("web", { folder: "All", name: "web", color: "Red" }, { provider });
 `;
-/** Uses the auth file without this package. */
+/** A program that uses the auth file without this package. */
 const PLAIN_PROGRAM = `
 const scm = require("@pulumi/scm");
 const provider = new scm.Provider("scm", { authFile: process.env.SCM_AUTH_FILE });
@@ -41,7 +41,7 @@ module.exports = { id: new scm.Tag("edge", { folder: "Shared", name: "edge", col
 const AUTH_FILE_URN = "urn:pulumi:dev::project::pulumi-nodejs:dynamic/scm-auth:AuthFile::scm-auth";
 const TAG_URN = "urn:pulumi:dev::project::scm:index/tag:Tag::web";
 
-/** The operations in docs/pulumi.md, in an order in which they work on one stack, by the beginning of their rows. */
+/** The operations in docs/pulumi.md, by the first cells of their rows, in an order that works with one stack. */
 const OPERATIONS: readonly (readonly [row: string, args: readonly string[], keepsFile?: true])[] = [
   ["`preview`, the first", ["preview"]],
   ["`up`, its preview included", ["up", "--yes"]],
@@ -57,7 +57,7 @@ const OPERATIONS: readonly (readonly [row: string, args: readonly string[], keep
   ["`destroy`", DESTROY],
 ];
 
-/** The rows of the table in docs/pulumi.md: what happens by default, and with PULUMI_RUN_PROGRAM. */
+/** Reads the table in docs/pulumi.md: the results by default and with PULUMI_RUN_PROGRAM, by operation. */
 async function readTable(): Promise<ReadonlyMap<string, readonly string[]>> {
   const page = await readFile(inRepository("docs/pulumi.md"), "utf8");
   const rows = [...page.matchAll(/^\| (`.*?) +\| (works, \d|\*\*fails\*\*) +\| (.*?) +\|$/gm)];
@@ -79,7 +79,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
   const countPlugin = ({ jobs }: PulumiStack): number => jobs.network.server.countTokenRequests(PLUGIN);
   const report = (t: TestContext, what: string): Promise<void> => reportRun(t, "pulumi", what);
 
-  test("each operation makes as many token requests as docs/pulumi.md says", async (t) => {
+  test("each operation makes as many token requests as documented in docs/pulumi.md", async (t) => {
     const stack = await createStack(t, PROGRAM);
     const table = await readTable();
     const perform = async (args: readonly string[], keepsFile = false, env = {}): Promise<string> => {
@@ -103,7 +103,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, `${OPERATIONS.length} operations, 0 token requests by the plugin`);
   });
 
-  test("examples/pulumi works with the file of the action, without a token request", async (t) => {
+  test("examples/pulumi works with the action's auth file and makes no token requests", async (t) => {
     const stack = await createStack(t, new URL("../../examples/pulumi/", import.meta.url));
     const job = await stack.jobs.begin({ "auth-file": getFile(stack) });
     const results = [];
@@ -119,7 +119,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, `examples/pulumi, ${results.length} operations with the file of the action, 0 token requests`);
   });
 
-  test("a program without this package uses the file of the action, in one job and the next", async (t) => {
+  test("a program without this package uses the action's auth file in one job and the next", async (t) => {
     const stack = await createStack(t, PLAIN_PROGRAM);
     const first = await stack.jobs.begin();
     const withFile = (path: string) => ({ SCM_AUTH_FILE: path });
@@ -140,7 +140,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, "up in one job, destroy in another, 0 token requests by the plugin");
   });
 
-  test("twenty AuthFiles with one path make one token request, and are destroyed without the package", async (t) => {
+  test("twenty AuthFiles with the same path make one token request and can be destroyed without the package", async (t) => {
     const loop = 'for (let i = 0; i < 20; i++) new scmAuth.AuthFile("auth" + i, { path: ".scm/auth.json" });';
     const stack = await createStack(t, `const scmAuth = require("scm-auth/pulumi");\n${loop}`);
     const up = await stack.succeed(["up", "--yes"]);
@@ -156,7 +156,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, "20 AuthFiles with one path, 1 token request; destroyed without the package");
   });
 
-  test("a state of release 1.0 shows no change", async (t) => {
+  test("a state created by release 1.0 shows no changes", async (t) => {
     const stack = await createStack(t, PROGRAM);
     const state = createState("project", stack.jobs.network.server);
     await writeFile(join(stack.directory, "old.json"), JSON.stringify(state));
@@ -164,7 +164,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     assert.match((await stack.succeed(["preview"])).log, /\+ 2 to create\n +2 unchanged/);
     assert.match((await stack.succeed(UP)).log, /2 created\n +2 unchanged/);
     assert.match((await stack.succeed(REFRESH)).log, /4 unchanged/);
-    // The engine's debug log has what its processes exchange.
+    // The engine's debug log contains the messages between its processes.
     await stack.succeed(["preview", "--logtostderr", "-v=9"]);
     await stack.succeed(DESTROY);
     assert.ok(!existsSync(getFile(stack)));
@@ -172,7 +172,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, "a state of 1.0: preview, up, refresh, destroy; -v=9 shows no secret");
   });
 
-  test("neither a secret argument nor the token of an AccessToken is readable in what Pulumi stores", async (t) => {
+  test("neither a secret argument nor the token of an AccessToken is readable in the data that Pulumi stores", async (t) => {
     const stack = await createStack(
       t,
       `const pulumi = require("@pulumi/pulumi");
@@ -195,7 +195,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, "state, backups, history, plan and logs contain neither secret nor token");
   });
 
-  test("a wrong secret is sent once, and the error has a cause and a hint", async (t) => {
+  test("a wrong secret is sent only once, and the error has a cause and a hint", async (t) => {
     const stack = await createStack(t, PROGRAM);
     const secret = "b0b9a7de-0000-4444-8888-wrong-secret";
     const env = { ...stack.credentials, SCM_CLIENT_SECRET: secret };
@@ -210,7 +210,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, "a wrong secret, 1 token request");
   });
 
-  test("an inline program of the Automation API works", async (t) => {
+  test("an inline program works with the Automation API", async (t) => {
     const stack = await createStack(t, {
       "run.cjs": `
         const { LocalWorkspace } = require("@pulumi/pulumi/automation");
@@ -239,7 +239,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
 const wait = (value) => new Promise((resolve) => setTimeout(() => resolve(value), ${seconds * 1000}));
 new scm.Tag("after", { folder: "All", name: web.id.apply(() => wait("after")), color: "Blue" }, { provider });`;
 
-  test("an update continues after a pause that is longer than a token is valid", { skip: LONG }, async (t) => {
+  test("an update continues after a pause that is longer than the token lifetime", { skip: LONG }, async (t) => {
     const stack = await createStack(t, withPause(TTL_SECONDS + 1), TTL_SECONDS);
     const job = await stack.jobs.begin({ "auth-file": getFile(stack) });
     await stack.succeed(UP, {});
@@ -254,7 +254,7 @@ new scm.Tag("after", { folder: "All", name: web.id.apply(() => wait("after")), c
     const stack = await createStack(t, withPause(TTL_SECONDS + 1), TTL_SECONDS);
     await stack.succeed(UP);
     assert.equal(stack.jobs.countApiRequests("POST", TAGS_PATH), 2);
-    // With the credentials in its environment, an idle plugin may sign in itself.
+    // If the credentials are in its environment, an idle plugin may sign in on its own.
     assert.ok(countPlugin(stack) <= 1);
     await report(
       t,
@@ -262,8 +262,8 @@ new scm.Tag("after", { folder: "All", name: web.id.apply(() => wait("after")), c
     );
   });
 
-  test("an update fails midway if the file is not refreshed", { skip: LONG }, async (t) => {
-    // Pulumi may take many seconds to start, and a token that expires soon is not used.
+  test("an update fails after the pause if the file is not refreshed", { skip: LONG }, async (t) => {
+    // Pulumi may take many seconds to start, and a token that expires too soon is not used.
     const stack = await createStack(t, withPause(61), 60);
     await stack.jobs.begin({ "auth-file": getFile(stack), "keep-fresh": "false" });
     const { exitCode, log } = await stack.run(UP, {});
@@ -273,7 +273,9 @@ new scm.Tag("after", { folder: "All", name: web.id.apply(() => wait("after")), c
   });
 });
 
-/** A directory with `pulumi` that has a version: one built from source may have none, and the Automation API rejects it. */
+/**
+ * Creates a directory with a `pulumi` that reports a version. The Automation API rejects a source build without one.
+ */
 async function createVersionedCli(directory: string): Promise<string> {
   const bin = join(directory, "bin");
   const path = (await findProgram("pulumi")) ?? "pulumi";

@@ -13,21 +13,21 @@ import { assertNoSecret } from "../support/secrets.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 import { readClaims } from "../support/tokens.ts";
 
-/** The background process that refreshes the auth file. */
+/** Tests the background process that refreshes the auth file. */
 
 const TTL_SECONDS = 6;
 let harness: AuthFileHarness;
 
 const isValid = (jwt: string): boolean => Date.now() / 1000 < readClaims(jwt).exp;
 
-describe("the refresher", { skip: !canListProcesses && "lists processes in /proc" }, () => {
+describe("the refresher", { skip: !canListProcesses && "needs /proc" }, () => {
   before(async () => {
     harness = await AuthFileHarness.start({ ttl: TTL_SECONDS });
   });
   after(() => harness.close());
   afterEach(() => harness.nextJob());
 
-  test("keeps a valid token in the file with few requests, and post reports the renewals", async () => {
+  test("keeps a valid token in the file with few requests, and the post step reports the renewals", async () => {
     const run = await harness.signIn();
     const path = run.outputs["auth-file"] ?? "";
     const before = harness.server.countTokenRequests();
@@ -38,14 +38,14 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
       tokens.add(jwt);
       await delay(25);
     }
-    // A renewal falls between a third and two thirds of the lifetime.
+    // A token is renewed after between one third and two thirds of its lifetime.
     const requests = harness.server.countTokenRequests() - before;
     assert.ok(requests >= 2 && requests <= 10, `${requests} requests`);
     assert.ok(tokens.size >= 3);
     assert.match((await harness.post(run)).log, /\d+ (times|renewals)/);
   });
 
-  test("has no secret in its environment, arguments and state, and inherits nothing else", async (t) => {
+  test("has no secret in its environment, arguments, or state, and inherits no unneeded variables or options", async (t) => {
     const profiles = await createTempDir(t);
     const NODE_OPTIONS = `--cpu-prof --report-on-signal --heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${profiles}`;
     const env = { ACTIONS_RUNTIME_TOKEN: "a-token-of-the-runner", NODE_OPTIONS, NODE_V8_COVERAGE: profiles };
@@ -67,7 +67,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     await harness.post(run);
   });
 
-  test("opens no debugger on SIGUSR1, and ignores SIGINT and SIGHUP", async () => {
+  test("opens no debugger on SIGUSR1 and ignores SIGINT, SIGHUP, and SIGPIPE", async () => {
     const run = await harness.signIn();
     const { pid } = await harness.findRefresher();
     for (const signal of ["SIGUSR1", "SIGUSR1", "SIGINT", "SIGHUP", "SIGPIPE"] as const) process.kill(pid, signal);
@@ -77,7 +77,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     assert.match((await harness.post(run)).log, /removed/i);
   });
 
-  test("exits when its file is removed, and does not write it again", async () => {
+  test("exits when its file is removed and does not recreate it", async () => {
     const run = await harness.signIn();
     const path = run.outputs["auth-file"] ?? "";
     await unlink(path);
@@ -89,7 +89,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     assert.notEqual(post.log, "");
   });
 
-  test("exits when its file is replaced, and leaves the other file", async () => {
+  test("exits when its file is replaced and leaves the new file unchanged", async () => {
     const run = await harness.signIn();
     const path = run.outputs["auth-file"] ?? "";
     await writeFile(path, "another file");
@@ -111,7 +111,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     assert.equal((await harness.post(first)).exitCode, 0);
   });
 
-  test("leaves a complete file when it is killed during a renewal, which post removes and reports", async () => {
+  test("leaves a complete file when it is killed during a renewal, and the post step removes the file with a warning", async () => {
     const run = await harness.signIn();
     const { pid } = await harness.findRefresher();
     const { length } = harness.server.issued;
@@ -124,17 +124,17 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     assert.deepEqual(await harness.listFiles(), []);
   });
 
-  test("exits on SIGTERM, the runner's cleanup of orphans, and removes its file", async () => {
+  test("exits and removes its file on SIGTERM, which the runner sends to orphaned processes", async () => {
     const run = await harness.signIn();
     process.kill((await harness.findRefresher()).pid, "SIGTERM");
     await harness.waitForRefresherExit();
     assert.equal(await exists(run.outputs["auth-file"]), false);
   });
 
-  test("exits with the process that ran the step, and removes its file", async () => {
+  test("exits and removes its file when the process that ran the step is killed", async () => {
     const files = await createStepFiles(harness.job);
     const inputs = toInputVariables({ ...(await readInputDefaults()), ...harness.getInputs() });
-    // In place of the runner: it outlives the main step and is killed before the post step.
+    // This program replaces the runner. It outlives the main step and is killed before the post step.
     const program = `
       const { spawnSync } = require("node:child_process");
       spawnSync(process.execPath, [${JSON.stringify(inRepository("dist/action/main.cjs"))}], { stdio: "ignore" });
@@ -156,7 +156,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     assert.deepEqual(await harness.listFiles(), []);
   });
 
-  test("is stopped by post within seconds while it is suspended, and exits when it continues", async () => {
+  test("exits when it resumes if the post step ran while it was suspended", async () => {
     const run = await harness.signIn();
     const { pid } = await harness.findRefresher();
     process.kill(pid, "SIGSTOP");
@@ -168,7 +168,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     assert.deepEqual(await harness.listFiles(), []);
   });
 
-  test("renews the token soon after a suspend that was longer than its lifetime", async () => {
+  test("renews the token soon after it was suspended for longer than the token lifetime", async () => {
     const run = await harness.signIn();
     const { pid } = await harness.findRefresher();
     process.kill(pid, "SIGSTOP");
@@ -178,7 +178,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     await harness.post(run);
   });
 
-  test("stops renewing after the auth server rejected it, and providers and post report why", async () => {
+  test("stops renewing after a rejection by the auth server, and providers and the post step report the reason", async () => {
     const run = await harness.signIn();
     const file = await readAuthFileJson(run.outputs["auth-file"]);
     const { clientSecret } = harness.server;
@@ -201,7 +201,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     }
   });
 
-  test("survives an outage of the auth server and a 403 page of a proxy", async () => {
+  test("recovers from an outage of the auth server and from a proxy's 403 response", async () => {
     const run = await harness.signIn();
     for (const status of [503, 403]) {
       harness.server.failTokenRequests({ status });
@@ -216,7 +216,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     assert.match((await harness.post(run)).log, /outage/);
   });
 
-  test("post warns that the token in the file has expired", async () => {
+  test("lets the post step warn that the token in the file has expired", async () => {
     const run = await harness.signIn();
     harness.server.failTokenRequests({ status: 503 });
     try {
@@ -232,7 +232,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     }
   });
 
-  test("renews with a CA in a relative NODE_EXTRA_CA_CERTS", async () => {
+  test("renews the token with a CA in NODE_EXTRA_CA_CERTS, which contains a relative path", async () => {
     await writeFile(join(harness.job.workspace, "ca.pem"), harness.server.ca);
     const run = await harness.signIn({ "ca-cert": "" }, { env: { NODE_EXTRA_CA_CERTS: "ca.pem" } });
     assert.equal(run.exitCode, 0, run.log);
@@ -245,7 +245,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     ["exits", "process.exit(3)"],
     ["does not respond", "setInterval(() => 0, 1000)"],
   ] as const) {
-    test(`fails the step and leaves no file when it ${what}`, async (t) => {
+    test(`fails the step and leaves no file behind if it ${what}`, async (t) => {
       const entry = await harness.copyDist(await createTempDir(t), { "refresher.cjs": () => source });
       const run = await harness.signIn({}, { entry });
       assert.equal(run.exitCode, 1, run.log);
@@ -257,7 +257,7 @@ describe("the refresher", { skip: !canListProcesses && "lists processes in /proc
     });
   }
 
-  test("reports that Node may not start processes", async () => {
+  test("fails the step if Node is not permitted to start processes", async () => {
     const env = { NODE_OPTIONS: "--permission --allow-fs-read=* --allow-fs-write=*" };
     const run = await harness.signIn({}, { env, allowStderr: true });
     assert.equal(run.exitCode, 1, run.log);

@@ -12,7 +12,11 @@ import { assertExpected } from "./expectations.ts";
 import { CLIENT_ID, issueToken, SECRET, TEST_HOST, tls, TSG_ID, validKeySet } from "./fixtures.ts";
 import type { ForHarness, Harness, ProxyOptions, Scenario, ServerOptions, Variables } from "./scenario.ts";
 
-/** Starts the servers of a scenario, runs the action, and checks the result. @throws Error also if a secret leaked */
+/**
+ * Starts the servers of a scenario, runs the action, and checks the result.
+ *
+ * @throws Error if the result is not as expected, or if a secret leaked
+ */
 export async function runScenario(scenario: Scenario): Promise<void> {
   const closers: (() => Promise<void>)[] = [];
   try {
@@ -57,7 +61,7 @@ async function startHarness(scenario: Scenario, onClose: (close: () => Promise<v
   const other = track(await start(scenario.other ?? {}));
   const partial = { file, issued, other } as const;
   const options = resolve(scenario.server ?? {}, partial as unknown as Harness);
-  // Through a proxy the server has a host name, so it needs TLS.
+  // Behind a proxy, the server has a host name, so it needs TLS.
   const server = track(await start({ ...(scenario.proxy && { tls }), ...options }));
   if (scenario.silentAddress !== undefined)
     await startSilentPort({ after: onClose }, { host: scenario.silentAddress, port: server.port });
@@ -82,7 +86,7 @@ function getProxyVariable(options: ProxyOptions | undefined, { proxy }: Harness)
   return { [options.variable ?? "https_proxy"]: options.value?.(proxy) ?? proxy.url };
 }
 
-/** The same script, which adds each token it sends to `issued`. */
+/** Wraps a script so that each token that it sends is added to `issued`. */
 function recordTokens(script: Script, issued: string[]): Script {
   const record =
     (handler: ScriptedHandler): ScriptedHandler =>

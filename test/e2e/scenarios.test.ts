@@ -31,7 +31,7 @@ const GROUPS: Readonly<Record<string, readonly Scenario[]>> = {
   environment,
 };
 
-/** Each scenario runs dist/action. Most of their time is waiting, so more run at once than there are cores. */
+/** Each scenario runs dist/action. Scenarios mostly wait, so more of them can run at once than there are cores. */
 for (const [group, scenarios] of Object.entries(GROUPS)) {
   describe(group, { concurrency: 4 }, () => {
     for (const scenario of scenarios.filter(({ skipOn }) => !skipOn?.includes(process.platform)))

@@ -6,7 +6,7 @@ import { runAction, type ActionOptions, type ActionRun } from "../support/run-ac
 import { createJob } from "../support/runner-job.ts";
 import { startScmServer, type ScmServer } from "../support/scm-server.ts";
 
-/** One sign-in for several jobs. */
+/** Tests that one sign-in serves several jobs. */
 
 let server: ScmServer;
 before(async () => {
@@ -30,7 +30,7 @@ const signIn = (more: Inputs = {}, options: Partial<ActionOptions> = {}, to: Scm
     ...options,
   });
 
-/** The job output of the job that seals. */
+/** Returns the job output of a job that seals its token. */
 async function getSealedToken(): Promise<string> {
   const run = await signIn({ seal: "true" });
   assert.equal(run.exitCode, 0, run.log);
@@ -48,7 +48,7 @@ test("signs several jobs in with one token request", async () => {
     assert.equal(run.token, first.token);
     assert.ok(run.masks.includes(first.token ?? ""));
     assert.equal(run.outputs["expires-at"], first.outputs["expires-at"]);
-    // It is not sealed again.
+    // An unsealed token is not sealed again.
     assert.equal(run.outputs["sealed-token"], "");
     assert.match(run.log, /^Signed in .* with the sealed token, valid for .* \(signature verified\)\.$/m);
   }
@@ -62,7 +62,7 @@ test("seals no token unless requested", async () => {
 const UNUSABLE: readonly (readonly [what: string, change: (sealed: string) => string, more?: Inputs])[] = [
   ["that was changed", (sealed) => sealed.replace(/..$/, (end) => (end === "AA" ? "BB" : "AA"))],
   ["that was truncated", (sealed) => sealed.slice(0, -20)],
-  ["that is another text", () => "planted-text\n::add-mask::evil"],
+  ["that is not a JWE", () => "planted-text\n::add-mask::evil"],
   ["that is too long", (sealed) => sealed + "A".repeat(20_000)],
   ["with too many PBES2 iterations", (sealed) => changeHeader(sealed, { p2c: 2_000_000_000 })],
   ["for another tenant", (sealed) => sealed, { "tsg-id": "2345678901" }],
@@ -89,7 +89,7 @@ for (const [what, change, more] of UNUSABLE) {
   });
 }
 
-test("ignores a sealed token of another account", async () => {
+test("ignores a sealed token that was issued to another account", async () => {
   const sealed = await getSealedToken();
   const other = await startScmServer();
   try {
@@ -115,7 +115,7 @@ test("ignores a sealed token that has expired", async () => {
   }
 });
 
-test("warns that the sealed token is empty, because the runner dropped the output", async () => {
+test("warns that the sealed token is empty because the runner dropped the output", async () => {
   const run = await signIn({ "sealed-token": "" });
   assert.equal(run.exitCode, 0, run.log);
   assert.deepEqual(

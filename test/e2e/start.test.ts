@@ -7,11 +7,11 @@ import { killGroup, runProcess } from "../support/processes.ts";
 import { inRepository } from "../support/runner-job.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 
-/** `npm start`, with its output in a pipe. */
+/** Tests `npm start` with its output in a pipe. */
 
 const DEMO = inRepository("scripts/demo/main.ts");
 
-test("shows a sign-in, a failure and the auth file, without secrets, and leaves nothing", async (t) => {
+test("shows a sign-in, a failure, and the auth file without secrets, and leaves no files behind", async (t) => {
   const TMPDIR = await createTempDir(t);
   const env = { ...process.env, TMPDIR, TEMP: TMPDIR, TMP: TMPDIR };
   const { exitCode, stdout, stderr } = await runProcess(process.execPath, [DEMO], { env, timeoutMs: 180_000 });
@@ -25,8 +25,8 @@ test("shows a sign-in, a failure and the auth file, without secrets, and leaves 
   assert.deepEqual(await readdir(TMPDIR), []);
 });
 
-// On Windows a signal ends a process before it can clean up.
-test("leaves nothing when it is interrupted", { skip: process.platform === "win32" }, async (t) => {
+// On Windows, a signal terminates a process before it can clean up.
+test("leaves no files behind when it is interrupted", { skip: process.platform === "win32" }, async (t) => {
   const TMPDIR = await createTempDir(t);
   const child = spawn(process.execPath, [DEMO], {
     env: { ...process.env, TMPDIR, NODE_TEST_CONTEXT: undefined },

@@ -15,7 +15,7 @@ import { assertNoSecret } from "../support/secrets.ts";
 import { readClaims } from "../support/tokens.ts";
 import { interpretOutput, parseCommand } from "../support/workflow-commands.ts";
 
-/** The parts of the test support on which the meaning of other tests depends. */
+/** Tests the parts of the test support on which the validity of other tests depends. */
 
 const SECRET = "8f0c1d7e-ünï/+-42aa";
 
@@ -25,7 +25,7 @@ describe("assertNoSecret", () => {
   const FORMS: Readonly<Record<string, string>> = {
     plain: `a ${SECRET} b`,
     "with whitespace": [...SECRET].join("\n"),
-    "upper case": SECRET.toUpperCase(),
+    uppercase: SECRET.toUpperCase(),
     "percent encoding": encodeURIComponent(SECRET),
     base64: base64(SECRET),
     "base64 at the second alignment": base64(`x${SECRET}`),
@@ -33,7 +33,7 @@ describe("assertNoSecret", () => {
     hex: Buffer.from(SECRET).toString("hex").toUpperCase(),
   };
   for (const [form, text] of Object.entries(FORMS)) {
-    test(`finds a secret: ${form}`, () => {
+    test(`finds a secret in this form: ${form}`, () => {
       assert.throws(
         () => {
           assertNoSecret({ text: Buffer.from(text), other: "" }, [SECRET]);
@@ -42,7 +42,7 @@ describe("assertNoSecret", () => {
       );
     });
   }
-  test("finds the signature of a token, and nothing in other texts", () => {
+  test("finds the signature of a token but nothing in unrelated texts", () => {
     const token = "eyJhbGciOiJ9.eyJhdWQiOiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ";
     assert.throws(() => {
       assertNoSecret({ log: "c2lnbmF0dXJlLXNpZ25hdHVyZQ" }, [token]);
@@ -64,7 +64,7 @@ describe("the runner", () => {
       assert.deepEqual(parseCommand(line), expected, line);
   });
 
-  test("masks values, their lines and encodings in what follows", () => {
+  test("masks values, their lines, and their encodings in subsequent output", () => {
     const masks = createRunnerMasks();
     const lines = ["before secret-value", "::add-mask::secret-value%0Aline two", "secret-value line two", "::debug::x"];
     assert.deepEqual(interpretOutput(lines, masks, false).lines, ["before secret-value", "*** ***"]);
@@ -72,7 +72,7 @@ describe("the runner", () => {
     assert.equal(masks.apply("secret-valuesecret-value"), "***");
   });
 
-  test("parses files of outputs and rejects malformed ones", () => {
+  test("parses output files and rejects malformed ones", () => {
     const text = "a=1\nb<<EOF\nx=y\nz\nEOF\na=2\n";
     assert.deepEqual(parseFileCommands(text), { a: "2", b: "x=y\nz" });
     for (const malformed of ["a", "a<<EOF\nb", "<<EOF\nEOF"]) assert.throws(() => parseFileCommands(malformed));
@@ -93,7 +93,7 @@ describe("the SCM server", () => {
     return httpRequest(server.tokenUrl, { ...request, ca, headers: { ...request.headers, ...headers } });
   };
 
-  test("issues tokens like SCM's, which its API accepts while they are valid", async () => {
+  test("issues tokens like SCM's that its API accepts until they expire", async () => {
     const { status, body } = await requestToken();
     const response = JSON.parse(body) as Readonly<Record<string, unknown>>;
     const token = String(response["access_token"]);
@@ -107,7 +107,7 @@ describe("the SCM server", () => {
     assert.equal(await getTags(), 401);
   });
 
-  test("responds with the errors of RFC 6749", async () => {
+  test("responds with the errors defined in RFC 6749", async () => {
     const basic = { authorization: `Basic ${Buffer.from(`${server.clientId}:x`).toString("base64")}` };
     for (const [fields, headers, status, error] of [
       [{ client_secret: "x" }, {}, 401, "invalid_client"],
@@ -121,7 +121,7 @@ describe("the SCM server", () => {
     }
   });
 
-  test("fails, delays and rotates on request", async () => {
+  test("fails token requests and rotates keys on demand", async () => {
     server.failTokenRequests({ status: 503, headers: { "retry-after": "7" } });
     const { status, headers } = await requestToken();
     assert.deepEqual([status, headers["retry-after"]], [503, "7"]);
@@ -132,7 +132,7 @@ describe("the SCM server", () => {
   });
 });
 
-test("certificates are signed by their CA for all names, and expire when they should", () => {
+test("certificates are signed by their CA, are valid for all names, and expire at the specified time", () => {
   const { ca, cert } = createCertificates(["a.test", "127.0.0.1", "::1"], -60_000);
   const certificate = new X509Certificate(cert);
   assert.ok(certificate.verify(new X509Certificate(ca).publicKey));
@@ -163,7 +163,7 @@ test("the fake clock counts a suspend as elapsed time but not as monotonic time"
   );
 });
 
-test("a process is killed with its children at the deadline", { skip: process.platform === "win32" }, async () => {
+test("a process and its children are killed after the timeout", { skip: process.platform === "win32" }, async () => {
   const { exitCode, signal, stdout } = await runProcess("sh", ["-c", "echo started; sleep 600; true"], {
     timeoutMs: 500,
   });

@@ -28,7 +28,7 @@ describe("AccessToken", { concurrency: 2 }, () => {
     assertSteps(await stack.destroy(), ["delete token"]);
   });
 
-  test("is renewed by an update when too little of its lifetime remains, and never by a refresh", async () => {
+  test("is renewed by an update if it expires too soon, but never by a refresh", async () => {
     const { stack, server } = await createStack("expiring", 'new scmAuth.AccessToken("token");');
     assertSteps(await stack.up({ skipPreview: true }), ["create token"]);
     stack.setOutputs("token", { expiresAt: new Date(Date.now() + 60_000).toISOString() });
@@ -40,7 +40,7 @@ describe("AccessToken", { concurrency: 2 }, () => {
     assert.equal(unwrap(stack.getResource("token").outputs["accessToken"]), server.issued[1]);
   });
 
-  test("is replaced for another tenant, and not for a new secret", async () => {
+  test("is replaced for a different tenant but not for a new secret", async () => {
     const program = 'new scmAuth.AccessToken("token", { scope: process.env.SCOPE, clientSecret: process.env.SECRET });';
     const options = { server: { tsgIds: ["1", "2"], clientId: "me" } };
     const { stack, server } = await createStack("tenant", program, options);
@@ -53,7 +53,7 @@ describe("AccessToken", { concurrency: 2 }, () => {
     assert.equal(stack.getResource("token").outputs["tsgId"], "2");
   });
 
-  test("with ignoreChanges on clientSecret works from the environment, and otherwise says why not", async () => {
+  test("with ignoreChanges on clientSecret requires the secret in the environment and reports if it is missing", async () => {
     const program = `
       const options = { ignoreChanges: ["clientSecret"] };
       new scmAuth.AccessToken("token", { clientSecret: process.env.SECRET }, options);`;

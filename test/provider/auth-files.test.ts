@@ -17,10 +17,10 @@ import { setVariables } from "../support/variables.ts";
 
 const NO_CREDENTIALS = { SCM_CLIENT_ID: undefined, SCM_CLIENT_SECRET: undefined };
 
-/** What differs from a valid file and a program without credentials. */
+/** Changes to the default setup: a valid file and a program without credentials. */
 interface Change {
   readonly jwt?: string;
-  /** Replaces the text of the file. Null for no file. */
+  /** Returns the new text of the file, or null for no file. */
   readonly edit?: (text: string) => string | null;
   readonly authUrl?: string;
   readonly mode?: number;
@@ -38,7 +38,7 @@ async function createFile(t: TestContext, change: Change = {}) {
     jwks,
   } = change;
   const scripts = { token: { status: 500 }, ...(jwks !== undefined && { jwks }) };
-  // Plain HTTP on 127.0.0.1 would be the URL of a token server.
+  // A plain HTTP URL on 127.0.0.1 would look like that of a local token server.
   const { server } = await startScripted(t, { ...scripts, secure: true });
   const directory = join(await createTempDir(t), "scm");
   await mkdir(directory);
@@ -65,7 +65,7 @@ async function createFile(t: TestContext, change: Change = {}) {
   };
 }
 
-test("a file with a valid token is enough without a secret", async (t) => {
+test("a file with a valid token is sufficient without a secret", async (t) => {
   const { ensureFile, readToken, jwt, server } = await createFile(t);
   assert.deepEqual(await ensureFile(), { authRequest: undefined, warnings: [] });
   assert.equal((await readToken()).value, jwt);
@@ -77,13 +77,13 @@ const otherSigner = await createSigner({ kid: signer.kid });
 const expired = signer.sign({ ...clientClaims(), iat: now - 1200, nbf: now - 1200, exp: now - 300 });
 const ofOtherClient = signer.sign({ ...clientClaims(), aud: "other@1.iam.panserviceaccount.com" });
 
-/** The reason in the error message, and the hint. */
+/** Unusable files, with the reason in the error message and the hint. */
 const UNUSABLE: readonly (readonly [name: string, change: Change, reason: RegExp, hint: RegExp])[] = [
   ["an expired token", { jwt: expired }, /expired/, /^Refresh the file/],
   ["a token that expires too soon", { args: { minTtl: 3600 } }, /it expires in 1[45] min/, /^Refresh the file/],
   ["a forged token", { jwt: otherSigner.sign(clientClaims()) }, /signature/, /token|key/],
-  ["a token of another client", { jwt: ofOtherClient }, /aud/, /client/i],
-  ["a token that cannot be verified now", { jwks: { status: 503 } }, /503/, /^Retry later/],
+  ["a token issued to another client", { jwt: ofOtherClient }, /aud/, /client/i],
+  ["a token that cannot be verified at the moment", { jwks: { status: 503 } }, /503/, /^Retry later/],
   ["permissions for other users", { mode: 0o644 }, /accessible to other users/, /only this user/],
   ["no token", { edit: () => "{}" }, /not created by scm-auth/, /^Refresh the file/],
   ["additional fields", { edit: (text) => text.replace("{", '{"host":"api.example.com",') }, /does not write/, /./],
@@ -92,32 +92,28 @@ const UNUSABLE: readonly (readonly [name: string, change: Change, reason: RegExp
 ];
 for (const [name, change, reason, hint] of UNUSABLE) {
   const skip = change.mode !== undefined && process.platform === "win32";
-  test(
-    `a file with ${name} is not used, and the error names its path and the missing credentials`,
-    { skip },
-    async (t) => {
-      const { ensureFile, readToken, path, jwt, server } = await createFile(t, change);
-      for (const [field, run] of Object.entries({ path: ensureFile, authFile: readToken })) {
-        const text = await run().then(() => assert.fail("no error"), formatError);
-        assertNoSecret({ text }, [jwt]);
-        const [cause = "", hints = "", ...others] = text.split("\n");
-        const start = `Configuration error: ${field} refers to an auth file with no usable token (${path}: `;
-        assert.ok(cause.startsWith(start), cause);
-        assert.match(cause.slice(start.length), reason);
-        assert.match(
-          cause,
-          /\); clientId \(or SCM_CLIENT_ID\) is required; clientSecret \(or SCM_CLIENT_SECRET\) is required/,
-        );
-        assert.match(hints, hint);
-        assert.deepEqual(others, []);
-      }
-      assert.equal(server.requestsTo("token").length, 0);
-    },
-  );
+  test(`does not use a file with ${name}, and reports its path and the missing credentials`, { skip }, async (t) => {
+    const { ensureFile, readToken, path, jwt, server } = await createFile(t, change);
+    for (const [field, run] of Object.entries({ path: ensureFile, authFile: readToken })) {
+      const text = await run().then(() => assert.fail("no error"), formatError);
+      assertNoSecret({ text }, [jwt]);
+      const [cause = "", hints = "", ...others] = text.split("\n");
+      const start = `Configuration error: ${field} refers to an auth file with no usable token (${path}: `;
+      assert.ok(cause.startsWith(start), cause);
+      assert.match(cause.slice(start.length), reason);
+      assert.match(
+        cause,
+        /\); clientId \(or SCM_CLIENT_ID\) is required; clientSecret \(or SCM_CLIENT_SECRET\) is required/,
+      );
+      assert.match(hints, hint);
+      assert.deepEqual(others, []);
+    }
+    assert.equal(server.requestsTo("token").length, 0);
+  });
 }
 
 test(
-  "a file in a directory that others can write to is not used",
+  "does not use a file in a directory that other users can write to",
   { skip: process.platform === "win32" },
   async (t) => {
     const { ensureFile } = await createFile(t, { directoryMode: 0o777 });
@@ -125,7 +121,7 @@ test(
   },
 );
 
-test("other invalid arguments are reported as well", async (t) => {
+test("reports other invalid arguments too", async (t) => {
   const { ensureFile } = await createFile(t, { args: { timeout: "long" } });
   await assert.rejects(ensureFile(), /timeout must be a number of seconds/);
 });

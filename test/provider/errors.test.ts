@@ -9,7 +9,7 @@ import { assertNoSecret } from "../support/secrets.ts";
 import { createStack, toLines, WRONG_SECRET } from "./fixtures.ts";
 
 describe("A program", { concurrency: 2 }, () => {
-  test("fails with one cause and one hint for a wrong secret, which is sent once", async () => {
+  test("fails with one cause and one hint for a wrong secret, which it sends only once", async () => {
     const program = `
       const auth = new scmAuth.AuthFile("auth", { path: "auth.json" });
       new scmAuth.AuthFile("same", { path: "auth.json" });
@@ -42,7 +42,7 @@ describe("A program", { concurrency: 2 }, () => {
     assert.equal(server.countTokenRequests(), 0);
   });
 
-  test("does not register a resource with an unknown argument, even if another one is not known yet", async () => {
+  test("does not register a resource with an unsupported argument, even if the value of another argument is not known yet", async () => {
     const program = `
       const before = new scmAuth.AccessToken("before");
       new scmAuth.AuthFile("auth", { path: "auth.json", tsgId: before.tsgId, client_secret: "${WRONG_SECRET}", tags: [] });`;
@@ -56,7 +56,7 @@ describe("A program", { concurrency: 2 }, () => {
     assertNoSecret({ diagnostics, messages: stack.getMessages(/^$/) }, [WRONG_SECRET]);
   });
 
-  test("ends in time when the server does not respond", async (t) => {
+  test("ends within the time limit if the server does not respond", async (t) => {
     const silent = await startScriptedServer({ token: { hang: true }, jwks: { hang: true } });
     t.after(silent.close);
     const program = 'new scmAuth.AuthFile("auth", { path: "auth.json", timeout: 2, maxRetries: 0 });';
@@ -75,8 +75,9 @@ describe("A program", { concurrency: 2 }, () => {
     assert.ok(diagnostics.includes(`error: File error: the auth file ${path} already exists`), diagnostics);
   });
 
-  test("shows errors of the dynamic provider process once", async () => {
-    // Only the program has the secret. Its file is enough for an AuthFile, but not for an AccessToken.
+  test("shows an error from the dynamic provider process only once", async () => {
+    // Only the program has the secret. The file that it creates is sufficient for an AuthFile but not for an
+    // AccessToken.
     const program = `
       process.env.SCM_CLIENT_SECRET = process.env.SECRET;
       new scmAuth.AuthFile("auth", { path: "auth.json" });
@@ -93,7 +94,7 @@ describe("A program", { concurrency: 2 }, () => {
     assert.equal(server.countTokenRequests(), 1);
   });
 
-  test("gets a warning for a path that differs on the next machine", async () => {
+  test("shows a warning for an absolute path, which would be different on another machine", async () => {
     const program = 'new scmAuth.AuthFile("auth", { path: require("node:path").resolve("deep/auth.json") });';
     const { stack, directory } = await createStack("absolute", program);
     const { ok, diagnostics } = await stack.preview();

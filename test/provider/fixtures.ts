@@ -18,14 +18,14 @@ export const WRONG_SECRET = "b0b9a7de-0000-4444-8888-wrong-secret";
 
 const tls = createCertificates();
 const signer = await createSigner();
-/** The directory of all projects of a test file. */
+/** The directory that contains all projects of a test file. */
 export const root = await realpath(await mkdtemp(join(tmpdir(), "scm-auth-pulumi-")));
-/** A file with the certificate of the authority of all servers. */
+/** A file with the CA certificate of all servers. */
 export const caFile = join(root, "ca.pem");
 await writeFile(caFile, tls.ca);
 after(() => rm(root, { recursive: true, force: true, maxRetries: 10 }));
 
-/** Starts a server that is closed after all tests of the file. */
+/** Starts a server that is closed after all tests in the file. */
 export async function startServer(options: ScmServerOptions = {}): Promise<ScmServer> {
   const server = await startScmServer({ tls, signer, ...options });
   after(server.close);
@@ -36,7 +36,7 @@ export async function startServer(options: ScmServerOptions = {}): Promise<ScmSe
 export const createEnv = ({ clientId, clientSecret, tokenUrl }: ScmServer): Readonly<Record<string, string>> => ({
   PATH: process.env["PATH"] ?? "",
   HOME: root,
-  // The SDK is large, and every process of a stack loads it.
+  // Every process of a stack loads the SDK, which is large.
   NODE_COMPILE_CACHE: join(root, "cache"),
   NODE_EXTRA_CA_CERTS: caFile,
   SCM_CLIENT_ID: clientId,
@@ -58,14 +58,14 @@ export interface TestStack {
 /** Options of {@link createStack}. */
 export interface TestStackOptions extends Partial<Omit<ProgramOptions, "env" | "onMessage">> {
   readonly server?: ScmServerOptions;
-  /** Added to the environment; undefined values are removed. */
+  /** Variables to add to the environment. Undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** A program in CommonJS with the names `pulumi` and `scmAuth`. */
+/** The start of a CommonJS program. It defines `pulumi` and `scmAuth`. */
 const PRELUDE = 'const pulumi = require("@pulumi/pulumi"); const scmAuth = require("scm-auth/pulumi");\n';
 
-/** Creates a stack with a program and a server. */
+/** Starts a server and creates a stack whose program signs in to it. */
 export async function createStack(
   name: string,
   program: string,
@@ -76,27 +76,27 @@ export async function createStack(
   return { server, directory, stack: new Stack({ ...options, directory, env: { ...createEnv(server), ...env } }) };
 }
 
-/** Asserts that an operation succeeded, did nothing but `steps`, and showed no message. */
+/** Asserts that an operation succeeded, performed exactly the expected steps, and showed no diagnostics. */
 export function assertSteps({ ok, steps, diagnostics }: OperationResult, expected: readonly string[]): void {
   assert.deepEqual({ ok, steps, diagnostics }, { ok: true, steps: expected, diagnostics: "" });
 }
 
-/** Asserts that an operation succeeded without a diff, in its preview as well. */
+/** Asserts that an operation succeeded and that neither it nor its preview showed changes. */
 export function assertNoChange(result: OperationResult): void {
   assertSteps(result, []);
   assert.deepEqual(result.previewed, []);
 }
 
-/** Asserts that neither the state nor gRPC contain the client secret or a token, except what the program passed. */
+/** Asserts that the state and all gRPC messages, except those with the program's inputs, contain no secret or token. */
 export function assertKeepsSecrets({ stack, server }: TestStack, texts: Readonly<Record<string, string>> = {}): void {
   const messages = stack.getMessages(/^from program: registerResource$|^to dynamic: check$/);
   assertNoSecret({ state: stack.decryptedState, messages, ...texts }, [server.clientSecret, ...server.issued]);
 }
 
-/** The token in an auth file; undefined if there is none. */
+/** Returns the token in an auth file, or undefined if there is none. */
 export const readJwt = async (path: string): Promise<string | undefined> =>
   parseAuthFile(await readFile(path, "utf8").catch(() => ""))?.jwt;
 
-/** The lines of diagnostics. */
+/** Returns the nonempty lines of diagnostics. */
 export const toLines = (diagnostics: string): readonly string[] =>
   diagnostics.split("\n").filter((line) => line !== "");

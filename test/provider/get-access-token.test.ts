@@ -6,10 +6,10 @@ import { isSecret, unwrap } from "../support/engine/values.ts";
 import { createStack, readJwt, toLines, WRONG_SECRET } from "./fixtures.ts";
 
 describe("getAccessToken", { concurrency: 2 }, () => {
-  /** Sends values to the engine, which the test reads from the state. */
+  /** Sends values to the engine, so that the test can read them from the state. */
   const SHOW = 'const show = (inputs) => new pulumi.CustomResource("show:index:It", "show", inputs);\n';
 
-  test("shares one token among all callers of a process", async () => {
+  test("shares one token among all callers in a process", async () => {
     const program = `${SHOW} module.exports = async () => {
       const [one, two] = await Promise.all([scmAuth.getAccessToken(), scmAuth.getAccessToken({ minTtl: 60 })]);
       const three = await scmAuth.getAccessToken({});
@@ -49,7 +49,7 @@ describe("getAccessToken", { concurrency: 2 }, () => {
     assert.deepEqual(unwrap(stack.getResource("show").inputs["tokens"]), [jwt, jwt]);
   });
 
-  test("signs in if there is no auth file, and otherwise reports what is missing", async () => {
+  test("signs in if there is no auth file, and reports if the secret is missing too", async () => {
     const program = `${SHOW} module.exports = async () => {
       const { accessToken } = await scmAuth.getAccessToken({ authFile: "none.json" });
       show({ length: accessToken.length });
@@ -76,7 +76,7 @@ describe("getAccessToken", { concurrency: 2 }, () => {
     assert.equal(toLines(diagnostics).length, 2, diagnostics);
   });
 
-  test("waits for arguments that a preview does not know", async () => {
+  test("makes no token request while an argument is unknown in a preview", async () => {
     const program = `${SHOW}
       const before = new scmAuth.AccessToken("before");
       show({ token: scmAuth.getAccessTokenOutput({ clientSecret: before.expiresAt }).accessToken });`;

@@ -24,7 +24,7 @@ await pulumi.runtime.setMocks({
 
 const getValue = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((resolve) => output.apply(resolve));
 
-test("resources under setMocks do no I/O and have the values of the mocks", async (t) => {
+test("resources under setMocks do no I/O and return the mocked values", async (t) => {
   setVariables(t, { SCM_CLIENT_ID: undefined, SCM_CLIENT_SECRET: undefined });
   const auth = new AuthFile("auth", { path: "never-written/auth.json" });
   const token = new AccessToken("token", { tsgId: "1" });
@@ -51,7 +51,7 @@ test("functions under setMocks call the mocks", async () => {
   ]);
 });
 
-test("isInstance recognizes resources by their type", () => {
+test("isInstance identifies resources by type", () => {
   const auth = new AuthFile("type", { path: "a.json" });
   assert.ok(AuthFile.isInstance(auth) && !AccessToken.isInstance(auth));
   for (const other of [undefined, null, {}, "AuthFile", pulumi]) assert.ok(!AuthFile.isInstance(other));

@@ -18,7 +18,7 @@ import {
 } from "./fixtures.ts";
 
 describe("AuthFile", { concurrency: 2 }, () => {
-  test("needs one token request for a preview, updates and refreshes, which show no diff", async () => {
+  test("makes one token request for a preview, updates, and refreshes, and shows no diff", async () => {
     const program = 'exports.path = new scmAuth.AuthFile("auth", { path: ".scm/auth.json" }).path;';
     const testStack = await createStack("story", program);
     const { stack, server, directory } = testStack;
@@ -44,7 +44,7 @@ describe("AuthFile", { concurrency: 2 }, () => {
     assert.equal(server.countTokenRequests(), 1);
   });
 
-  test("exists before the program continues, in operations that do not reach the resource as well", async () => {
+  test("creates its file before the program continues, even in operations that do not include the resource", async () => {
     const program = `
       const { path } = new scmAuth.AuthFile("auth", { path: "auth.json" });
       exports.length = path.apply((name) => require("node:fs").readFileSync(name, "utf8").length);`;
@@ -69,19 +69,19 @@ describe("AuthFile", { concurrency: 2 }, () => {
     assert.ok(!existsSync(file), "the program did not create it again");
   });
 
-  test("with another path is another file, and the old one is removed", async () => {
+  test("replaces the file and removes the old one when the path changes", async () => {
     const program = 'if (process.env.AUTH_PATH) new scmAuth.AuthFile("auth", { path: process.env.AUTH_PATH });';
     const { stack, directory } = await createStack("moved", program);
     const list = (): readonly boolean[] => ["one.json", "two.json"].map((name) => existsSync(join(directory, name)));
     assertSteps(await stack.up({ skipPreview: true, env: { AUTH_PATH: "one.json" } }), ["create auth"]);
     assertSteps(await stack.up({ skipPreview: true, env: { AUTH_PATH: "two.json" } }), ["replace auth", "delete auth"]);
     assert.deepEqual(list(), [false, true]);
-    // The refresh ensures the file of a resource that the program no longer has.
+    // The refresh recreates the file of a resource that is no longer in the program.
     assertSteps(await stack.up({ skipPreview: true, refresh: true }), ["delete auth"]);
     assert.deepEqual(list(), [false, false]);
   });
 
-  test("shares the token and the file among twenty resources, and keeps the file while one of them remains", async () => {
+  test("shares the token and the file among twenty resources, and keeps the file until the last of them is deleted", async () => {
     const program = `
       for (let i = 0; i < +process.env.COUNT; i++) new scmAuth.AuthFile("auth" + i, { path: "auth.json" });`;
     const { stack, server, directory } = await createStack("twenty", program);
@@ -111,7 +111,7 @@ describe("AuthFile", { concurrency: 2 }, () => {
     assertKeepsSecrets(testStack);
   });
 
-  test("keeps two accounts of one program apart", async () => {
+  test("keeps two accounts in one program separate", async () => {
     const other = await startServer({ clientId: "cd@42.iam.panserviceaccount.com", tsgIds: ["42"] });
     const program = `
       const { ID, SECRET, URL } = process.env;
@@ -119,14 +119,14 @@ describe("AuthFile", { concurrency: 2 }, () => {
       new scmAuth.AuthFile("two", { path: "two.json", clientId: ID, clientSecret: SECRET, tokenUrl: URL });`;
     const { stack, server, directory } = await createStack("accounts", program);
     const credentials = { ID: other.clientId, SECRET: other.clientSecret, URL: other.tokenUrl };
-    // The tenant in the environment belongs to the account in the environment.
+    // The scope in the environment applies only to the account in the environment.
     const result = await stack.up({ skipPreview: true, env: { ...credentials, SCM_SCOPE: "tsg_id:1234567890" } });
     assert.deepEqual([result.ok, result.diagnostics], [true, ""]);
     assert.deepEqual([await readJwt(join(directory, "one.json"))], server.issued);
     assert.deepEqual([await readJwt(join(directory, "two.json"))], other.issued);
   });
 
-  test("without a secret uses an existing file, and reports what is missing if there is none", async () => {
+  test("uses an existing file without a secret, and reports what is missing if there is no file", async () => {
     const program = 'new scmAuth.AuthFile("auth", { path: "auth.json" });';
     const { stack, server, directory } = await createStack("existing", program, { env: NO_CREDENTIALS });
     const path = join(directory, "auth.json");
@@ -146,7 +146,7 @@ describe("AuthFile", { concurrency: 2 }, () => {
     assert.ok(existsSync(path), "its identity is not known here");
   });
 
-  test("ignores arguments that a transformation adds, with a warning", async () => {
+  test("ignores arguments added by a transformation and shows a warning", async () => {
     const program = `
       pulumi.runtime.registerStackTransformation(({ props, opts }) => ({ props: { ...props, tags: { env: "dev" } }, opts }));
       new scmAuth.AuthFile("auth", { path: "auth.json" });`;

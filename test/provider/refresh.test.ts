@@ -11,7 +11,7 @@ import { createProject } from "../support/engine/project.ts";
 import { waitUntil } from "../support/poll.ts";
 import { assertSteps, createEnv, createStack, readJwt, root, startServer } from "./fixtures.ts";
 
-/** Token lifetime in seconds. A token is refreshed in the middle third of it. */
+/** The token lifetime in seconds. A token is refreshed in the middle third of its lifetime. */
 const TTL = 6;
 
 const server = await startServer({ ttl: TTL });
@@ -35,14 +35,14 @@ test("the dynamic provider process refreshes the file", async () => {
   assert.ok(jwt !== undefined && server.issued.includes(jwt));
 });
 
-test("a file that was removed with its directory is not created again", async () => {
+test("does not recreate a file that was removed together with its directory", async () => {
   const path = await ensure(".scm/auth.json");
   await rm(dirname(path), { recursive: true });
   await delay(TTL * 1000);
   assert.ok(!existsSync(dirname(path)));
 });
 
-test("the program refreshes the file as well, and ends in spite of it", async () => {
+test("the program also refreshes the file, and exits nevertheless", async () => {
   const program = `
     new scmAuth.AuthFile("auth", { path: "auth.json" });
     const fs = require("node:fs");
@@ -56,7 +56,7 @@ test("the program refreshes the file as well, and ends in spite of it", async ()
       await waitUntil(() => ![first, undefined].includes(read()));
     };`;
   const { stack, server: ownServer } = await createStack("program", program, { server: { ttl: TTL } });
-  // With this target the dynamic provider process does nothing.
+  // With this target, the dynamic provider process is idle.
   assertSteps(await stack.up({ skipPreview: true, targets: ["none"] }), []);
   assert.ok(ownServer.countTokenRequests() >= 2);
 });

@@ -41,14 +41,14 @@ test("parseSignInArgs reports every invalid argument", () => {
   assert.deepEqual(findFields(VALID), []);
 });
 
-test("parseSignInArgs accepts the arguments of the owner only", () => {
+test("parseSignInArgs accepts only the owner's arguments", () => {
   const { path, ...args } = VALID;
   assert.deepEqual(findFields(VALID, "AccessToken"), ["path"]);
   assert.deepEqual(findFields({ ...args, authFile: "a.json" }, "getAccessToken"), []);
   assert.deepEqual(findFields({ ...VALID, client_secret: SECRET, [`x\n${"y".repeat(200)}`]: 1 }).length, 2);
 });
 
-test("parseSignInArgs accepts certificates as PEM and as a path", async (t) => {
+test("parseSignInArgs accepts certificates as PEM text or as a path", async (t) => {
   const { ca } = createCertificates();
   const path = join(await createTempDir(t), "ca.pem");
   await writeFile(path, ca);
@@ -63,7 +63,7 @@ test("hasSecret ignores blank secrets", () => {
   assert.equal(hasSecret({}, { SCM_CLIENT_SECRET: "a" }), true);
 });
 
-test("formatError returns cause and hint, and hides the message of other errors", () => {
+test("formatError returns the cause and the hint of an AuthError, and hides the message of any other error", () => {
   const error = new AuthError("it failed.", { kind: "network", code: "connection_refused" });
   assert.match(formatError(error), /^Network error: it failed\.\n[^\n]+$/);
   const text = formatError(new TypeError(`cannot read ${SECRET}`));

@@ -19,7 +19,7 @@ const texts = new Map(
   await Promise.all(pages.map(async (page) => [page, await readFile(inRepository(page), "utf8")] as const)),
 );
 
-/** The anchor that GitHub gives a heading. */
+/** Returns the anchor that GitHub generates for a heading. */
 const toAnchor = (heading: string): string =>
   heading
     .trim()
@@ -30,7 +30,7 @@ const toAnchor = (heading: string): string =>
 const getAnchors = (text: string): ReadonlySet<string> =>
   new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => toAnchor(heading)));
 
-test("every relative link in the docs leads to a file and a heading", () => {
+test("every relative link in the docs points to an existing file and heading", () => {
   const broken: string[] = [];
   for (const [page, text] of texts)
     for (const [, link = ""] of text.replace(/```[^]*?```/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -49,7 +49,7 @@ test("README.md has at most 200 lines and CONTRIBUTING.md at most 4 KB", () => {
   assert.ok((texts.get("CONTRIBUTING.md") ?? "").length <= 4096);
 });
 
-test("package.json has the version of shared/version.ts", async () => {
+test("package.json and shared/version.ts contain the same version", async () => {
   const { version } = JSON.parse(await readFile(inRepository("package.json"), "utf8")) as { readonly version: string };
   assert.equal(version, VERSION);
 });
@@ -68,8 +68,8 @@ const blocks: readonly Block[] = [...texts].flatMap(([page, text]) =>
   })),
 );
 
-test("every TypeScript block in the docs has valid types", async (t) => {
-  // In the repository, because types of packages are found from there; git ignores this directory.
+test("every TypeScript block in the docs type-checks", async (t) => {
+  // This directory, which git ignores, is in the repository so that TypeScript can resolve installed packages.
   const dir = inRepository(`dist/api/blocks-${process.pid}`);
   t.after(() => runProcess("rm", ["-rf", dir]));
   await mkdir(join(dir, "node_modules/@pulumi"), { recursive: true });
@@ -95,7 +95,7 @@ test("every TypeScript block in the docs has valid types", async (t) => {
   assert.equal(result.exitCode, 0, result.stdout);
 });
 
-/** Resolves the package to its sources. */
+/** A module that makes Node resolve `scm-auth` to the sources. */
 const HOOK = `import { registerHooks } from "node:module";
 registerHooks({
   resolve: (name, context, next) =>

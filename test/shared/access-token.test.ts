@@ -18,7 +18,7 @@ const createToken = (props: Partial<AccessTokenProps> = {}): AccessToken =>
     ...props,
   });
 
-test("prints and serializes without its value", () => {
+test("does not reveal its value when it is printed or serialized", () => {
   const token = createToken();
   assert.equal(token.value, VALUE);
   assert.equal(inspect(token), "AccessToken { profile tsg_id:1, expires 2026-01-31T12:15:00.000Z }");
@@ -26,7 +26,7 @@ test("prints and serializes without its value", () => {
   assertNoSecret({ printed: printed.join("\n") }, [VALUE]);
 });
 
-test("the tenant is the requested one, otherwise the only one of the scope", () => {
+test("returns the requested tenant, or the scope's tenant if there is exactly one", () => {
   const getTsgId = (tsgIds: readonly string[], scope: readonly string[]) => createToken({ tsgIds, scope }).tsgId;
   assert.equal(getTsgId(["1"], ["tsg_id:1", "tsg_id:2"]), "1");
   assert.equal(getTsgId([], ["a", "tsg_id:2"]), "2");
@@ -34,7 +34,7 @@ test("the tenant is the requested one, otherwise the only one of the scope", () 
   assert.equal(getTsgId([], ["a"]), undefined);
 });
 
-test("the remaining lifetime includes suspends and ignores changes of the wall clock", async () => {
+test("subtracts suspended time from the remaining lifetime and ignores wall-clock changes", async () => {
   const token = createToken();
   await clock.advance(100_000);
   clock.suspend(200_000);
@@ -45,7 +45,7 @@ test("the remaining lifetime includes suspends and ignores changes of the wall c
   assert.equal(createToken({ deadline: undefined }).remaining(clock), undefined);
 });
 
-test("a token is reused with 300 s left, or a third of its lifetime if that is less, or minTtl", () => {
+test("reuses a token that is valid for minTtl, by default 300 s or a third of its lifetime if that is shorter", () => {
   assert.deepEqual([getMinRemaining(undefined, 900_000), getMinRemaining(undefined, 60_000)], [300_000, 20_000]);
   assert.equal(getMinRemaining(0, 900_000), 0);
   const isReusable = (remaining: number, minTtl?: number, lifetime: number | undefined = 900_000): boolean =>

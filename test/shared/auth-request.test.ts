@@ -21,7 +21,7 @@ const valid = { clientId: CLIENT_ID, clientSecret: SECRET, tsgId: "1234567890" }
 
 const parse = (input: Input): AuthRequest => AuthRequest.parse({ ...valid, ...input });
 
-/** The issues of an input; none if it is valid. */
+/** Returns the issues found in an input, or none if it is valid. */
 function getIssues(input: Input): readonly ConfigIssue[] {
   const result = AuthRequest.safeParse(input);
   if ("request" in result) return [];
@@ -32,7 +32,7 @@ function getIssues(input: Input): readonly ConfigIssue[] {
 const toTexts = (issues: readonly ConfigIssue[]): readonly string[] =>
   issues.map(({ field, message }) => `${field} ${message}`);
 
-/** The config error that `call` throws. */
+/** Returns the config error that `call` throws. */
 function getError(call: () => unknown): AuthError {
   try {
     call();
@@ -64,7 +64,7 @@ const INVALID: Readonly<Record<(typeof FIELDS)[number], readonly (string | undef
 }; // prettier-ignore
 
 for (const field of FIELDS) {
-  test(`each invalid ${field} is one issue that names the field`, () => {
+  test(`reports each invalid ${field} as one issue that names the field`, () => {
     for (const value of INVALID[field]) {
       const issues = getIssues({ ...valid, [field]: value });
       assert.deepEqual(
@@ -76,13 +76,13 @@ for (const field of FIELDS) {
   });
 }
 
-/** Frequent mistakes, each with its own message. */
+/** Common mistakes, each of which has its own message. */
 const MISTAKES: readonly (readonly [name: string, input: Input, text: string, hint: string])[] = [
   ["a missing secret", { clientSecret: "" }, "clientSecret is required", "unset variable or secret"],
   ["a secret in quotes", { clientSecret: `"${SECRET}"` }, "clientSecret is enclosed in quotes", "Remove the quotes"],
   ["a secret in typographic quotes", { clientSecret: `“${SECRET}”` }, "clientSecret is enclosed in quotes", "Remove the quotes"],
-  ["a JSON document as secret", { clientSecret: `{\n"clientSecret":"${SECRET}"}` }, "clientSecret is a JSON document", "only the client secret"],
-  ["swapped ID and secret", { clientId: SECRET, clientSecret: CLIENT_ID, tsgId: "" }, "clientSecret looks like a client ID", "swapped"],
+  ["a JSON document as the secret", { clientSecret: `{\n"clientSecret":"${SECRET}"}` }, "clientSecret is a JSON document", "only the client secret"],
+  ["a swapped ID and secret", { clientId: SECRET, clientSecret: CLIENT_ID, tsgId: "" }, "clientSecret looks like a client ID", "swapped"],
   ["a TSG ID in quotes", { tsgId: '"1234567890"' }, "tsgId is enclosed in quotes", "env file"],
   ["a client ID in quotes", { clientId: `'${CLIENT_ID}'` }, "clientId is enclosed in quotes", "Remove the quotes"],
   ["a zero-width space in the ID", { clientId: `\u200b${CLIENT_ID}` }, "clientId contains U+200B, which is invisible or looks like another character", "exactly as shown"],
@@ -100,14 +100,14 @@ for (const [name, input, text, hint] of MISTAKES) {
   });
 }
 
-test("parse throws one error for all issues, and safeParse returns them", () => {
+test("throws one error for all issues from parse, and returns them from safeParse", () => {
   const input = { ...valid, clientId: "", tsgId: "x" };
   const error = getError(() => AuthRequest.parse(input));
   assert.deepEqual(error.issues, getIssues(input));
   assert.equal(error.message, "Configuration error: clientId is required; tsgId must contain digits only.");
 });
 
-test("reports all issues at once: those that each field has alone", () => {
+test("reports the issues of all fields at once", () => {
   const invalidFields = fc
     .subarray([...FIELDS], { minLength: 2 })
     .chain((fields) =>
@@ -124,7 +124,7 @@ test("reports all issues at once: those that each field has alone", () => {
 
 const whitespace = fc.constantFrom("", "", " ", "\n", "\t ", "\u00a0");
 
-test("throws nothing but AuthErrors, and nothing shows the secret", () => {
+test("throws only AuthErrors, and never reveals the secret", () => {
   const values = fc.option(
     fc.oneof(foreignText, fc.webUrl({ withQueryParameters: true }), fc.constantFrom(ca, "1", "tsg_id:1")),
     { nil: undefined },
@@ -161,7 +161,7 @@ const validInputs = fc.record({
   issuer: fc.constantFrom(undefined, "https://auth.scm.test:443/am/oauth2"),
 });
 
-test("keeps valid values as they are, except for surrounding whitespace", () => {
+test("keeps valid values unchanged except for surrounding whitespace", () => {
   fc.assert(
     fc.property(validInputs, whitespace, ({ clientId, clientSecret, tsgId, extra, host, path, issuer }, around) => {
       const scope = [...new Set([`tsg_id:${tsgId}`, ...extra])].join(" ");
@@ -194,14 +194,14 @@ test("normalizes CA certificates", () => {
   assert.equal(parse({ ca: " " }).ca, undefined);
 });
 
-test("values that are not strings are issues", () => {
+test("reports values that are not strings", () => {
   assert.deepEqual(toTexts(getIssues({ ...valid, clientSecret: {} as string })), ["clientSecret must be a string"]);
   assert.deepEqual(toTexts(getIssues({ ...valid, tsgId: 1 as unknown as string })), ["tsgId must be a string"]);
   const error = getError(() => AuthRequest.parse(undefined as unknown as AuthRequestInput));
   assert.deepEqual(toTexts(error.issues), ["clientId is required", "clientSecret is required"]);
 });
 
-test("unknown fields are issues, with the name to use for those of the Python model", () => {
+test("reports unknown fields, and suggests the new name for fields of the Python model", () => {
   for (const [name, suggestion] of [
     ["client_id", "clientId"],
     ["client_secret", "clientSecret"],
@@ -219,23 +219,23 @@ test("unknown fields are issues, with the name to use for those of the Python mo
 
 const SCOPES: readonly (readonly [name: string, input: Input, scope: string, tsgIds: readonly string[]])[] = [
   ["the TSG ID", { tsgId: "42" }, "tsg_id:42", ["42"]],
-  ["a TSG ID written as scope-token", { tsgId: "tsg_id:42" }, "tsg_id:42", ["42"]],
+  ["a TSG ID written as a scope-token", { tsgId: "tsg_id:42" }, "tsg_id:42", ["42"]],
   ["the client ID", { tsgId: "" }, "tsg_id:1234567890", ["1234567890"]],
-  ["a client ID in capitals", { tsgId: "", clientId: "CI@42.IAM.panserviceaccount.com" }, "tsg_id:42", ["42"]],
+  ["a client ID in uppercase", { tsgId: "", clientId: "CI@42.IAM.panserviceaccount.com" }, "tsg_id:42", ["42"]],
   ["the TSG ID rather than the client ID", { tsgId: "7" }, "tsg_id:7", ["7"]],
   ["a matching scope", { scope: "tsg_id:1234567890 profile" }, "tsg_id:1234567890 profile", ["1234567890"]],
-  ["a scope without TSG ID", { tsgId: "", scope: "tsg_id:1 tsg_id:2" }, "tsg_id:1 tsg_id:2", ["1", "2"]],
-  ["a scope without tenant", { tsgId: "", scope: "profile" }, "profile", []],
+  ["a scope without a TSG ID", { tsgId: "", scope: "tsg_id:1 tsg_id:2" }, "tsg_id:1 tsg_id:2", ["1", "2"]],
+  ["a scope without a tenant", { tsgId: "", scope: "profile" }, "profile", []],
   ["a scope with duplicates and spaces", { tsgId: "", scope: " b  a b " }, "b a", []],
 ];
 for (const [name, input, scope, tsgIds] of SCOPES) {
-  test(`the scope comes from ${name}`, () => {
+  test(`derives the scope from ${name}`, () => {
     const request = parse(input);
     assert.deepEqual([request.scope, request.tsgIds], [scope, tsgIds]);
   });
 }
 
-test("warns of assumptions", () => {
+test("warns about assumptions", () => {
   const getWarnings = (input: Input): readonly string[] => parse(input).warnings;
   assert.deepEqual(getWarnings({}), []);
   assert.deepEqual(getWarnings({ tsgId: "" }), [
@@ -256,7 +256,7 @@ const MISMATCHES: readonly (readonly [scope: string, expected: string])[] = [
   ["tsg_id:12345678901", "tsg_id:1234567890"],
 ];
 for (const [scope, expected] of MISMATCHES) {
-  test(`a scope of "${scope}" does not match the TSG ID, and the hint has one that does`, () => {
+  test(`rejects a scope of "${scope}" that does not match the TSG ID, and suggests one that does`, () => {
     const message = "does not match the TSG ID";
     assert.deepEqual(getIssues({ ...valid, scope }), [
       { field: "scope", message, hint: `Use "${expected}" or omit the scope.` },
@@ -264,7 +264,7 @@ for (const [scope, expected] of MISMATCHES) {
   });
 }
 
-test("only the client ID of a service account contains a tenant", () => {
+test("derives a tenant only from the client ID of a service account", () => {
   for (const clientId of ["a@b@1.iam.panserviceaccount.com", "ci@1.iam.panserviceaccount.com.evil.test"])
     assert.deepEqual(toTexts(getIssues({ ...valid, clientId, tsgId: undefined })), [
       "tsgId is required: the client ID does not contain a tenant",
@@ -290,7 +290,7 @@ const JWKS_URLS: readonly (readonly [tokenUrl: string, jwksUrl: string])[] = [
   ["http://localhost:8080/token", "http://localhost:8080/connect/jwk_uri"],
   ["http://[::1]:8080/token", "http://[::1]:8080/connect/jwk_uri"],
 ];
-test("the default JWKS URL is relative to the token URL, and fixed for SCM", () => {
+test("derives the default JWKS URL from the token URL, and uses a fixed URL for SCM", () => {
   for (const [tokenUrl, jwksUrl] of JWKS_URLS) {
     const request = parse({ tokenUrl });
     assert.equal(request.jwksUrl.href, jwksUrl);
@@ -300,7 +300,7 @@ test("the default JWKS URL is relative to the token URL, and fixed for SCM", () 
 
 // The class
 
-test("recognizes requests of another copy of the package, and nothing else", async () => {
+test("recognizes only AuthRequests, including those created by another copy of the package", async () => {
   const copy = (await import(`${new URL("../../shared/auth-request.ts", import.meta.url).href}?copy`)) as {
     readonly AuthRequest: typeof AuthRequest;
   };
@@ -313,7 +313,7 @@ test("recognizes requests of another copy of the package, and nothing else", asy
     assert.ok(!AuthRequest.isAuthRequest(value));
 });
 
-test("prints as one line without the secret", () => {
+test("is printed as one line without the secret", () => {
   assert.equal(inspect(parse({})), `AuthRequest { ${CLIENT_ID} tsg_id:1234567890 ${DEFAULT_TOKEN_URL} }`);
 });
 
@@ -321,7 +321,7 @@ test("prints as one line without the secret", () => {
 
 const env = { SCM_CLIENT_ID: CLIENT_ID, SCM_CLIENT_SECRET: SECRET, SCM_TSG_ID: "42" };
 
-test("fromEnv reads the variables, by default of the process", (t) => {
+test("fromEnv reads the given variables, or those of the process by default", (t) => {
   const { clientId, clientSecret, scope, tokenUrl } = AuthRequest.fromEnv(env);
   assert.deepEqual([clientId, clientSecret, scope, tokenUrl.href], [CLIENT_ID, SECRET, "tsg_id:42", DEFAULT_TOKEN_URL]);
   assert.equal(AuthRequest.fromEnv({ ...env, SCM_SCOPE: "tsg_id:42 email" }).scope, "tsg_id:42 email");
@@ -335,7 +335,7 @@ const B = "https://b.scm.test/access_token";
 const TOKEN_URLS: readonly (readonly [name: string, variables: Record<string, string>, url: string])[] = [
   ["SCM_TOKEN_URL", { SCM_TOKEN_URL: ` ${A}\n` }, A],
   ["SCM_AUTH_URL", { SCM_AUTH_URL: B }, B],
-  ["SCM_TOKEN_URL before SCM_AUTH_URL", { SCM_TOKEN_URL: A, SCM_AUTH_URL: B }, A],
+  ["SCM_TOKEN_URL rather than SCM_AUTH_URL", { SCM_TOKEN_URL: A, SCM_AUTH_URL: B }, A],
   ["SCM_AUTH_URL if SCM_TOKEN_URL is blank", { SCM_TOKEN_URL: "  ", SCM_AUTH_URL: B }, B],
   ["the default if both are blank", { SCM_TOKEN_URL: "", SCM_AUTH_URL: "" }, DEFAULT_TOKEN_URL],
 ];
@@ -364,14 +364,14 @@ for (const [name, value, message] of INVALID_VARIABLES) {
   });
 }
 
-test("fromEnv reports all issues at once, without the secret", () => {
+test("fromEnv reports all issues at once without revealing the secret", () => {
   const variables = { SCM_CLIENT_ID: "", SCM_CLIENT_SECRET: `not\n${SECRET}`, SCM_TSG_ID: "x", SCM_AUTH_URL: "y" };
   const error = getError(() => AuthRequest.fromEnv(variables));
   assert.deepEqual(error.issues.map(({ field }) => field).sort(), Object.keys(variables).sort());
   assertNoSecret({ error: inspect(error, { depth: 9, showHidden: true }) }, [SECRET]);
 });
 
-test("fromArgs takes what is not given from the environment", () => {
+test("fromArgs reads missing values from the environment", () => {
   const variables = { ...env, SCM_AUTH_URL: A };
   const given = AuthRequest.fromArgs({ clientSecret: "given", tokenUrl: B }, variables);
   assert.deepEqual(
@@ -385,14 +385,14 @@ test("fromArgs takes what is not given from the environment", () => {
   }
 });
 
-test("fromArgs ignores the tenant of the environment if another identity is given", () => {
+test("fromArgs ignores the tenant in the environment if another identity is given", () => {
   const variables = { ...env, SCM_SCOPE: "tsg_id:42" };
   assert.equal(AuthRequest.fromArgs({ clientId: "me@7.iam.panserviceaccount.com" }, variables).scope, "tsg_id:7");
   assert.equal(AuthRequest.fromArgs({ tsgId: "8" }, variables).scope, "tsg_id:8");
   assert.equal(AuthRequest.fromArgs({ scope: "tsg_id:9" }, env).scope, "tsg_id:9");
 });
 
-test("fromArgs names each field as it was given, by its variable, or by both if neither is set", () => {
+test("fromArgs names each field by its argument or variable, or by both if neither is set", () => {
   const getTexts = (input: Input, variables: Record<string, string>): readonly string[] =>
     toTexts(getError(() => AuthRequest.fromArgs(input, variables)).issues);
   assert.deepEqual(getTexts({ tsgId: "x" }, { SCM_CLIENT_ID: "a b" }), [

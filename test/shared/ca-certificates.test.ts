@@ -16,21 +16,21 @@ const both = `${first}\n${second}`;
 const flat = both.replaceAll("\n", "");
 const { key } = createCertificates();
 
-/** Texts with both certificates; OpenSSL, which reads lines, would skip one in some of them. */
+/** Texts that contain both certificates. OpenSSL reads line by line and would skip a certificate in some of them. */
 const READABLE: Readonly<Record<string, string>> = {
-  "each on lines of its own": both,
+  "on separate lines": both,
   "with CRLF": both.replaceAll("\n", "\r\n"),
-  "without a line end between them": `${first}${second}`,
+  "without a line break between them": `${first}${second}`,
   "indented": `  ${first}\n  ${second}`,
   "after other text on the line": `first: ${first}\nsecond: ${second}`,
   "before other text on the line": `${first} # first\n${second} # second`,
   "next to a private key": `${key}${first}${second}`,
-  "with spaces instead of line ends": both.replaceAll("\n", " "),
-  "without any line ends": flat,
-  "with line ends written as \\n": both.replaceAll("\n", "\\n"),
-  "with line ends written as \\r\\n": both.replaceAll("\n", "\\r\\n"),
-  "as base64 of PEM": Buffer.from(both).toString("base64"),
-  "as wrapped base64 of PEM": Buffer.from(both).toString("base64").replace(/.{76}/g, "$&\n"),
+  "with spaces instead of line breaks": both.replaceAll("\n", " "),
+  "without any line breaks": flat,
+  "with line breaks written as \\n": both.replaceAll("\n", "\\n"),
+  "with line breaks written as \\r\\n": both.replaceAll("\n", "\\r\\n"),
+  "in base64-encoded PEM": Buffer.from(both).toString("base64"),
+  "in wrapped base64-encoded PEM": Buffer.from(both).toString("base64").replace(/.{76}/g, "$&\n"),
   "after a byte order mark": `\ufeff${both}`,
 }; // prettier-ignore
 for (const [name, text] of Object.entries(READABLE)) {
@@ -44,9 +44,9 @@ const damaged = first.replace("MII", "AAA");
 const UNREADABLE: readonly (readonly [name: string, text: string, message: string])[] = [
   ["no certificate", "some text", "contains no certificate"],
   ["only a private key", key, "contains no certificate"],
-  ["a certificate without END line", first.slice(0, 99), `is truncated: certificate 1 of 1 has no ${END}`],
+  ["a certificate without an END line", first.slice(0, 99), `is truncated: certificate 1 of 1 has no ${END}`],
   ["a truncated certificate before another", `${first.slice(0, 99)}\n${second}`, `is truncated: certificate 1 of 2 has no ${END}`],
-  ["a certificate without BEGIN line", `${first}\n${second.slice(99)}`, `contains ${END} without -----BEGIN CERTIFICATE-----`],
+  ["a certificate without a BEGIN line", `${first}\n${second.slice(99)}`, `contains ${END} without -----BEGIN CERTIFICATE-----`],
   ["a truncated certificate", `${first}\n${second.slice(0, 99)}\n${END}`, "contains an invalid certificate: certificate 2 of 2 cannot be read"],
   ["one damaged certificate of five", [first, second, first, damaged, second].join("\n"), "contains an invalid certificate: certificate 4 of 5 cannot be read"],
   ["an empty certificate", `-----BEGIN CERTIFICATE-----\n${END}`, "contains an invalid certificate: certificate 1 of 1 cannot be read"],
@@ -57,7 +57,7 @@ for (const [name, text, message] of UNREADABLE) {
   });
 }
 
-test("near-valid text is either usable by OpenSSL, with every certificate of the text, or rejected without being shown", () => {
+test("reads all certificates in near-valid text so that OpenSSL can use them, or rejects it without quoting it", () => {
   const texts = fc
     .tuple(fc.array(fc.constantFrom(first, second), { minLength: 1, maxLength: 3 }), fc.constantFrom("\n", "", " "))
     .map(([certificates, separator]) => certificates.join(separator));

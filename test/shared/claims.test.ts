@@ -16,7 +16,7 @@ const valid = validClaims({ clientId, tsgId: "1", now: IAT, ttl: 900 });
 const expected: ExpectedClaims = { clientId, tsgIds: ["1"], issuer: valid.iss };
 const now = (IAT + 60) * 1000;
 
-/** Why claims are rejected; undefined if they are valid. */
+/** Returns why claims are rejected, or undefined if they are valid. */
 function getError(
   payload: unknown,
   clock: Partial<ClockInfo> = {},
@@ -32,7 +32,7 @@ function getError(
   }
 }
 
-/** Claims as a token has them: undefined values are omitted. */
+/** Returns the claims as they appear in a token, without undefined values. */
 const toPayload = (changes: object): unknown => JSON.parse(JSON.stringify({ ...valid, ...changes }));
 
 test("returns all claims of a valid token", () => {
@@ -48,7 +48,7 @@ const MOMENTS: readonly (readonly [name: string, time: number, code: AuthErrorCo
   ["30.001 s before iat", START - 30_001, "token_not_yet_valid"],
 ];
 for (const [name, time, code] of MOMENTS) {
-  test(`a token is ${code ?? "valid"} ${name}, whichever of iat and nbf is later`, () => {
+  test(`${code === undefined ? "accepts a token" : `reports ${code}`} ${name}, whichever of iat and nbf is later`, () => {
     for (const change of [{}, { iat: IAT - 1 }, { nbf: IAT - 1 }])
       assert.equal(getError({ ...valid, ...change }, { now: time })?.code, code);
   });
@@ -58,7 +58,7 @@ test("reports an expired token as TokenExpiredError", () => {
   assert.ok(getError(valid, { now: END }) instanceof TokenExpiredError);
 });
 
-test("fractions of a second count", () => {
+test("validates times to fractions of a second", () => {
   const claims = { ...valid, nbf: IAT + 0.25, exp: EXP + 0.25 };
   assert.equal(getError(claims, { now: END + 249 }), undefined);
   assert.equal(getError(claims, { now: END + 250 })?.code, "token_expired");
@@ -66,7 +66,7 @@ test("fractions of a second count", () => {
   assert.equal(getError(claims, { now: START - 29_751 })?.code, "token_not_yet_valid");
 });
 
-test("validates times as a second implementation does", () => {
+test("validates times with the same results as a second implementation", () => {
   const times = fc.record({
     iat: fc.integer({ min: IAT - 100, max: IAT + 100 }),
     nbf: fc.option(fc.integer({ min: IAT - 100, max: IAT + 100 }), { nil: undefined }),
@@ -88,8 +88,8 @@ const HOUR = 3_600_000;
 const SKEWS: readonly (readonly [name: string, clock: ClockInfo, code: AuthErrorCode | undefined])[] = [
   ["an hour ahead", { now: now + HOUR, skew: -HOUR }, "clock_skew"],
   ["an hour behind", { now: now - HOUR, skew: HOUR }, "clock_skew"],
-  ["an hour ahead of a server without Date header", { now: now + HOUR, skew: undefined }, "token_expired"],
-  ["an hour behind a server without Date header", { now: now - HOUR, skew: undefined }, "token_not_yet_valid"],
+  ["an hour ahead of a server that sends no Date header", { now: now + HOUR, skew: undefined }, "token_expired"],
+  ["an hour behind a server that sends no Date header", { now: now - HOUR, skew: undefined }, "token_not_yet_valid"],
   ["30 s ahead and the token is valid", { now: now + 30_000, skew: -30_000 }, undefined],
   ["an hour off and the token is valid", { now, skew: HOUR }, undefined],
   ["exact and the token has expired", { now: END, skew: 0 }, "token_expired"],
@@ -98,12 +98,12 @@ const SKEWS: readonly (readonly [name: string, clock: ClockInfo, code: AuthError
   ["just beyond the tolerance", { now: END + 29_000, skew: -30_001 }, "clock_skew"],
 ];
 for (const [name, clock, code] of SKEWS) {
-  test(`a token is ${code ?? "valid"} when the clock is ${name}`, () => {
+  test(`${code === undefined ? "accepts a token" : `reports ${code}`} when the clock is ${name}`, () => {
     assert.equal(getError(valid, clock)?.code, code);
   });
 }
 
-test("messages contain by how much times differ", () => {
+test("states in the message by how much the times differ", () => {
   const getMessage = (clock: ClockInfo): string => getError(valid, clock)?.message ?? "";
   assert.match(getMessage({ now: now + HOUR, skew: -HOUR }), /this machine is 1 h ahead of the server/);
   assert.match(getMessage({ now: now - HOUR, skew: HOUR }), /this machine is 1 h behind the server/);
@@ -111,7 +111,7 @@ test("messages contain by how much times differ", () => {
   assert.match(getMessage({ now: START - 90_000, skew: undefined }), /not valid for another 1 min 30 s/);
 });
 
-/** Invalid values by claim. */
+/** Invalid values for each claim. */
 const INVALID: readonly (readonly [claim: string, values: readonly unknown[], code: AuthErrorCode])[] = [
   ["aud", ["", "other", `${clientId} `, clientId.toUpperCase(), [], ["other"], [`${clientId},x`]], "audience_mismatch"],
   ["aud", [1, null, {}, [1], [clientId, 1], [[clientId]], true], "invalid_claim"],
@@ -125,7 +125,7 @@ const INVALID: readonly (readonly [claim: string, values: readonly unknown[], co
   ...["aud", "exp", "iat"].map((claim) => [claim, [undefined], "missing_claim"] as const),
 ]; // prettier-ignore
 for (const [claim, values, code] of INVALID) {
-  test(`rejects ${values.length} values of ${claim} with ${code} and names the claim`, () => {
+  test(`rejects invalid values of ${claim} with ${code} and names the claim`, () => {
     for (const value of values) {
       const error = getError(toPayload({ [claim]: value }));
       assert.equal(error?.code, code, JSON.stringify(value));
@@ -155,13 +155,13 @@ for (const [name, change, changes] of VALID) {
   });
 }
 
-test("takes no claim from a __proto__ member", () => {
+test("reads no claims from a __proto__ member", () => {
   assert.equal(getError(JSON.parse(`{"__proto__":${JSON.stringify(valid)}}`))?.code, "missing_claim");
   const scopeless = JSON.stringify({ ...valid, scope: undefined }).replace(/\}$/, ',"__proto__":{"scope":"tsg_id:1"}}');
   assert.equal(getError(JSON.parse(scopeless))?.code, "tenant_mismatch");
 });
 
-test("each requested tenant must be granted, and the missing ones are named", () => {
+test("requires every requested tenant to be granted, and names those that are missing", () => {
   const ids = fc.uniqueArray(fc.nat(30).map(String), { maxLength: 6 });
   fc.assert(
     fc.property(ids, ids, (granted, requested) => {
@@ -177,7 +177,7 @@ test("each requested tenant must be granted, and the missing ones are named", ()
   );
 });
 
-test("getScope returns the scope-tokens of a string, an array or nothing", () => {
+test("getScope returns the scope-tokens in a string or an array, or none if there is no scope", () => {
   const claims = { aud: clientId, iat: 0, exp: 1 };
   assert.deepEqual(getScope({ ...claims, scope: " a  b " }), ["a", "b"]);
   assert.deepEqual(getScope({ ...claims, scope: ["a", "b"] }), ["a", "b"]);

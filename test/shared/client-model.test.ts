@@ -16,11 +16,11 @@ import {
 import { countRuns, fc } from "../support/fuzzing.ts";
 import type { ScriptedRequest, ScriptedResponse } from "../support/scripted-server.ts";
 
-/** The client against a server, in any schedule. The token source with a fake clock: token-source.test.ts. */
+/** Tests the client with a server and random schedules. token-source.test.ts does the same with a fake clock. */
 
 forbidUnhandledRejections();
 
-/** A response of the token endpoint, after `latency` real milliseconds. */
+/** A response that the token endpoint sends after `latency` real milliseconds. */
 interface TokenScript {
   readonly type: "token" | "rejection" | "server error" | "truncated" | "other tenant";
   readonly ttl: Seconds;
@@ -29,9 +29,9 @@ interface TokenScript {
 interface Step {
   readonly type: "get" | "request" | "refresh" | "decode" | "revoke" | "delay" | "pass" | "age" | "set wall clock";
   readonly minTtl?: Seconds | undefined;
-  /** Real milliseconds. */
+  /** Time until the call is aborted, in real milliseconds. */
   readonly abortAfter?: Milliseconds | undefined;
-  /** How far a clock is moved. */
+  /** Time by which a clock is moved. */
   readonly time?: Milliseconds;
 }
 
@@ -64,20 +64,20 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** Milliseconds for a token on its way from the client to the test, on a busy machine. */
+/** Milliseconds that may pass on a busy machine before the test receives a token from the client. */
 const TOLERANCE = 1000;
 const MAX_RETRIES = 1;
 
-/** @param schedule - the steps, and whether all calls so far settle before the next step */
+/** @param schedule - the steps, and whether all calls made so far must settle before the next step */
 async function checkSchedule(
   schedule: readonly (readonly [Step, boolean])[],
   responses: readonly TokenScript[],
 ): Promise<void> {
   const cleanups: (() => Promise<void>)[] = [];
   const { clock, pass, age, setWallClock } = createMovableClock();
-  // The clock of the server is not set by anybody.
+  // The server's clock is never adjusted.
   let passed = 0;
-  /** When each token expires: by the server's wall clock, and on `clock.elapsed()`. */
+  /** The expiration of each token by the server's wall clock and by `clock.elapsed()`. */
   const issued = new Map<string, { readonly wall: Milliseconds; readonly elapsed: Milliseconds }>();
   const revoked = new Set<string>();
   const open = new Set<number>();
@@ -111,9 +111,9 @@ async function checkSchedule(
     const options = { apiUrl: server.origin, clock, maxRetries: MAX_RETRIES, retryBackoff: 0 };
     const client = createClient(request, options);
     const checkToken = (value: string): void => {
-      const { wall, elapsed } = issued.get(value) ?? assert.fail("a token from nowhere");
+      const { wall, elapsed } = issued.get(value) ?? assert.fail("a token that was never issued");
       const isExpired = Date.now() + passed >= wall + TOLERANCE && clock.elapsed() >= elapsed + TOLERANCE;
-      assert.ok(!isExpired, "an expired token");
+      assert.ok(!isExpired, "the client returned an expired token");
     };
     const calls: Promise<void>[] = [];
     const follow = <T>(call: Promise<T>, check: (value: T) => void = () => undefined): void => {
@@ -131,11 +131,11 @@ async function checkSchedule(
       assert.equal(outcome, "settled");
     };
 
-    /** How many sign-ins each kind of step may cause. */
+    /** Maximum number of sign-ins caused by each type of step. */
     const SIGN_INS: Readonly<Partial<Record<Step["type"], number>>> = { get: 1, refresh: 1, request: 2 };
     let permitted = 0;
     for (const [{ type, time = 0, minTtl, abortAfter }, settles] of schedule) {
-      // A token that was returned before a clock is moved is checked before, too.
+      // Checks the tokens already returned before the next step moves a clock.
       await turn();
       permitted += SIGN_INS[type] ?? 0;
       const signal = abortAfter === undefined ? undefined : AbortSignal.timeout(abortAfter);
@@ -162,7 +162,7 @@ async function checkSchedule(
   }
 }
 
-test("every schedule of callers, responses and clocks keeps the promises of the client", async () => {
+test("meets its guarantees for every schedule of callers, responses, and clock changes", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(steps, fc.boolean()), { maxLength: 25 }),

@@ -7,7 +7,7 @@ import { runProcess } from "../support/processes.ts";
 
 const countListeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
 
-test("a sleep ends after its delay or at an abort, and leaves nothing behind", async () => {
+test("ends a sleep after its delay or when it is aborted, and leaves no timers or listeners behind", async () => {
   for (const abortAt of [undefined, 3000]) {
     const clock = createFakeClock();
     const abort = new AbortController();
@@ -25,18 +25,18 @@ test("a sleep ends after its delay or at an abort, and leaves nothing behind", a
   assert.deepEqual([clock.passed(), clock.pendingTimers()], [0, 0]);
 });
 
-test("a system timer fires once, not early, and not after it is cancelled", async () => {
+test("fires a system timer once, not early, and not after it is canceled", async () => {
   const start = systemClock.monotonic();
   let fired = 0;
   const cancel = systemClock.setTimeout(() => fired++, 5);
   cancel();
   await sleep(systemClock, 20.5);
-  // Node's timers count whole milliseconds.
+  // Node's timers truncate delays to whole milliseconds.
   assert.ok(systemClock.monotonic() - start >= 19.5);
   assert.equal(fired, 0);
 });
 
-test("a delay beyond Node's maximum does not fire at once", async () => {
+test("does not fire a timer immediately if its delay exceeds Node's maximum", async () => {
   let fired = 0;
   const cancel = systemClock.setTimeout(() => fired++, 2 ** 32);
   await sleep(systemClock, 20);
@@ -44,14 +44,14 @@ test("a delay beyond Node's maximum does not fire at once", async () => {
   assert.equal(fired, 0);
 });
 
-test("the clock reads Date and performance at call time, so that fake timers work", (t) => {
+test("reads Date and performance at call time so that fake timers work", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 86_400_000 });
   assert.equal(systemClock.now(), 86_400_000);
   t.mock.method(performance, "now", () => 42);
   assert.equal(systemClock.monotonic(), 42);
 });
 
-test("a timer of the background clock does not keep the process alive", async () => {
+test("does not keep the process alive with a timer of the background clock", async () => {
   const url = new URL("../../shared/clock.ts", import.meta.url).href;
   const script = `const { backgroundClock } = await import("${url}"); backgroundClock.setTimeout(() => {}, 60_000);`;
   const { exitCode, durationMs } = await runProcess(process.execPath, ["--input-type=module", "-e", script]);
@@ -60,7 +60,7 @@ test("a timer of the background clock does not keep the process alive", async ()
   assert.equal(backgroundClock.elapsed, systemClock.elapsed);
 });
 
-// The elapsed clock: changes of both clocks, of the wall clock only (a suspend or an adjustment), and what has elapsed.
+// Each step advances the wall clock and the monotonic clock. A suspend or an adjustment changes only the wall clock.
 const ELAPSED: readonly (readonly [what: string, steps: readonly (readonly [number, number])[], elapsed: number])[] = [
   ["both clocks run", [[1000, 1000], [1000, 1000]], 2000],
   ["the machine is suspended", [[1000, 1000], [3_600_000, 0], [1000, 1000]], 3_602_000],
@@ -71,7 +71,7 @@ const ELAPSED: readonly (readonly [what: string, steps: readonly (readonly [numb
   ["many short suspends add up", Array.from({ length: 3 }, () => [1700, 1000] as const), 5100],
 ]; // prettier-ignore
 for (const [what, steps, expected] of ELAPSED) {
-  test(`${expected} ms have elapsed if ${what}`, () => {
+  test(`returns ${expected} ms of elapsed time if ${what}`, () => {
     const time = { now: 1_700_000_000_000, monotonic: 5000 };
     const elapsed = createElapsedClock(
       () => time.now,
@@ -87,7 +87,7 @@ for (const [what, steps, expected] of ELAPSED) {
   });
 }
 
-test("elapsed time never goes back", () => {
+test("never decreases the elapsed time", () => {
   let last = systemClock.elapsed();
   for (let n = 0; n < 20_000; n++) {
     const now = systemClock.elapsed();

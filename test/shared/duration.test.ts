@@ -25,12 +25,12 @@ const DURATIONS: readonly (readonly [duration: number, text: string])[] = [
   [400 * DAY + 60_000, "400 d"],
 ];
 for (const [duration, text] of DURATIONS) {
-  test(`${duration} ms are ${text}`, () => {
+  test(`formats ${duration} ms as "${text}"`, () => {
     assert.equal(formatDuration(duration), text);
   });
 }
 
-test("a duration is exact to 0.1 s below 10 s, otherwise to its second unit", () => {
+test("formats durations below 10 s to 0.1 s, and others to at most two units", () => {
   const durations = fc.oneof(fc.double({ min: 0, max: 20_000, noNaN: true }), fc.integer({ min: 0, max: 1000 * DAY }));
   fc.assert(
     fc.property(durations, (duration) => {

@@ -27,7 +27,7 @@ const KINDS: readonly (readonly [AuthErrorKind, prefix: string, retryable: boole
   ["verification", "Authentication error", false, true],
 ];
 for (const [kind, prefix, retryable, requestSent] of KINDS) {
-  test(`an error of kind ${kind} starts with "${prefix}" and ${retryable ? "is" : "is not"} retryable`, () => {
+  test(`starts an error of kind ${kind} with "${prefix}" and ${retryable ? "marks" : "does not mark"} it as retryable`, () => {
     const error = new AuthError("it broke.", { kind, code: "internal_error" });
     assert.equal(error.message, `${prefix}: it broke.`);
     assert.deepEqual([error.retryable, error.requestSent, error.attempts], [retryable, requestSent, 0]);
@@ -41,12 +41,12 @@ for (const [code, kind, retryable] of [
   ["proxy_auth_required", "network", false],
   ["invalid_json", "protocol", true],
 ] as const) {
-  test(`${code} ${retryable ? "is" : "is not"} retryable, unlike other errors of kind ${kind}`, () => {
+  test(`${retryable ? "marks" : "does not mark"} ${code} as retryable, unlike other errors of kind ${kind}`, () => {
     assert.equal(new AuthError("it broke.", { kind, code }).retryable, retryable);
   });
 }
 
-test("an OAuth error response is about the identity", () => {
+test("attributes an OAuth error response to the identity", () => {
   const error = new AuthError("no.", { kind: "rejected", code: "invalid_client", oauthError: "invalid_client" });
   assert.equal(error.message, "Authentication error: no.");
   const server = new AuthError("no.", { kind: "server", code: "server_error", oauthError: "server_error" });
@@ -59,7 +59,7 @@ const options: AuthErrorOptions = {
   issues: [{ field: "a", message: "b", hint: "c" }],
 };
 
-test("an error with another description keeps its other properties", () => {
+test("keeps the other properties of an error when its description is replaced", () => {
   const error = new AuthError("it broke.", options);
   const copy = error.with("token request: it broke.", { attempts: 4 });
   assert.deepEqual({ ...copy }, { ...error, attempts: 4 });
@@ -67,7 +67,7 @@ test("an error with another description keeps its other properties", () => {
   assert.equal(copy.description, "token request: it broke.");
 });
 
-test("every code has a hint, which an error may replace", () => {
+test("has a hint for every code, which an error can override", () => {
   for (const [code, hint] of Object.entries(HINTS) as [AuthErrorCode, string][]) {
     assert.equal(new AuthError("", { kind: "server", code }).hint, hint);
     assert.match(hint, /^[A-Z].*[.?)]$/);
@@ -75,7 +75,7 @@ test("every code has a hint, which an error may replace", () => {
   assert.equal(new AuthError("", options).hint, "Do this.");
 });
 
-test("an error of another copy of the package is recognized, and nothing else is", async () => {
+test("recognizes only AuthErrors, including those created by another copy of the package", async () => {
   const url = new URL("../../shared/errors.ts?copy", import.meta.url);
   const copy = (await import(url.href)) as { readonly AuthError: typeof AuthError };
   const error = new copy.AuthError("it broke.", options);
@@ -99,7 +99,7 @@ const CAUSES: readonly (readonly [cause: unknown, name: string, code: string | u
   ["s3cret", "string", undefined],
   [null, "object", undefined],
 ];
-test("of a cause only its name and code are shown", () => {
+test("shows only the name and code of a cause", () => {
   for (const [cause, name, code] of CAUSES) {
     const error = new AuthError("it broke.", { ...options, cause }).with("it broke again.");
     assert.deepEqual([error.cause, getErrorCode(cause)], [{ name, code }, code]);
@@ -109,14 +109,14 @@ test("of a cause only its name and code are shown", () => {
   }
 });
 
-test("an abort keeps the caller's reason", () => {
+test("keeps the caller's reason when a request is aborted", () => {
   const reason = new RangeError("enough");
   const error = abortedError(reason);
   assert.equal(error.message, "Authentication error: the request was aborted.");
   assert.deepEqual([error.kind, error.code, error.cause], ["aborted", "aborted", reason]);
 });
 
-test("a configuration error lists all issues and their hints, each hint once", () => {
+test("lists all issues and each distinct hint once in a configuration error", () => {
   const error = configError([
     { field: "clientId", message: "is required", hint: "Set it." },
     { field: "clientSecret", message: "is required", hint: "Set it." },
@@ -130,7 +130,7 @@ test("a configuration error lists all issues and their hints, each hint once", (
   assert.deepEqual([error.hint, error.requestSent], ["Set it. Omit scope.", false]);
 });
 
-test("an expired token is an error of its own class", () => {
+test("reports an expired token with a separate error class", () => {
   const error = new TokenExpiredError();
   assert.ok(error instanceof AuthError && AuthError.isAuthError(error));
   assert.deepEqual([error.name, error.kind, error.code], ["TokenExpiredError", "verification", "token_expired"]);

@@ -10,13 +10,13 @@ import { fc } from "../support/fuzzing.ts";
 const parse = (body: unknown) =>
   parseJwksResponse({ status: 200, headers: {}, body: JSON.stringify(body), clockOffset: undefined }, (text) => text);
 
-test("the JWKS request bypasses caches", () => {
+test("sends the JWKS request with headers that bypass caches", () => {
   const url = new URL("https://auth.scm.test/keys");
   const headers = { accept: "application/json", "cache-control": "no-cache" };
   assert.deepEqual(createJwksRequest(url), { method: "GET", url, headers });
 });
 
-/** A modulus of so many bytes. */
+/** Returns a modulus of the given number of bytes. */
 const modulus = (bytes: number): string => Buffer.alloc(bytes, 0x81).toString("base64url");
 const rsa = { kty: "RSA", n: modulus(256), e: "AQAB", kid: "1" };
 const USABLE: readonly object[] = [
@@ -72,7 +72,7 @@ test("returns the usable keys of a JWKS in order and ignores all others", () => 
   );
 });
 
-test("drops all members of a key that are not needed", () => {
+test("removes all members of a key that are not needed", () => {
   const outcome = parse({ keys: [{ ...rsa, d: "private", x5u: "https://evil.test", x5c: ["x"] }] });
   assert.ok(outcome.type === "success");
   assert.deepEqual(Object.keys(outcome.value[0] ?? {}), ["kty", "n", "e", "kid"]);
@@ -95,7 +95,7 @@ const FAILURES = {
 } as const;
 const MINUTE = 60_000;
 
-/** A cache and a server that has keys or fails. */
+/** Creates a cache and a server that returns keys or fails. */
 function createCache() {
   const clock = createFakeClock();
   const cache = new JwksCache(clock);
@@ -112,7 +112,7 @@ function createCache() {
     server,
     lookup: () => cache.lookup(load),
     find: async (kid: string | undefined) => toKids(await cache.lookup(load).find(kid)),
-    /** Finds the key of a token that was just issued. */
+    /** Finds the key of a newly issued token. */
     findNew: (kid: string, timeout: number, signal?: AbortSignal) =>
       clock.runUntil(
         cache
@@ -123,14 +123,14 @@ function createCache() {
   };
 }
 
-test("loads the keys when a lookup starts, before the kid is known", async () => {
+test("starts to load the keys before the kid is known", async () => {
   const { server, lookup } = createCache();
   const { ready } = lookup();
   assert.equal(server.requests, 1);
   await ready;
 });
 
-test("uses keys for ten minutes without a request, suspends included", async () => {
+test("uses keys for ten minutes without a request, including time while suspended", async () => {
   const { clock, server, find } = createCache();
   await find("a");
   await clock.advance(5 * MINUTE);
@@ -142,13 +142,13 @@ test("uses keys for ten minutes without a request, suspends included", async () 
   assert.equal(server.requests, 2);
 });
 
-test("returns all keys for a token without kid", async () => {
+test("returns all keys for a token without a kid", async () => {
   const { server, find } = createCache();
   server.keys = [key("a"), key("b")];
   assert.deepEqual(await find(undefined), ["a", "b"]);
 });
 
-test("reloads once for an unknown kid, also right after the first load", async () => {
+test("reloads once for an unknown kid, even immediately after the first load", async () => {
   const { server, lookup, find } = createCache();
   const { ready, find: findInLookup } = lookup();
   await ready;
@@ -158,7 +158,7 @@ test("reloads once for an unknown kid, also right after the first load", async (
   assert.equal(server.requests, 2);
 });
 
-test("reloads for unknown kids at most every 30 seconds, failed reloads included", async () => {
+test("reloads for unknown kids at most every 30 seconds, including failed reloads", async () => {
   const { clock, server, find } = createCache();
   await find("a");
   server.keys = FAILURES.network;
@@ -172,7 +172,7 @@ test("reloads for unknown kids at most every 30 seconds, failed reloads included
   assert.equal(server.requests, 3);
 });
 
-test("a JWKS that is seconds behind the signer is reloaded until it has the key of a new token", async () => {
+test("reloads a JWKS that lags seconds behind the signer until it contains the key of a new token", async () => {
   for (const delay of [0, 900, 2900, 6900]) {
     const { clock, server, findNew } = createCache();
     await findNew("a", 60_000);
@@ -184,7 +184,7 @@ test("a JWKS that is seconds behind the signer is reloaded until it has the key 
   }
 });
 
-test("gives up on the key of a new token after 7 seconds or before the deadline, without a cooldown", async () => {
+test("stops searching for a new token's key after 7 seconds or before the deadline, without a cooldown", async () => {
   const { clock, server, findNew } = createCache();
   assert.deepEqual(await findNew("b", 60_000), []);
   assert.deepEqual([server.requests, clock.passed()], [5, 7000]);
@@ -193,7 +193,7 @@ test("gives up on the key of a new token after 7 seconds or before the deadline,
   assert.deepEqual([server.requests, clock.passed()], [2, 8000]);
 });
 
-test("an abort ends the search for the key of a new token", async () => {
+test("stops searching for the key of a new token when aborted", async () => {
   const { clock, server, findNew } = createCache();
   const abort = new AbortController();
   clock.setTimeout(() => {
@@ -227,7 +227,7 @@ for (const failure of [FAILURES.protocol, FAILURES.rejected, new TypeError("bug"
   });
 }
 
-test("a reload replaces the keys", async () => {
+test("replaces the keys on reload", async () => {
   const { clock, server, find } = createCache();
   await find("a");
   server.keys = [key("b")];
@@ -239,7 +239,7 @@ test("a reload replaces the keys", async () => {
   assert.deepEqual(await find("a"), []);
 });
 
-test("an unused lookup that fails causes no unhandled rejection", async () => {
+test("causes no unhandled rejection if an unused lookup fails", async () => {
   const { clock, server, lookup } = createCache();
   server.keys = FAILURES.network;
   const unhandled: unknown[] = [];

@@ -22,7 +22,7 @@ function assertMalformed(token: string, description = ""): void {
   );
 }
 
-test("decodeJwt returns alg, kid and payload, and ignores keys in the header", () => {
+test("decodeJwt returns alg, kid, and payload, and ignores keys in the header", () => {
   const kids = fc.option(fc.string({ unit: grapheme, maxLength: 30 }), { nil: undefined });
   fc.assert(
     fc.property(fc.string(), kids, fc.jsonValue({ maxDepth: 2 }), (alg, kid, payload) => {
@@ -35,7 +35,7 @@ test("decodeJwt returns alg, kid and payload, and ignores keys in the header", (
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** Other encodings of the same bytes, which lenient decoders accept. */
+/** Noncanonical encodings that lenient decoders accept for the same bytes. */
 const REENCODINGS: readonly ((segment: string, at: number) => string)[] = [
   (segment) => `${segment}=`,
   (segment) => `${segment}==`,
@@ -44,9 +44,9 @@ const REENCODINGS: readonly ((segment: string, at: number) => string)[] = [
   ),
   (segment) => segment.replaceAll("-", "+"),
   (segment) => segment.replaceAll("_", "/"),
-  // A character without a byte.
+  // An extra character that encodes no complete byte.
   (segment) => (segment.length % 4 === 0 ? `${segment}A` : segment),
-  // Unused bits that are not zero.
+  // Unused bits that are set.
   (segment) => {
     const unused = segment.length % 4 === 2 ? 15 : segment.length % 4 === 3 ? 3 : 0;
     return segment.slice(0, -1) + (ALPHABET[ALPHABET.indexOf(segment.at(-1) ?? "") | unused] ?? "");
@@ -81,8 +81,8 @@ const MALFORMED: readonly (readonly [name: string, token: string, description: s
   ["an empty signature", signed.replace(/[^.]*$/, ""), FORM],
   ["an empty payload", encode({ alg: "RS256" }, ""), FORM],
   ["a header that is not JSON", encode("alg"), HEADER],
-  ["an array as header", encode("[]"), HEADER],
-  ["null as header", encode("null"), HEADER],
+  ["an array as its header", encode("[]"), HEADER],
+  ["null as its header", encode("null"), HEADER],
   ["a header that is not UTF-8", encode(invalidUtf8), HEADER],
   ["no alg", encode({ kid: "1" }), HEADER],
   ["an alg that is not a string", encode({ alg: ["RS256"] }), HEADER],
@@ -106,7 +106,7 @@ test("decodeJwt accepts a kid of up to 256 characters of any kind", () => {
     assert.equal(decodeJwt(encode({ alg: "RS256", kid })).kid, kid);
 });
 
-test("decodeJwt throws nothing but AuthErrors, and accepts nothing that does not look like a JWT", () => {
+test("decodeJwt throws only AuthErrors, and accepts only text that looks like a JWT", () => {
   const segments = fc.array(fc.base64String(), { maxLength: 5 }).map((parts) => parts.join("."));
   fc.assert(
     fc.property(fc.oneof(foreignText, segments), (token) => {
@@ -120,7 +120,7 @@ test("decodeJwt throws nothing but AuthErrors, and accepts nothing that does not
   );
 });
 
-test("looksLikeJwt recognizes three segments with a JSON object first, valid or not", () => {
+test("looksLikeJwt recognizes three segments of which the first is a JSON object, valid or not", () => {
   const tokens: Readonly<Record<string, boolean>> = {
     [signed]: true,
     "eyJhbGciOiJub25lIn0.e30.": true,
@@ -134,7 +134,7 @@ test("looksLikeJwt recognizes three segments with a JSON object first, valid or 
   for (const [token, expected] of Object.entries(tokens)) assert.equal(looksLikeJwt(token), expected, token);
 });
 
-test("decodeJsonSegment returns undefined for anything but canonical base64url of JSON", () => {
+test("decodeJsonSegment returns undefined unless the segment is JSON in canonical base64url", () => {
   assert.deepEqual(decodeJsonSegment("e30"), {});
   for (const segment of ["", "e30=", "e31", "abc", "__8"]) assert.equal(decodeJsonSegment(segment), undefined, segment);
 });

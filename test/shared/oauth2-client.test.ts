@@ -28,13 +28,13 @@ import { assertNoSecret } from "../support/secrets.ts";
 import { createSigner } from "../support/tokens.ts";
 import { setVariables } from "../support/variables.ts";
 
-// The promises of the Python page are in parity.test.ts.
+// parity.test.ts tests the promises of the Python page.
 
 forbidUnhandledRejections();
 const HOUR = 3_600_000;
 const FIELDS: AuthRequestInput = { clientId: CLIENT_ID, clientSecret: SECRET };
 
-test("connect accepts a request, its fields, or nothing: then it reads the environment", async (t) => {
+test("connect accepts a request or its fields, and reads the environment by default", async (t) => {
   const { server, request } = await startScripted(t, { other: { body: { id: 1 } } });
   const { tokenUrl, origin: apiUrl } = server;
   assert.equal((await OAuth2Client.connect(request)).isExpired, false);
@@ -72,7 +72,7 @@ const INVALID_OPTIONS: readonly object[] = [
   { max_retries: 3 },
   { signal: AbortSignal.abort() },
 ];
-test("invalid options are config errors that name all of them", async () => {
+test("names all invalid options in one config error", async () => {
   for (const options of INVALID_OPTIONS) {
     const error = getThrown(() => new OAuth2Client(FIELDS, options));
     assert.deepEqual([error.kind, error.issues.map(({ field }) => field)], ["config", Object.keys(options)]);
@@ -85,7 +85,7 @@ test("invalid options are config errors that name all of them", async () => {
   assert.equal((await getAuthError(client.refreshToken({ minTtl: 5 } as object))).kind, "config");
 });
 
-test("dates, keys and claims that a client returns cannot change the client", async (t) => {
+test("is not affected by changes to the dates, keys, and claims it returned", async (t) => {
   const { request } = await startScripted(t);
   const client = await OAuth2Client.connect(request);
   const time = client.expiresAt?.getTime();
@@ -96,7 +96,7 @@ test("dates, keys and claims that a client returns cannot change the client", as
   assert.equal((await client.decodeToken()).aud, CLIENT_ID);
 });
 
-test("the event of a new token comes when the token is current", async (t) => {
+test("emits the event for a new token once the token is current", async (t) => {
   const { request } = await startScripted(t);
   const seen: unknown[] = [];
   const client = createClient(request, {
@@ -108,7 +108,7 @@ test("the event of a new token comes when the token is current", async (t) => {
   assert.deepEqual(seen, [false, TSG_ID, true]);
 });
 
-test("accessToken, refreshToken, connect and decodeToken accept a signal, keep its reason, and leave no request", async (t) => {
+test("aborts each method that accepts a signal with the signal's reason, and leaves no request open", async (t) => {
   const reason = new RangeError("enough");
   const abort = new AbortController();
   const hang: Script = ({ n }) => {
@@ -134,7 +134,7 @@ test("accessToken, refreshToken, connect and decodeToken accept a signal, keep i
   await waitUntil("the requests are aborted", () => requests.every(({ closed }) => closed.aborted));
 });
 
-test("a rejection is one error for all callers for a second, and is then requested again", async (t) => {
+test("returns the same rejection to all callers for a second, and then sends a new request", async (t) => {
   const rejection = { status: 401, body: { error: "invalid_client" } };
   const { server, request } = await startScripted(t, { token: [rejection, rejection, tokenResponse()] });
   const { clock, age } = createMovableClock();
@@ -155,7 +155,7 @@ test("a rejection is one error for all callers for a second, and is then request
   assert.equal(server.requestsTo("token").length, 3);
 });
 
-test("a JWKS URL that responds with 401 is not remembered as a rejection", async (t) => {
+test("does not cache a 401 from the JWKS URL as a rejection", async (t) => {
   const { server, request } = await startScripted(t, { jwks: { status: 401 } });
   const client = createClient(request, { maxRetries: 0 });
   for (let call = 1; call <= 2; call++) {
@@ -164,7 +164,7 @@ test("a JWKS URL that responds with 401 is not remembered as a rejection", async
   }
 });
 
-test("a rejection in the background does not affect callers, who keep the current token", async (t) => {
+test("continues to return the current token after a rejection in the background", async (t) => {
   const rejection = { status: 401, body: { error: "invalid_client" } };
   const { server, request } = await startScripted(t, { token: [tokenResponse(), rejection] });
   const { clock, age } = createMovableClock();
@@ -185,7 +185,7 @@ test("a rejection in the background does not affect callers, who keep the curren
   assert.equal(server.requestsTo("token").length, 2);
 });
 
-test("the lifetime counts from when the request was sent", async (t) => {
+test("calculates the lifetime from the time the request was sent", async (t) => {
   const { clock, age } = createMovableClock();
   const token: Script = () => {
     age(10_000);
@@ -200,7 +200,7 @@ test("the lifetime counts from when the request was sent", async (t) => {
   assert.equal(client.isExpired, true);
 });
 
-test("with verify: false no keys are requested, claims are still validated, and decodeToken reads the claims", async (t) => {
+test("validates and decodes claims without requesting keys if verify is false", async (t) => {
   const claims = clientClaims();
   const other = await createSigner({ kid: signer.kid });
   const { clock, pass } = createMovableClock();
@@ -216,7 +216,7 @@ test("with verify: false no keys are requested, claims are still validated, and 
   assert.equal((await getAuthError(OAuth2Client.connect(bad.request, { verify: false }))).code, "audience_mismatch");
 });
 
-test("with verify: false an opaque token is accepted, and cannot be decoded", async (t) => {
+test("accepts an opaque token but cannot decode it if verify is false", async (t) => {
   const { request } = await startScripted(t, { token: tokenResponse({ access_token: "opaque-token-0123456789" }) });
   const client = await OAuth2Client.connect(request, { verify: false });
   assert.equal(await client.accessToken(), "opaque-token-0123456789");
@@ -226,7 +226,7 @@ test("with verify: false an opaque token is accepted, and cannot be decoded", as
 });
 
 for (const offset of [-5 * HOUR, 5 * HOUR])
-  test(`a wall clock that is off by ${offset / HOUR} h is named at the sign-in, and does not matter afterwards`, async (t) => {
+  test(`reports at sign-in a wall clock that is off by ${offset / HOUR} h, and ignores it afterward`, async (t) => {
     const { server, request } = await startScripted(t);
     const { clock, setWallClock } = createMovableClock();
     const client = createClient(request, { clock });
@@ -243,7 +243,7 @@ for (const offset of [-5 * HOUR, 5 * HOUR])
     assert.equal(server.requestsTo("token").length, 2);
   });
 
-test("a request of another copy of the package is accepted", async () => {
+test("accepts an AuthRequest created by another copy of the package", async () => {
   const url = new URL("../../shared/auth-request.ts?copy", import.meta.url);
   const copy = (await import(url.href)) as { readonly AuthRequest: typeof AuthRequest };
   const request = copy.AuthRequest.parse(FIELDS);
@@ -260,7 +260,7 @@ async function runProgram(program: string, env: Readonly<Record<string, string>>
 
 const ENDS: readonly (readonly [what: string, program: string, token: Script])[] = [
   [
-    "requests, decodeToken and accessToken are done",
+    "requests, decodeToken, and accessToken have completed",
     'await client.session.request("GET", "/x"); await client.decodeToken();',
     () => tokenResponse(),
   ],
@@ -276,7 +276,7 @@ const ENDS: readonly (readonly [what: string, program: string, token: Script])[]
   ],
 ];
 for (const [what, program, token] of ENDS)
-  test(`a program ends by itself when ${what}`, async (t) => {
+  test(`lets the program exit when ${what}`, async (t) => {
     const { server, request } = await startScripted(t, { token, other: { body: {} }, secure: true });
     const start =
       "const client = await OAuth2Client.connect(JSON.parse(process.env.FIELDS), { apiUrl: process.env.API_URL, tokenExpiryBuffer: 86400 });";
@@ -289,10 +289,10 @@ for (const [what, program, token] of ENDS)
     });
     assert.deepEqual([stderr, exitCode], ["", 0]);
     assert.match(stdout, /^\d+\n$/);
-    assert.ok(Number(stdout) < 5000, `it ended after ${stdout} ms`);
+    assert.ok(Number(stdout) < 5000, `it exited after ${stdout} ms`);
   });
 
-test("a program that waits for a token is kept alive", async (t) => {
+test("keeps a program that waits for a token alive", async (t) => {
   const { server } = await startScripted(t, { token: { ...tokenResponse(), delayMs: 300 } });
   const { stdout } = await runProgram("console.log((await OAuth2Client.connect()).isExpired);", {
     ...{ SCM_CLIENT_ID: CLIENT_ID, SCM_CLIENT_SECRET: SECRET, SCM_TOKEN_URL: server.tokenUrl, SCM_TSG_ID: TSG_ID },
@@ -300,7 +300,7 @@ test("a program that waits for a token is kept alive", async (t) => {
   assert.equal(stdout, "false\n");
 });
 
-/** All the ways in which programs print a value. */
+/** Returns the output of all common ways to print a value. */
 function print(value: object): Readonly<Record<string, string>> {
   const everything = { depth: Infinity, showHidden: true } as const;
   const clone = (): string => {
@@ -327,7 +327,7 @@ function print(value: object): Readonly<Record<string, string>> {
   };
 }
 
-test("a client and its parts print without secret and token", async (t) => {
+test("does not reveal the secret or the token when a client or its parts are printed", async (t) => {
   const { server, request } = await startScripted(t, { other: { body: { id: 1 } } });
   const client = createClient(request, { apiUrl: server.origin });
   for (const part of [client, client.session, client.authRequest]) assertNoSecret(print(part), [SECRET]);
@@ -358,7 +358,7 @@ const ECHOES: Readonly<Record<string, Script>> = {
   "a token type": tokenResponse({ token_type: SECRET }),
 };
 for (const [what, token] of Object.entries(ECHOES))
-  test(`a server that echoes the secret in ${what} does not bring it into errors and events`, async (t) => {
+  test(`does not reveal the secret in errors and events if a server echoes it in ${what}`, async (t) => {
     const { request } = await startScripted(t, { token });
     const events: object[] = [];
     const options = { maxRetries: 1, retryBackoff: 0, onEvent: (event: object) => events.push(event) };
@@ -366,7 +366,7 @@ for (const [what, token] of Object.entries(ECHOES))
     for (const value of [error, ...events]) assertNoSecret(print(value), [SECRET]);
   });
 
-test("an API that echoes the secret and all tokens does not bring them into the error", async (t) => {
+test("does not reveal the secret or any token in the error if an API echoes them", async (t) => {
   const tokens: string[] = [];
   const token: Script = () => {
     tokens.push(signer.sign(clientClaims()));
@@ -401,7 +401,7 @@ const UNCAUGHT: Readonly<Record<string, string>> = {
     "AuthRequest.fromEnv({ ...process.env, SCM_CLIENT_SECRET: `${process.env.SCM_CLIENT_SECRET}\\n1` });",
 };
 for (const [what, program] of Object.entries(UNCAUGHT))
-  test(`what Node prints of ${what} has the message and the hint, and no secret`, async (t) => {
+  test(`makes Node print the message and the hint, but no secret, for ${what}`, async (t) => {
     const token: Script = ({ body }) => ({ status: 401, body: { error: "invalid_client", error_description: body } });
     const { server } = await startScripted(t, { token });
     const { exitCode, stderr } = await runProgram(program, {
@@ -413,7 +413,7 @@ for (const [what, program] of Object.entries(UNCAUGHT))
     assertNoSecret({ stderr }, [SECRET]);
   });
 
-test("a listener that throws, rejects or returns a thenable that throws does not affect the client", async (t) => {
+test("ignores a listener that throws, rejects, or returns a thenable that throws", async (t) => {
   const { request } = await startScripted(t);
   const fail = (): never => assert.fail("by the listener");
   const listeners: readonly (() => unknown)[] = [
@@ -427,7 +427,7 @@ test("a listener that throws, rejects or returns a thenable that throws does not
   }
 });
 
-test("a private CA is trusted for sign-in and API, and only by its client", async (t) => {
+test("trusts a private CA for sign-in and API calls only in the client that has it", async (t) => {
   const { server, request } = await startScm(t);
   const client = await OAuth2Client.connect(request, { apiUrl: server.apiUrl });
   await client.session.request("GET", "/config/objects/v1/tags", { query: { folder: "All" } });

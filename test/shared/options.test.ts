@@ -16,7 +16,7 @@ const VALUES: Readonly<Record<keyof typeof optionSchemas, readonly [valid: unkno
 }; // prettier-ignore
 
 for (const [name, [valid, invalid]] of Object.entries(VALUES)) {
-  test(`${name} is validated`, () => {
+  test(`validates ${name}`, () => {
     for (const value of valid) assert.deepEqual(findOptionIssues({ [name]: value }, optionSchemas), []);
     for (const value of invalid) {
       const [issue, ...more] = findOptionIssues({ [name]: value }, optionSchemas);
@@ -27,14 +27,14 @@ for (const [name, [valid, invalid]] of Object.entries(VALUES)) {
   });
 }
 
-test("options that are undefined are skipped unless they are required, and test hooks are allowed", () => {
+test("ignores undefined options unless they are required, and allows test hooks", () => {
   const { timeout, path } = optionSchemas;
   assert.deepEqual(findOptionIssues({ timeout: undefined, clock: 1, random: 2, other: undefined }, { timeout }), []);
   const [issue] = findOptionIssues({}, { timeout, path }, ["path"]);
   assert.deepEqual([issue?.field, issue?.message], ["path", "must be a file path"]);
 });
 
-test("all issues are reported at once, unknown options last", () => {
+test("reports all issues at once, with unknown options last", () => {
   const { timeout, maxRetries } = optionSchemas;
   const given = { retries: 3, max_retries: 3, maxRetries: -1, timeout: 0 };
   assert.throws(
@@ -54,7 +54,7 @@ test("all issues are reported at once, unknown options last", () => {
   );
 });
 
-test("an unknown name is made fit for a log line", () => {
+test("makes an unknown option name safe for a log line", () => {
   const { field, hint } = unknownNameIssue("a\n::error::b", ["tsgId"], "field");
   assert.deepEqual([field, hint], ["a : :error: :b", "Valid names: tsgId."]);
   assert.equal(unknownNameIssue("tsg_id", ["tsgId"], "field").hint, "Use tsgId.");

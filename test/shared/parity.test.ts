@@ -35,19 +35,19 @@ import { createSigner } from "../support/tokens.ts";
 import { setVariables } from "../support/variables.ts";
 
 /**
- * The promises of the authentication page of the Python `pan-scm-sdk`, in its order, and its four examples. The names of
- * the tests start with the words of the page.
+ * Tests the promises of the authentication page of the Python `pan-scm-sdk`, in the order of the page, and its four
+ * examples. Each test name starts with the corresponding words of the page.
  */
 
 forbidUnhandledRejections();
 const tags = { query: { folder: "All" } };
 const now = Math.floor(Date.now() / 1000);
 
-/** A request made of the page's five fields. */
+/** Creates a request from the five fields used on the page. */
 const createRequest = ({ clientId, clientSecret, tokenUrl, tsgId, ca }: ScmServer): AuthRequest =>
   AuthRequest.parse({ clientId, clientSecret, tokenUrl, scope: `tsg_id:${tsgId}`, tsgId, ca });
 
-test("AuthRequestModel(client_id, client_secret, token_url, scope, tsg_id): five fields sign in", async (t) => {
+test("AuthRequestModel(client_id, client_secret, token_url, scope, tsg_id): signs in with these fields", async (t) => {
   const { server } = await startScm(t);
   const request = createRequest(server);
   const { clientId, clientSecret, tokenUrl, scope, tsgIds } = request;
@@ -59,7 +59,7 @@ test("AuthRequestModel(client_id, client_secret, token_url, scope, tsg_id): five
   assert.equal(AuthRequest.parse({ clientId: CLIENT_ID, clientSecret: SECRET }).scope, `tsg_id:${TSG_ID}`);
 });
 
-test("AuthRequestModel: all issues are reported at once, and snake_case keys with the name to use", () => {
+test("AuthRequestModel: reports all issues at once, and suggests names for snake_case keys", () => {
   const python = { client_id: CLIENT_ID, client_secret: SECRET, token_url: "x", scope: "tsg_id:1", tsg_id: "1" };
   const error = getThrown(() => AuthRequest.parse(python as never));
   assert.equal(error.kind, "config");
@@ -72,7 +72,7 @@ test("AuthRequestModel: all issues are reported at once, and snake_case keys wit
   assertNoSecret({ message: error.message, hint: error.hint }, [SECRET]);
 });
 
-test("OAuth2Client(auth_request) signs in: connect does, the constructor does no I/O", async (t) => {
+test("OAuth2Client(auth_request) signs in: connect signs in, and the constructor performs no I/O", async (t) => {
   const { server, request } = await startScm(t);
   const idle = new OAuth2Client(request);
   assert.deepEqual(
@@ -87,7 +87,7 @@ test("OAuth2Client(auth_request) signs in: connect does, the constructor does no
   assert.equal(server.countTokenRequests(), 1);
 });
 
-/** The attempts of a client at a server that always fails, and the shortest delays between them. */
+/** Returns the number of attempts and the shortest delays of a client whose server always fails. */
 async function getAttempts(t: TestContext, Class: typeof OAuth2Client, options: TestClientOptions = {}) {
   const { request } = await startScripted(t, { token: { status: 500 } });
   const { clock, skipDelays } = createMovableClock();
@@ -103,7 +103,7 @@ async function getAttempts(t: TestContext, Class: typeof OAuth2Client, options: 
   return { attempts, delays };
 }
 
-test("MAX_RETRIES 3, RETRY_BACKOFF 0.3, TOKEN_EXPIRY_BUFFER 300: constants, options, and overridden in a subclass", async (t) => {
+test("MAX_RETRIES 3, RETRY_BACKOFF 0.3, TOKEN_EXPIRY_BUFFER 300: are defaults that can be overridden", async (t) => {
   const { MAX_RETRIES, RETRY_BACKOFF, TOKEN_EXPIRY_BUFFER } = OAuth2Client;
   assert.deepEqual([MAX_RETRIES, RETRY_BACKOFF, TOKEN_EXPIRY_BUFFER], [3, 0.3, 300]);
   class Patient extends OAuth2Client {
@@ -134,7 +134,7 @@ test("MAX_RETRIES 3, RETRY_BACKOFF 0.3, TOKEN_EXPIRY_BUFFER 300: constants, opti
   }
 });
 
-test("attributes auth_request, session, signing_key", async (t) => {
+test("attributes auth_request, session, signing_key: are available on the client", async (t) => {
   const { server, request } = await startScm(t);
   const client = await OAuth2Client.connect(request);
   assert.equal(client.authRequest, request);
@@ -143,7 +143,7 @@ test("attributes auth_request, session, signing_key", async (t) => {
   assert.equal(server.countTokenRequests(), 1);
 });
 
-test("session creation: each step is an event, and the request has the four fields of the grant", async (t) => {
+test("session creation: emits an event for each step, and sends the four fields of the grant", async (t) => {
   const { server, request } = await startScm(t);
   const events: AuthEvent[] = [];
   await OAuth2Client.connect(request, { onEvent: (event) => events.push(event) });
@@ -160,7 +160,7 @@ test("session creation: each step is an event, and the request has the four fiel
 });
 
 const RETRIED = [408, 429, 500, 502, 503, 504];
-test("retry: 408 429 500 502 503 504 of POST and GET, and of the session's calls", async (t) => {
+test("retry: retries POST, GET, and session requests after status 408, 429, 500, 502, 503, or 504", async (t) => {
   for (const status of RETRIED) {
     const jwks = [{ status }, { body: { keys: [signer.jwk] } }];
     const other = [{ status }, { body: { id: 1 } }];
@@ -172,7 +172,7 @@ test("retry: 408 429 500 502 503 504 of POST and GET, and of the session's calls
   }
 });
 
-test("retry: Retry-After is a floor, one deadline covers all attempts, and rejections are not retried", async (t) => {
+test("retry: respects Retry-After, applies one deadline to all attempts, and does not retry rejections", async (t) => {
   const { clock, skipDelays } = createMovableClock();
   const delays: number[] = [];
   const limited = { status: 429, headers: { "retry-after": "7" } };
@@ -195,7 +195,7 @@ test("retry: Retry-After is a floor, one deadline covers all attempts, and rejec
   assert.equal((await getAuthError(OAuth2Client.connect(rejected.request))).attempts, 1);
 });
 
-test("token_expires_soon and refresh_token(): the buffer is capped for short-lived tokens", async (t) => {
+test("token_expires_soon and refresh_token(): limit the buffer for short-lived tokens", async (t) => {
   const { request } = await startScm(t, { ttl: 90 });
   const { clock, age } = createMovableClock();
   const client = createClient(request, { clock, random: () => 0 });
@@ -211,7 +211,7 @@ test("token_expires_soon and refresh_token(): the buffer is capped for short-liv
   assert.equal(client.tokenExpiresSoon, false);
 });
 
-test("is_expired: from the end of the token on, and it never throws, whatever the wall clock shows", async (t) => {
+test("is_expired: is true after the token expires and never throws, whatever the wall clock shows", async (t) => {
   const { server, request } = await startScm(t, { ttl: 90 });
   const { clock, setWallClock, pass } = createMovableClock();
   const client = createClient(request, { clock });
@@ -225,7 +225,7 @@ test("is_expired: from the end of the token on, and it never throws, whatever th
   assert.deepEqual([client.isExpired, client.tokenExpiresSoon, server.countTokenRequests()], [true, true, 1]);
 });
 
-test("decode_token(), ExpiredSignatureError: decodeToken verifies, and throws TokenExpiredError", async (t) => {
+test("decode_token(), ExpiredSignatureError: verifies the token or throws TokenExpiredError", async (t) => {
   const { server, request } = await startScm(t);
   const { clock, pass } = createMovableClock();
   const client = createClient(request, { clock });
@@ -245,7 +245,7 @@ test("decode_token(), ExpiredSignatureError: decodeToken verifies, and throws To
   assert.match(error.message, /^Authentication error: /);
 });
 
-test("refresh_token(): a new token and its key, retries, errors that leave the current token", async (t) => {
+test("refresh_token(): gets a new token and its key, retries, and keeps the old token after an error", async (t) => {
   const { server, request } = await startScm(t);
   const client = await OAuth2Client.connect(request, { maxRetries: 0 });
   const kid = await server.rotateKeys();
@@ -260,7 +260,7 @@ test("refresh_token(): a new token and its key, retries, errors that leave the c
   assert.equal(server.issued.length, 3, "all callers share one request");
 });
 
-test('network errors: connection, timeout, request exceptions → "Network error"', async (t) => {
+test('network errors: reports connection failures and timeouts as "Network error"', async (t) => {
   const closed = await startScm(t);
   await closed.server.close();
   const silent = await startScripted(t, { token: { hang: true } });
@@ -276,7 +276,7 @@ test('network errors: connection, timeout, request exceptions → "Network error
   }
 });
 
-test('HTTP errors: 4xx, 5xx, gateway timeouts → "HTTP error" with status, attempts and hint', async (t) => {
+test('HTTP errors: reports 4xx, 5xx, and gateway timeouts as "HTTP error" with details', async (t) => {
   for (const status of [400, 403, 404, ...RETRIED]) {
     const { request } = await startScripted(t, { token: { status } });
     const error = await getAuthError(OAuth2Client.connect(request, { maxRetries: 1, retryBackoff: 0 }));
@@ -309,7 +309,7 @@ const AUTH_ERRORS: readonly (readonly [code: string, token: Script, jwks?: Scrip
   ["access_denied", oauthError("access_denied")],
   ["invalid_jwks", tokenResponse(), { body: { keys: "none" } }],
 ];
-test("authentication errors: expiry, invalid credentials, decode errors, signing keys, RS256, audience", async (t) => {
+test("authentication errors: reports invalid tokens, credentials, and signing keys with specific codes", async (t) => {
   for (const [code, script, jwks] of AUTH_ERRORS) {
     const { request } = await startScripted(t, { token: script, ...(jwks && { jwks }) });
     const client = new OAuth2Client(request, { maxRetries: 0, timeout: 2 });
@@ -320,7 +320,7 @@ test("authentication errors: expiry, invalid credentials, decode errors, signing
   }
 });
 
-test("authentication errors: an issuer is verified when it is given, and keys that fail keep the kind", async (t) => {
+test("authentication errors: verifies the issuer if one is given, and keeps the kind of JWKS errors", async (t) => {
   const { server } = await startScm(t);
   const { clientId, clientSecret, tokenUrl, ca } = server;
   const fields = { clientId, clientSecret, tokenUrl, ca };
@@ -333,7 +333,7 @@ test("authentication errors: an issuer is verified when it is given, and keys th
   assert.match(failed.message, /^HTTP error: .*JWKS/);
 });
 
-test("TLS verification enforced, secure endpoints: no option and no variable turns it off", async (t) => {
+test("TLS verification enforced, secure endpoints: cannot be disabled by any option or variable", async (t) => {
   const { server } = await startScm(t);
   const { clientId, clientSecret, tokenUrl } = server;
   setVariables(t, { NODE_TLS_REJECT_UNAUTHORIZED: "0" });
@@ -348,7 +348,7 @@ test("TLS verification enforced, secure endpoints: no option and no variable tur
   assert.equal(getThrown(() => new OAuth2Client(fields, { apiUrl: "http://api.scm.test" })).kind, "config");
 });
 
-test("debug logs of token operations, error logs of failures: events without secrets", async (t) => {
+test("debug logs of token operations, error logs of failures: are available as events without secrets", async (t) => {
   const echo: Script = ({ body }) => ({ status: 401, body: { error: "invalid_client", error_description: body } });
   const { request } = await startScripted(t, { token: [tokenResponse(), echo] });
   const events: AuthEvent[] = [];
@@ -361,7 +361,7 @@ test("debug logs of token operations, error logs of failures: events without sec
   assertNoSecret({ events: JSON.stringify(events) }, secrets);
 });
 
-test("session makes authenticated calls, token refreshed", async (t) => {
+test("session makes authenticated calls, token refreshed: sends API calls with a current token", async (t) => {
   const { server, request } = await startScm(t);
   const { clock, age } = createMovableClock();
   const client = createClient(request, { apiUrl: server.apiUrl, clock });
@@ -382,7 +382,7 @@ test("session makes authenticated calls, token refreshed", async (t) => {
   assert.deepEqual(await refreshing.session.request("GET", TAGS_PATH), { id: 1 });
 });
 
-test("secrets in the environment: fromEnv, and a missing one by its variable", () => {
+test("secrets in the environment: reads them with fromEnv, and names the variable of a missing secret", () => {
   const env = { SCM_CLIENT_ID: CLIENT_ID, SCM_CLIENT_SECRET: SECRET, SCM_TSG_ID: "7", SCM_TOKEN_URL: "" };
   const { clientId, scope, clientSecret } = AuthRequest.fromEnv(env);
   assert.deepEqual([clientId, scope, clientSecret], [CLIENT_ID, "tsg_id:7", SECRET]);
@@ -392,7 +392,7 @@ test("secrets in the environment: fromEnv, and a missing one by its variable", (
   );
 });
 
-test("best practice: accessToken checks the expiry, uses the buffer, and handles refresh errors", async (t) => {
+test("best practice: checks expiration, applies the buffer, and handles refresh errors in accessToken", async (t) => {
   const { server, request } = await startScm(t);
   const { clock, age } = createMovableClock();
   let onEvent: (event: AuthEvent) => void = () => undefined;
@@ -428,13 +428,13 @@ test("best practice: accessToken checks the expiry, uses the buffer, and handles
   assert.equal(await client.accessToken(), server.issued[2]);
 });
 
-test("example 1: build a request with the five fields and sign in", async (t) => {
+test("example 1: builds a request with the five fields and signs in", async (t) => {
   const { server } = await startScm(t);
   const client = await OAuth2Client.connect(createRequest(server));
   assert.equal(await client.accessToken(), server.issued[0]);
 });
 
-test("example 2: if the token expires soon, or has expired, refresh it", async (t) => {
+test("example 2: refreshes a token that expires soon or has expired", async (t) => {
   const { server, request } = await startScm(t);
   const { clock, age } = createMovableClock();
   const client = createClient(request, { clock, random: () => 0 });
@@ -446,7 +446,7 @@ test("example 2: if the token expires soon, or has expired, refresh it", async (
   assert.equal(server.countTokenRequests(), 3);
 });
 
-test("example 3: decode, on expiry refresh", async (t) => {
+test("example 3: decodes the token, and refreshes it if it has expired", async (t) => {
   const { clock, pass } = createMovableClock();
   const fresh = (): string => signer.sign(clientClaims(clock.now() / 1000));
   const { server, request } = await startScripted(t, { token: () => tokenResponse({ access_token: fresh() }) });
@@ -463,7 +463,7 @@ test("example 3: decode, on expiry refresh", async (t) => {
   assert.equal(server.requestsTo("token").length, 2);
 });
 
-test("example 4: sign in, and tell network, HTTP and other errors apart by the message", async (t) => {
+test("example 4: signs in, and distinguishes network, HTTP, and other errors by message", async (t) => {
   const { server, request } = await startScm(t);
   const { clientId, tokenUrl, ca } = server;
   const failing = await startScripted(t, { token: { status: 502 } });

@@ -12,7 +12,7 @@ const longText = fc.array(foreignText, { maxLength: 12 }).map((texts) => texts.j
 
 // sanitize
 
-test("sanitized text is one visible, well-formed line without a workflow command, of limited length", () => {
+test("sanitizes text to one visible, well-formed line of limited length without workflow commands", () => {
   fc.assert(
     fc.property(
       longText,
@@ -31,7 +31,7 @@ test("sanitized text is one visible, well-formed line without a workflow command
   );
 });
 
-test("an ordinary sentence is not changed", () => {
+test("does not change an ordinary sentence", () => {
   const word = fc.string({ unit: fc.constantFrom(..."abcXYZ019.,;!?-_/@()é日"), minLength: 1, maxLength: 8 });
   fc.assert(
     fc.property(fc.array(word, { maxLength: 20 }), (words) => {
@@ -55,22 +55,22 @@ const SANITIZED: readonly (readonly [text: string, shown: string, maxLength?: nu
   ["a😀", "a\ufffd...", 2],
 ];
 for (const [text, shown, maxLength] of SANITIZED) {
-  test(`${JSON.stringify(text)} is shown as ${JSON.stringify(shown)}`, () => {
+  test(`sanitizes ${JSON.stringify(text)} to ${JSON.stringify(shown)}`, () => {
     assert.equal(sanitize(text, maxLength), shown);
   });
 }
 
 // Masks
 
-test("the masks of a secret are those that the runner does not derive, longest first", () => {
+test("derives masks that the runner does not derive itself, longest first", () => {
   assert.deepEqual(getMasks("K'<é/~*"), [
     "K%27%3C%C3%A9%2F%7E*", "4b273cc3a92f7e2a", "4B273CC3A92F7E2A", "Syc8w6kvfi", "snPMOpL34q", "LJzzDqS9-K", "K'<é/~*",
   ]); // prettier-ignore
 });
 
-test("base64 is added for other runners, at its three alignments", () => {
+test("adds base64 masks in all three alignments for other runners", () => {
   const added = getMasks(UUID, { withBase64: true }).filter((mask) => !getMasks(UUID).includes(mask));
-  // Without `+` and `/`, base64 and base64url are the same.
+  // If an encoding contains neither `+` nor `/`, base64 and base64url are identical.
   assert.deepEqual(added, []);
   const masks = getMasks("??>>??>>??>>", { withBase64: true });
   for (const lead of ["", "x", "xy"]) {
@@ -91,7 +91,7 @@ const MASKS: readonly (readonly [secret: string, included: readonly string[], ex
   ["head.claims.signature.more", [], ["signature", "signature.more"]],
 ];
 for (const [secret, included, excluded] of MASKS) {
-  test(`the masks of ${JSON.stringify(secret)} include ${JSON.stringify(included)}`, () => {
+  test(`includes ${JSON.stringify(included)} in the masks of ${JSON.stringify(secret)}`, () => {
     const masks = getMasks(secret);
     for (const mask of included) assert.ok(masks.includes(mask), mask);
     for (const mask of excluded) assert.ok(!masks.includes(mask), mask);
@@ -105,7 +105,7 @@ for (const [secret, included, excluded] of MASKS) {
 const flipCase = (text: string): string =>
   text.replace(/[a-z]/gi, (letter) => (letter < "a" ? letter.toLowerCase() : letter.toUpperCase()));
 
-/** Encoders that text passes on its way into a log. */
+/** Encoders that may be applied to text before it is logged. */
 const ENCODERS: readonly ((text: string) => string)[] = [
   (text) => text,
   flipCase,
@@ -117,7 +117,7 @@ const ENCODERS: readonly ((text: string) => string)[] = [
   (text) => Buffer.from(text).toString("base64url"),
 ];
 
-test("a secret is hidden in text that was encoded with it, and the rest of the text stays", () => {
+test("hides an encoded secret, and does not change text that contains no secret", () => {
   const around = fc.string({ unit: grapheme, maxLength: 6 });
   fc.assert(
     fc.property(around, usualSecret, around, fc.constantFrom(...ENCODERS), (before, secret, after, encode) => {
@@ -152,7 +152,7 @@ const REDACTED: readonly (readonly [secrets: readonly string[], text: string, sh
   [[], "text", "text"],
 ];
 for (const [secrets, text, shown] of REDACTED) {
-  test(`${JSON.stringify(text)} without ${JSON.stringify(secrets)} is ${JSON.stringify(shown)}`, () => {
+  test(`redacts ${JSON.stringify(secrets)} from ${JSON.stringify(text)} to get ${JSON.stringify(shown)}`, () => {
     assert.equal(new Redactor(secrets).redact(text), shown);
   });
 }
@@ -160,25 +160,25 @@ for (const [secrets, text, shown] of REDACTED) {
 const spaced = [...UUID].join(" ");
 const QUOTED: readonly (readonly [what: string, text: string, removed: boolean])[] = [
   ["the secret", `no ${UUID}`, true],
-  ["eight characters of it", `no ${UUID.slice(10, 20)}`, true],
-  ["six characters of it", "no 3f0d8a", false],
-  ["it with spaces", spaced, true],
-  ["it with control characters", [...UUID].join("\u001b[0m\u200b").replaceAll("[0m", ""), true],
-  ["it in percent encoding", UUID.replace(/./g, (char) => `%${char.charCodeAt(0).toString(16)}`), true],
-  ["it in upper case", UUID.toUpperCase(), true],
-  ["it in hex", `: ${Buffer.from(UUID).toString("hex")}`, true],
-  ["it in base64 with line breaks", Buffer.from(`x${UUID}`).toString("base64").replace(/.{5}/g, "$&\n"), true],
-  ["it as the second half of a text that is too long", `${"x".repeat(9000)} ${UUID}`, true],
+  ["eight characters of a secret", `no ${UUID.slice(10, 20)}`, true],
+  ["six characters of a secret", "no 3f0d8a", false],
+  ["the secret with spaces", spaced, true],
+  ["the secret with control characters", [...UUID].join("\u001b[0m\u200b").replaceAll("[0m", ""), true],
+  ["the percent-encoded secret", UUID.replace(/./g, (char) => `%${char.charCodeAt(0).toString(16)}`), true],
+  ["the secret in uppercase", UUID.toUpperCase(), true],
+  ["the secret in hex", `: ${Buffer.from(UUID).toString("hex")}`, true],
+  ["the secret in base64 with line breaks", Buffer.from(`x${UUID}`).toString("base64").replace(/.{5}/g, "$&\n"), true],
+  ["the secret at the end of a text that is too long", `${"x".repeat(9000)} ${UUID}`, true],
   ["an error description", "The client is not registered. See https://a.test/help?id=17", false],
 ];
 for (const [what, text, removed] of QUOTED) {
-  test(`a quote of ${what} is ${removed ? "left out" : "shown"}`, () => {
+  test(`${removed ? "omits" : "keeps"} a quote of ${what}`, () => {
     const shown = new Redactor([UUID]).quote(text);
     assert.equal(shown, removed ? REMOVED : text);
   });
 }
 
-test("a secret that is added later is recognized in quotes", () => {
+test("recognizes a secret in quotes even if it is added later", () => {
   const redactor = new Redactor();
   assert.equal(redactor.quote(`x ${UUID}`), `x ${UUID}`);
   redactor.add(UUID);
@@ -187,7 +187,7 @@ test("a secret that is added later is recognized in quotes", () => {
   assert.equal(redactor.quote("::error::x", 8), ": :error...");
 });
 
-test("long text is searched in linear time", () => {
+test("searches long text in linear time", () => {
   const redactor = new Redactor(["a".repeat(40)]);
   const start = performance.now();
   assert.equal(redactor.redact("a".repeat(300_000)), "***");

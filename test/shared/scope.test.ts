@@ -17,7 +17,7 @@ const tsgLike = fc.constantFrom("tsg_id", "tsg_id:", "tsg_id:1", "tsg_id:1x", "t
 const token = fc.oneof(foreignText, tsgLike, fc.string({ maxLength: 5 }));
 const scope = fc.array(token, { maxLength: 8 }).map((tokens) => tokens.join(" "));
 
-test("parseScope splits at spaces only and drops duplicates", () => {
+test("parseScope splits only at spaces and removes duplicates", () => {
   fc.assert(
     fc.property(scope, (text) => {
       const tokens = parseScope(text);
@@ -26,12 +26,12 @@ test("parseScope splits at spaces only and drops duplicates", () => {
   );
 });
 
-test("normalizeScope returns the same string for the same scope-tokens", () => {
+test("normalizeScope returns the same string for scopes with the same scope-tokens", () => {
   assert.equal(normalizeScope("b  a b"), "a b");
   assert.equal(normalizeScope(" "), "");
 });
 
-test("invalidScopeTokens returns tokens outside RFC 6749 and tenants without a number", () => {
+test("invalidScopeTokens returns scope-tokens that violate RFC 6749 and tenants without a number", () => {
   fc.assert(
     fc.property(scope, (text) => {
       const tokens = parseScope(text);
@@ -42,7 +42,7 @@ test("invalidScopeTokens returns tokens outside RFC 6749 and tenants without a n
   );
 });
 
-test("getTsgIds returns the tenants of whole scope-tokens", () => {
+test("getTsgIds returns only tenants that are whole scope-tokens", () => {
   assert.deepEqual(getTsgIds(["a", tsgScope("1"), tsgScope("2"), tsgScope("1")]), ["1", "2"]);
   for (const near of ["xtsg_id:1", "tsg_id:1x", "TSG_ID:1", "tsg_id:", "tsg_id: 1"])
     assert.deepEqual(getTsgIds([near]), [], near);

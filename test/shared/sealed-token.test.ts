@@ -18,10 +18,10 @@ import { createSigner, encodeSegment } from "../support/tokens.ts";
 
 const request = AuthRequest.parse({ clientId: CLIENT_ID, clientSecret: SECRET });
 const token = signer.sign(clientClaims());
-/** Sealed once: it takes about 100 ms. */
+/** The token is sealed only once because sealing takes about 100 ms. */
 const sealed = await sealToken(request, token);
 
-test("unseals a token with a JWKS request and no token request", async (t) => {
+test("unseals a token with one JWKS request and no token request", async (t) => {
   const { server, request: own } = await startScripted(t);
   const events: AuthEvent[] = [];
   const { expiresAt, ...unsealed } = await unsealToken(own, sealed, { onEvent: (event) => events.push(event) });
@@ -31,7 +31,7 @@ test("unseals a token with a JWKS request and no token request", async (t) => {
   assert.deepEqual([...new Set(events.map((event) => "request" in event && event.request))], ["jwks"]);
 });
 
-test("sealAccessToken and unsealAndVerify pass on an AccessToken", async (t) => {
+test("seals and unseals an AccessToken with sealAccessToken and unsealAndVerify", async (t) => {
   const { request: own } = await startScripted(t, { token: tokenResponse({ access_token: token }) });
   const context = createSignInContext(own);
   const limits = { deadline: systemClock.monotonic() + 20_000 };
@@ -40,14 +40,14 @@ test("sealAccessToken and unsealAndVerify pass on an AccessToken", async (t) => 
   assert.deepEqual([unsealed.value, unsealed.signingKey?.kid], [token, signer.kid]);
 });
 
-test("accepts the fields of a request and the result of unsealToken", async (t) => {
+test("accepts the fields of a request as well as the result of unsealToken", async (t) => {
   const { tokenUrl } = (await startScripted(t)).request;
   const fields = { clientId: CLIENT_ID, clientSecret: SECRET, tokenUrl };
   const again = await sealToken(fields, await unsealToken(fields, sealed));
   assert.equal((await unsealToken(fields, again)).accessToken, token);
 });
 
-test("a sealed token is a JWE of the token that identifies nothing in its header", async () => {
+test("seals a token as a JWE whose header contains no identifying information", async () => {
   const [header = "", ...segments] = sealed.split(".");
   const { p2s, ...rest } = JSON.parse(Buffer.from(header, "base64url").toString()) as { readonly p2s: string };
   assert.deepEqual(rest, { alg: "PBES2-HS512+A256KW", enc: "A256GCM", p2c: 210_000 });
@@ -62,15 +62,15 @@ test("a sealed token is a JWE of the token that identifies nothing in its header
   );
 });
 
-test("unseals a JWE of a second implementation", async (t) => {
+test("unseals a JWE created by a second implementation", async (t) => {
   const { request: own } = await startScripted(t);
   for (const iterations of [210_000, 300_000])
     assert.equal((await unsealToken(own, encryptByReference(token, SECRET, iterations))).accessToken, token);
 });
 
-/** The error of unsealing, which happens without a request. */
+/** Returns the error that unsealing throws without sending a request. */
 async function getUnsealError(text: string, input: Partial<AuthRequestInput> = {}): Promise<AuthError> {
-  // Nothing listens there.
+  // No server listens on this port.
   const own = AuthRequest.parse({
     ...{ clientId: CLIENT_ID, clientSecret: SECRET, tokenUrl: "http://127.0.0.1:1/access_token" },
     ...input,
@@ -81,17 +81,17 @@ async function getUnsealError(text: string, input: Partial<AuthRequestInput> = {
   return error;
 }
 
-test("another client secret cannot unseal", async () => {
+test("does not unseal a token with another client secret", async () => {
   assert.equal((await getUnsealError(sealed, { clientSecret: randomUUID() })).code, "sealed_token_decryption_failed");
 });
 
-test("another client or tenant with the same secret gets an error of verification", async () => {
+test("reports a verification error to another client or tenant with the same secret", async () => {
   const other = "cd@1234567890.iam.panserviceaccount.com";
   assert.equal((await getUnsealError(sealed, { clientId: other })).code, "audience_mismatch");
   assert.equal((await getUnsealError(sealed, { tsgId: "2" })).code, "tenant_mismatch");
 });
 
-test("a forged token that is sealed with the right secret is rejected", async (t) => {
+test("rejects a forged token that is sealed with the right secret", async (t) => {
   const { request: own } = await startScripted(t);
   const forged = (await createSigner()).sign(clientClaims(), { kid: signer.kid });
   assert.equal((await getAuthError(unsealToken(own, await sealToken(own, forged)))).code, "invalid_signature");
@@ -109,7 +109,7 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   "a padded segment": `${sealed}=`,
   "a line break at the end": `${sealed}\n`,
   "a header that is not JSON": withHeader("alg"),
-  "an array as header": withHeader("[]"),
+  "an array as its header": withHeader("[]"),
   "alg dir": withHeader({ ...valid, alg: "dir" }),
   "alg PBES2-HS256+A128KW": withHeader({ ...valid, alg: "PBES2-HS256+A128KW" }),
   "no alg": withHeader({ ...valid, alg: undefined }),
@@ -119,39 +119,39 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   "a kid": withHeader({ ...valid, kid: "1" }),
   "fewer iterations": withHeader({ ...valid, p2c: 209_999 }),
   "more than a million iterations": withHeader({ ...valid, p2c: 1_000_001 }),
-  "iterations as a string": withHeader({ ...valid, p2c: "210000" }),
-  "a fraction of iterations": withHeader({ ...valid, p2c: 210_000.5 }),
+  "the number of iterations as a string": withHeader({ ...valid, p2c: "210000" }),
+  "a fractional number of iterations": withHeader({ ...valid, p2c: 210_000.5 }),
   "no salt": withHeader({ ...valid, p2s: undefined }),
   "a salt that is not a string": withHeader({ ...valid, p2s: 1 }),
 };
 for (const [name, text] of Object.entries(UNSUPPORTED)) {
-  test(`a sealed token with ${name} is malformed, and no key is derived`, async (t) => {
+  test(`rejects a malformed sealed token without deriving a key: ${name}`, async (t) => {
     const derive = t.mock.method(crypto.subtle, "deriveBits");
     assert.equal((await getUnsealError(text)).code, "sealed_token_malformed");
     assert.equal(derive.mock.callCount(), 0);
   });
 }
 
-test("a JWE of anything but a JWT is malformed", async () => {
+test("rejects a JWE that does not contain a JWT as malformed", async () => {
   for (const plaintext of ["", "opaque-token", JSON.stringify({ access_token: token })])
     assert.equal((await getUnsealError(encryptByReference(plaintext, SECRET))).code, "sealed_token_malformed");
 });
 
-test("a text of more than 16 KiB is neither sealed nor unsealed", async () => {
+test("neither seals nor unseals text longer than 16 KiB", async () => {
   assert.equal((await getUnsealError("A".repeat(16_385))).code, "sealed_token_too_large");
   assert.equal((await getUnsealError("A".repeat(16_384))).code, "sealed_token_malformed");
   const long = signer.sign({ ...clientClaims(), padding: "x".repeat(10_000) });
   assert.equal((await getAuthError(sealToken(request, long))).code, "sealed_token_too_large");
 });
 
-test("an expired sealed token is reported as such, without a request", async () => {
+test("reports an expired sealed token without sending a request", async () => {
   const expired = encryptByReference(signer.sign(clientClaims(Date.now() / 1000 - 1000)), SECRET);
   const error = await getUnsealError(expired);
   assert.equal(error.code, "sealed_token_expired");
   assert.match(error.message, /: the sealed token expired 1 min \d+ s ago/);
 });
 
-test("a sealed token needs the minimum remaining lifetime: 300 s by default, or minTtl", async (t) => {
+test("requires a sealed token to be valid for at least minTtl, by default 300 s", async (t) => {
   const { request: own } = await startScripted(t);
   const { clock, pass } = createMovableClock();
   pass(540_000);
@@ -176,12 +176,12 @@ const UNSEALABLE: readonly (readonly [name: string, token: string, code: AuthErr
   ["a token for another tenant", signer.sign({ ...clientClaims(), scope: "tsg_id:2" }), "tenant_mismatch"],
 ];
 for (const [name, value, code] of UNSEALABLE) {
-  test(`does not seal ${name}: ${code}`, async () => {
+  test(`does not seal ${name}, and reports ${code}`, async () => {
     assert.deepEqual((await getAuthError(sealToken(request, value))).code, code);
   });
 }
 
-test("invalid arguments and options are configuration errors, all at once", async () => {
+test("reports all invalid arguments and options in one configuration error", async () => {
   const seal = await getAuthError(
     sealToken(request, 1 as unknown as SealableToken, { verify: false, ttl: 1 } as object),
   );
@@ -194,7 +194,7 @@ test("invalid arguments and options are configuration errors, all at once", asyn
   assert.deepEqual(toFields(unseal), ["config", "minTtl", "timeout", "maxRetries", "verify", "sealed"]);
 });
 
-test("a sealed token with any change does not unseal, and nothing of it is shown", async () => {
+test("rejects a sealed token with any change, and reveals none of it", async () => {
   const codes = new Set<string>();
   await fc.assert(
     fc.asyncProperty(nearValidText(sealed, 2), async (text) => {

@@ -49,7 +49,7 @@ const getApiError = async (work: Promise<unknown>): Promise<ApiError> => {
   return error;
 };
 
-test("a request goes to the API with the token of the client, and its JSON is returned", async (t) => {
+test("sends a request to the API with the client's token, and returns the JSON response", async (t) => {
   const { server, client, session } = await setUp(t, ok);
   assert.deepEqual(await session.request("GET", PATH), { id: 1 });
   const { method, path, body, headers } = calls(server)[0] ?? assert.fail();
@@ -60,7 +60,7 @@ test("a request goes to the API with the token of the client, and its JSON is re
   assert.equal(countTokens(server), 1);
 });
 
-test("a body is sent as JSON, with the caller's headers", async (t) => {
+test("sends a body as JSON with the caller's headers", async (t) => {
   const { server, session } = await setUp(t, ok);
   const bodies = [{ name: "é" }, [], null, false, ""];
   for (const body of bodies) await session.request("POST", PATH, { body });
@@ -73,7 +73,7 @@ test("a body is sent as JSON, with the caller's headers", async (t) => {
   assert.equal(calls(server).at(-1)?.headers["x-own"], "1");
 });
 
-test("query parameters are encoded: lists are repeated, undefined is left out, those of the path are kept", async (t) => {
+test("encodes query parameters, repeats those with lists, omits undefined, and keeps those in the path", async (t) => {
   const { server, session } = await setUp(t, ok);
   const query = { folder: "All & more", name: ["a", "b"], limit: 5, exact: false, none: undefined, empty: [] };
   await session.request("GET", `${PATH}?own=1`, { query });
@@ -105,7 +105,7 @@ const INVALID_OPTIONS: readonly (readonly [options: object, field: string, hint:
   [{ headers: { Authorization: "Bearer other" } }, "headers", /Remove Authorization/],
   [{ signal: {} }, "signal", /AbortSignal/],
 ];
-test("invalid options are config errors that name the option to use, and nothing is sent", async (t) => {
+test("reports invalid options as config errors that suggest the right option, and sends nothing", async (t) => {
   const { server, session } = await setUp(t, ok);
   for (const [options, field, hint] of INVALID_OPTIONS)
     for (const work of [session.request("POST", PATH, options), session.list(PATH, options).next()]) {
@@ -132,7 +132,7 @@ const OTHER_ORIGINS: readonly ((port: number) => string)[] = [
   () => "file:///etc/passwd",
   () => "http://[",
 ];
-test("the token is only sent to the origin of the API", async (t) => {
+test("sends the token only to the origin of the API", async (t) => {
   const { server, session } = await setUp(t, ok);
   for (const getPath of OTHER_ORIGINS) {
     const error = await getAuthError(session.request("GET", getPath(server.port)));
@@ -146,14 +146,14 @@ test("the token is only sent to the origin of the API", async (t) => {
   );
 });
 
-test("a redirect is not followed", async (t) => {
+test("does not follow a redirect", async (t) => {
   const { server, session } = await setUp(t, { status: 302, headers: { location: "https://evil.test/" } });
   assert.equal((await getApiError(session.request("GET", PATH))).status, 302);
   assert.equal(calls(server).length, 1);
 });
 
 for (const method of ["GET", "POST"] as const)
-  test(`after a 401 the token is refreshed and a ${method} is repeated, once`, async (t) => {
+  test(`refreshes the token and repeats a ${method} request once after a 401`, async (t) => {
     const { clock, age } = createMovableClock();
     const { server, client, session } = await setUp(t, [failure(401), ok, failure(401)], { clock });
     await client.accessToken();
@@ -167,7 +167,7 @@ for (const method of ["GET", "POST"] as const)
     assert.deepEqual([calls(server).length, countTokens(server)], [4, 3]);
   });
 
-test("an API that responds with 401 to every token does not cause a token request for each call", async (t) => {
+test("does not request a token for every call if the API rejects every token with 401", async (t) => {
   const { clock, age } = createMovableClock();
   const { server, session } = await setUp(t, failure(401), { clock });
   for (let call = 0; call < 20; call++) {
@@ -177,7 +177,7 @@ test("an API that responds with 401 to every token does not cause a token reques
   assert.equal(countTokens(server), 2);
 });
 
-test("a 401 for a token that was replaced meanwhile is repeated without a refresh", async (t) => {
+test("repeats a request without a refresh if its token was replaced before the 401", async (t) => {
   let refresh: () => Promise<void> = () => Promise.resolve();
   const { server, client, session } = await setUp(t, [
     async () => {
@@ -192,7 +192,7 @@ test("a 401 for a token that was replaced meanwhile is repeated without a refres
   assert.equal(calls(server)[1]?.headers.authorization, `Bearer ${await client.accessToken()}`);
 });
 
-test("concurrent requests that get a 401 share one refresh", async (t) => {
+test("shares one refresh among concurrent requests that receive a 401", async (t) => {
   const { clock, age } = createMovableClock();
   const { server, client, session } = await setUp(
     t,
@@ -219,7 +219,7 @@ const RETRIES: readonly RetryRow[] = [
   [501, {}, false, false],
 ];
 for (const [status, headers, idempotent, others] of RETRIES)
-  test(`a ${status} ${Object.keys(headers).join()} is retried ${idempotent ? (others ? "always" : "for idempotent methods") : "never"}`, async (t) => {
+  test(`retries ${idempotent ? (others ? "all" : "only idempotent") : "no"} methods after a ${[status, ...Object.keys(headers)].join(" with ")}`, async (t) => {
     for (const method of METHODS) {
       const { server, session } = await setUp(t, [failure(status, headers), ok]);
       const isRetried = method === "POST" || method === "PATCH" ? others : idempotent;
@@ -229,7 +229,7 @@ for (const [status, headers, idempotent, others] of RETRIES)
     }
   });
 
-test("when all attempts are used up, the last response of the API is the error", async (t) => {
+test("reports the API's last response as the error after the last attempt", async (t) => {
   const { server, session } = await setUp(t, failure(500), { maxRetries: 2 });
   const { status, code, requestId } = await getApiError(session.request("GET", PATH));
   assert.deepEqual([status, code, requestId, calls(server).length], [500, "E003", "r-1", 3]);
@@ -238,7 +238,7 @@ test("when all attempts are used up, the last response of the API is the error",
   assert.equal(calls(limited.server).length, 1);
 });
 
-test("a truncated response is retried for idempotent methods only", async (t) => {
+test("retries a truncated response only for idempotent methods", async (t) => {
   for (const method of ["GET", "PUT", "POST"] as const) {
     const { server, session } = await setUp(t, [{ ...ok, destroyAfterBytes: 3 }, ok]);
     const work = session.request(method, PATH);
@@ -248,7 +248,7 @@ test("a truncated response is retried for idempotent methods only", async (t) =>
   }
 });
 
-test("a POST is retried if it was not sent, and not if its connection was reset", async (t) => {
+test("retries a POST request if it was not sent, but not if its connection was reset", async (t) => {
   const closed = await startScriptedServer({ token: ok, jwks: ok });
   await closed.close();
   const retried: string[] = [];
@@ -287,7 +287,7 @@ const ERRORS: readonly ErrorRow[] = [
   ["null", ""],
 ];
 for (const [body, message, facts = {}] of ERRORS)
-  test(`an error response ${JSON.stringify(body).slice(0, 50)} becomes an ApiError`, async (t) => {
+  test(`reports an error response ${JSON.stringify(body).slice(0, 50)} as an ApiError`, async (t) => {
     const { session } = await setUp(t, { status: 422, body });
     const error = await getApiError(session.request("GET", PATH));
     const { code, requestId, details } = error;
@@ -298,7 +298,7 @@ for (const [body, message, facts = {}] of ERRORS)
     );
   });
 
-test("an ApiError of another copy of the package is recognized", async () => {
+test("recognizes an ApiError created by another copy of the package", async () => {
   const url = new URL("../../shared/session.ts?copy", import.meta.url);
   const copy = (await import(url.href)) as { readonly ApiError: typeof ApiError };
   const error = new copy.ApiError("no.", { status: 400 });
@@ -312,7 +312,7 @@ const BODIES: readonly (readonly [response: ScriptedResponse, value: unknown])[]
   [{ body: "false" }, false],
   [{ status: 299, body: "0" }, 0],
 ];
-test("a success without a body returns undefined; anything that is not JSON is an ApiError", async (t) => {
+test("returns undefined for a success without a body, and throws an ApiError for other non-JSON bodies", async (t) => {
   for (const [response, value] of BODIES) {
     const { session } = await setUp(t, response);
     assert.equal(await session.request("DELETE", PATH), value);
@@ -326,7 +326,7 @@ test("a success without a body returns undefined; anything that is not JSON is a
   }
 });
 
-test("responses of several MiB are accepted, and maxResponseBytes limits them", async (t) => {
+test("accepts responses of several MiB up to maxResponseBytes", async (t) => {
   const data = Array.from({ length: 2500 }, (_, id) => ({ id, description: "x".repeat(1000) }));
   const { session, client, server } = await setUp(t, { body: { data, total: 2500 } });
   let count = 0;
@@ -336,7 +336,7 @@ test("responses of several MiB are accepted, and maxResponseBytes limits them", 
   assert.equal((await getAuthError(small.session.request("GET", PATH))).code, "response_too_large");
 });
 
-test("a signal aborts a request that hangs, its waiting for a token, and prevents one that has not started", async (t) => {
+test("aborts a request that hangs or waits for a token, and prevents one that has not started", async (t) => {
   const abort = new AbortController();
   const { server, session } = await setUp(t, () => {
     abort.abort("enough");
@@ -359,7 +359,7 @@ test("a signal aborts a request that hangs, its waiting for a token, and prevent
   assert.equal(calls(silent).length, 0);
 });
 
-test("a signal that aborts between a 401 and the next token prevents the sign-in", async (t) => {
+test("does not sign in if the signal is aborted between a 401 and the next token", async (t) => {
   const abort = new AbortController();
   const { clock, age } = createMovableClock();
   const { server, client, session } = await setUp(t, failure(401), {
@@ -374,7 +374,7 @@ test("a signal that aborts between a 401 and the next token prevents the sign-in
   assert.deepEqual([countTokens(server), calls(server).length], [1, 1]);
 });
 
-/** Serves `all` in pages like the SCM API. */
+/** Serves `all` in pages as the SCM API does. */
 const paged =
   (all: readonly unknown[], { total = true, limit = 3 } = {}): Script =>
   ({ path }) => {
@@ -400,19 +400,19 @@ type ListRow = readonly [
 ];
 const LISTS: readonly ListRow[] = [
   ["pages up to the total", paged([1, 2, 3, 4, 5, 6, 7]), {}, [1, 2, 3, 4, 5, 6, 7], [null, "3", "6"]],
-  ["pages of which the last is full", paged([1, 2, 3, 4, 5, 6]), {}, [1, 2, 3, 4, 5, 6], [null, "3"]],
-  ["one page", paged([1, 2]), {}, [1, 2], [null]],
-  ["no items", paged([]), {}, [], [null]],
+  ["pages if the last page is full", paged([1, 2, 3, 4, 5, 6]), {}, [1, 2, 3, 4, 5, 6], [null, "3"]],
+  ["a single page", paged([1, 2]), {}, [1, 2], [null]],
+  ["an empty list", paged([]), {}, [], [null]],
   ["pages of the caller's size", paged([1, 2, 3]), { limit: 2 }, [1, 2, 3], [null, "2"]],
   ["items from the caller's offset", paged([1, 2, 3, 4, 5]), { offset: 1, limit: 2 }, [2, 3, 4, 5], ["1", "3"]],
   ["pages without a total", paged([1, 2, 3, 4], { total: false }), {}, [1, 2, 3, 4], [null, "3", "4"]],
-  ["pages of equal items", paged([1, 1, 1, 1, 1]), {}, [1, 1, 1, 1, 1], [null, "3"]],
+  ["pages with identical items", paged([1, 1, 1, 1, 1]), {}, [1, 1, 1, 1, 1], [null, "3"]],
   ["a bare array", { body: [1, 2] }, {}, [1, 2], [null]],
   ["fewer items than the total", [page([1], 9), page([], 9)], {}, [1], [null, "1"]],
-  ["everything at once", page([1, 2, 3], 3), {}, [1, 2, 3], [null]],
+  ["all items in one response", page([1, 2, 3], 3), {}, [1, 2, 3], [null]],
 ];
 for (const [what, script, query, items, offsets] of LISTS)
-  test(`a list iterates over ${what}`, async (t) => {
+  test(`iterates over ${what} in a list`, async (t) => {
     const { server, session } = await setUp(t, script);
     assert.deepEqual(await collect(session.list(PATH, { query: { folder: "All", ...query } })), items);
     const sent = calls(server).map(({ path }) => new URL(path, "http://x").searchParams);
@@ -423,7 +423,7 @@ for (const [what, script, query, items, offsets] of LISTS)
     assert.ok(sent.every((params) => params.getAll("folder").join() === "All"));
   });
 
-test("a list fails where the server ignores the offset, whether it has a total or not", async (t) => {
+test("fails if the server ignores the offset of a list, with or without a total", async (t) => {
   const sameOffset: Script = ({ n }) => ({ body: { data: [n], offset: 0, total: 9 } });
   for (const [script, items] of [
     [page([1, 2, 3]), [1, 2, 3]],
@@ -438,7 +438,7 @@ test("a list fails where the server ignores the offset, whether it has a total o
   }
 });
 
-test("a list requests a page when its first item is needed", async (t) => {
+test("requests a page of a list only when its first item is needed", async (t) => {
   const { server, session } = await setUp(t, paged([1, 2, 3, 4]));
   const items = session.list<number>(PATH);
   assert.equal(server.requests.length, 0);
@@ -446,7 +446,7 @@ test("a list requests a page when its first item is needed", async (t) => {
   assert.equal(calls(server).length, 1);
 });
 
-test("a list fails with an ApiError for something else than a list, and for a page that fails", async (t) => {
+test("throws an ApiError if a response is not a list or a page fails", async (t) => {
   for (const body of [{ id: 1 }, { data: {} }, "null", "7"]) {
     const { session } = await setUp(t, { body });
     assert.match((await getApiError(collect(session.list(PATH)))).message, /is not a list/);
@@ -455,7 +455,7 @@ test("a list fails with an ApiError for something else than a list, and for a pa
   assert.equal((await getApiError(collect(session.list(PATH)))).status, 403);
 });
 
-/** A client, and an API over TLS that counts its connections. The n-th request gets a response, or does not. */
+/** Starts an API over TLS that records the connection of each request. `act` decides how the n-th request ends. */
 async function countConnections(t: TestContext, act: (n: number) => "respond" | "reset" | "hang" = () => "respond") {
   const sockets: Socket[] = [];
   const connections: number[] = [];
@@ -479,20 +479,20 @@ async function countConnections(t: TestContext, act: (n: number) => "respond" | 
   return { session, sockets, connections };
 }
 
-test("idempotent requests share a connection, others have their own", async (t) => {
+test("reuses one connection for idempotent requests, and opens a new one for each other request", async (t) => {
   const { session, connections } = await countConnections(t);
   for (const method of ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"] as const) await session.request(method, "/x");
   assert.deepEqual(connections, [0, 0, 1, 0, 2, 0]);
 });
 
-test("a kept connection that was closed meanwhile is replaced without a failure", async (t) => {
+test("replaces a reused connection that was closed in the meantime without failing the request", async (t) => {
   const { session, connections } = await countConnections(t, (n) => (n === 1 ? "reset" : "respond"));
   await session.request("GET", "/x");
   assert.deepEqual(await session.request("GET", "/x"), { id: 1 });
   assert.deepEqual(connections, [0, 0, 1]);
 });
 
-test("an aborted request closes its connection, and those of others stay", async (t) => {
+test("closes the connection of an aborted request and keeps those of others open", async (t) => {
   const { session, connections, sockets } = await countConnections(t, (n) => (n === 1 ? "hang" : "respond"));
   await session.request("GET", "/x");
   const abort = new AbortController();
@@ -506,7 +506,7 @@ test("an aborted request closes its connection, and those of others stay", async
   assert.deepEqual([connections, sockets[1]?.destroyed], [[0, 0, 1, 1], false]);
 });
 
-test("an idle connection is closed after a few seconds", async (t) => {
+test("closes an idle connection after a few seconds", async (t) => {
   const { session, sockets } = await countConnections(t);
   await session.request("GET", "/x");
   await delay(1000);

@@ -41,7 +41,7 @@ const countRequests = (server: ScriptedServer) => [server.requestsTo("token").le
 
 // requestToken
 
-test("requests the token and the JWKS at the same time, once each", async (t) => {
+test("requests the token and the JWKS once each, at the same time", async (t) => {
   const waiting: (() => void)[] = [];
   const both = async (): Promise<void> => {
     await new Promise<void>((resolve) => {
@@ -58,21 +58,21 @@ test("requests the token and the JWKS at the same time, once each", async (t) =>
   assert.deepEqual(countRequests(server), [1, 1]);
 });
 
-test("the lifetime counts from when the request was sent, by the shorter of expires_in and exp", async (t) => {
+test("calculates the lifetime from when the request was sent, with the earlier of expires_in and exp", async (t) => {
   const response = { ...tokenResponse({ access_token: token, expires_in: 100 }), delayMs: 300 };
   const { request } = await startScripted(t, { token: [response, tokenResponse({ expires_in: 5000 })] });
   const short = await signIn(request);
   const remaining = short.remaining(systemClock) ?? 0;
   assert.ok(remaining > 50_000 && remaining <= 99_700, String(remaining));
   assert.equal(short.lifetime, 100_000);
-  // The date is the token's own.
+  // The date comes from the token itself.
   assert.ok((short.expiresAt?.getTime() ?? 0) > Date.now() + 800_000);
   const long = await signIn(request);
   assert.equal(long.lifetime, 900_000);
   assert.ok((long.remaining(systemClock) ?? 0) <= 900_000);
 });
 
-test("reloads the JWKS for the key of a token that was signed after a rotation", async (t) => {
+test("reloads the JWKS to find the key of a token that was signed after a key rotation", async (t) => {
   const rotated = nextSigner.sign(clientClaims());
   const both = { body: { keys: [signer.jwk, nextSigner.jwk] } };
   const { server, request } = await startScripted(t, {
@@ -83,7 +83,7 @@ test("reloads the JWKS for the key of a token that was signed after a rotation",
   assert.deepEqual(countRequests(server), [1, 3]);
 });
 
-test("an unknown signing key is reported at the deadline at the latest", async (t) => {
+test("reports an unknown signing key no later than the deadline", async (t) => {
   const { server, request } = await startScripted(t, { token: tokenResponse({ access_token: nextSigner.sign(clientClaims()) }) }); // prettier-ignore
   const error = await getAuthError(signIn(request, { timeout: 900 }));
   assert.equal(error.code, "signing_key_not_found");
@@ -96,7 +96,7 @@ test("rejects an opaque token", async (t) => {
   assert.deepEqual([error.code, error.kind], ["opaque_token", "verification"]);
 });
 
-/** What is still checked with `verify: false`. */
+/** Checks that are still performed if `verify` is false. */
 const opaque = (change: object = {}) => tokenResponse({ access_token: "opaque-token", ...change });
 const jwt = (change: object) => tokenResponse({ access_token: signer.sign({ ...clientClaims(), ...change }) });
 const UNVERIFIED: readonly (readonly [name: string, response: Script, result: string])[] = [
@@ -106,11 +106,11 @@ const UNVERIFIED: readonly (readonly [name: string, response: Script, result: st
   ["rejects a JWT for another client", jwt({ aud: "other" }), "audience_mismatch"],
   ["rejects a JWT for another tenant", jwt({ scope: ["tsg_id:2"] }), "tenant_mismatch"],
   ["rejects an expired JWT", jwt({ iat: 1, nbf: 1, exp: 2 }), "token_expired"],
-  ["rejects a JWT without signature", tokenResponse({ access_token: token.replace(/[^.]*$/, "") }), "malformed_token"],
-  ["accepts a JWT of an unknown signer", tokenResponse({ access_token: nextSigner.sign(clientClaims()) }), "JWT"],
+  ["rejects a JWT without a signature", tokenResponse({ access_token: token.replace(/[^.]*$/, "") }), "malformed_token"],
+  ["accepts a JWT signed with an unknown key", tokenResponse({ access_token: nextSigner.sign(clientClaims()) }), "JWT"],
 ]; // prettier-ignore
 for (const [name, response, expected] of UNVERIFIED) {
-  test(`with verify: false ${name}, without a JWKS request`, async (t) => {
+  test(`${name} without a JWKS request if verify is false`, async (t) => {
     const { server, request } = await startScripted(t, { token: response });
     const signedIn = signIn(request, { verify: false });
     const result = await signedIn.then(
@@ -122,7 +122,7 @@ for (const [name, response, expected] of UNVERIFIED) {
   });
 }
 
-test("an opaque token expires as the server says, or at an unknown time", async (t) => {
+test("uses expires_in as the lifetime of an opaque token, or reports an unknown lifetime", async (t) => {
   const { request } = await startScripted(t, {
     token: [opaque({ expires_in: 60 }), opaque({ expires_in: undefined })],
   });
@@ -137,7 +137,7 @@ test("an opaque token expires as the server says, or at an unknown time", async 
   );
 });
 
-test("onToken receives every token, also of a failed response", async (t) => {
+test("passes every token to onToken, even from a failed response", async (t) => {
   const tokens: string[] = [];
   const { request } = await startScripted(t, {
     token: [{ ...tokenResponse({ access_token: "first-token" }), status: 500 }, success],
@@ -146,7 +146,7 @@ test("onToken receives every token, also of a failed response", async (t) => {
   assert.deepEqual(tokens, ["first-token", token]);
 });
 
-test("the redactor of the caller learns the secret, proxy passwords and tokens", async (t) => {
+test("adds the secret, proxy passwords, and tokens to the caller's redactor", async (t) => {
   setVariables(t, { https_proxy: "http://user:proxy-password@proxy.scm.test:8080" });
   const redactor = new Redactor();
   const { request } = await startScripted(t);
@@ -154,7 +154,7 @@ test("the redactor of the caller learns the secret, proxy passwords and tokens",
   assert.equal(redactor.redact(`${SECRET}, ${value}, proxy-password`), "***, ***, ***");
 });
 
-test("errors contain neither the secret nor the token that a server reflects", async (t) => {
+test("does not reveal a secret or token in errors if a server echoes it", async (t) => {
   const reflections = [SECRET, token, encodeURIComponent(token), Buffer.from(`x${SECRET}`).toString("base64")];
   for (const text of reflections) {
     const body = { access_token: token, error: `x ${text}`, error_description: `the secret ${text} is wrong` };
@@ -166,7 +166,7 @@ test("errors contain neither the secret nor the token that a server reflects", a
   }
 });
 
-test("every retry is an event of its request, and a failing listener changes nothing", async (t) => {
+test("emits an event for every retry, and ignores a failing listener", async (t) => {
   const events: AuthEvent[] = [];
   const { request } = await startScripted(t, { token: [{ status: 503 }, success], jwks: [{ status: 500 }, jwks] });
   await signIn(request, {
@@ -179,7 +179,7 @@ test("every retry is an event of its request, and a failing listener changes not
   assert.deepEqual(retries.sort(), [["jwks", 1], ["token", 1]]); // prettier-ignore
 });
 
-test("a rejected token request ends the JWKS request", async (t) => {
+test("aborts the JWKS request if the token request is rejected", async (t) => {
   const { server, request } = await startScripted(t, { token: { status: 404 }, jwks: { hang: true } });
   const error = await getAuthError(signIn(request));
   assert.deepEqual([error.code, error.status], ["http_error", 404]);
@@ -187,7 +187,7 @@ test("a rejected token request ends the JWKS request", async (t) => {
   await waitUntil("the JWKS request is closed", () => server.requestsTo("jwks").every(({ closed }) => closed.aborted));
 });
 
-test("a rejected JWKS request ends a token request that hangs", async (t) => {
+test("aborts a hanging token request if the JWKS request is rejected", async (t) => {
   const { server, request } = await startScripted(t, { token: { hang: true }, jwks: { status: 404 } });
   const error = await getAuthError(signIn(request));
   assert.match(error.message, /JWKS request failed with status 404/);
@@ -202,7 +202,7 @@ const BOTH_FAIL: readonly (readonly [name: string, response: Script, tokenDelay:
   ["with status 403", { status: 403 }, 300, "http_error"],
 ]; // prettier-ignore
 for (const [name, response, delayMs, code] of BOTH_FAIL) {
-  test(`reports the token request when both requests fail ${name}, the JWKS request first`, async (t) => {
+  test(`reports the token request if both requests fail ${name}, even if the JWKS request fails first`, async (t) => {
     const { request } = await startScripted(t, { token: { ...(response as object), delayMs }, jwks: response });
     const error = await getAuthError(signIn(request));
     assert.equal(error.code, code);
@@ -210,13 +210,13 @@ for (const [name, response, delayMs, code] of BOTH_FAIL) {
   });
 }
 
-test("ends at the deadline with the error of the last attempt", async (t) => {
+test("ends at the deadline with the error from the last attempt", async (t) => {
   const { request } = await startScripted(t, { token: { hang: true } });
   const error = await getAuthError(signIn(request, { timeout: 400 }));
   assert.deepEqual([error.code, error.kind, error.attempts], ["response_timeout", "timeout", 2]);
 });
 
-test("an abort ends both requests, keeps its reason and leaves no listener", async (t) => {
+test("aborts both requests with the caller's reason, and leaves no listeners behind", async (t) => {
   const abort = new AbortController();
   const { server, request } = await startScripted(t, { token: { hang: true }, jwks: { hang: true } });
   const failed = getAuthError(signIn(request, { signal: abort.signal }));
@@ -232,7 +232,7 @@ test("an abort ends both requests, keeps its reason and leaves no listener", asy
 // verifyToken
 
 for (const verified of [true, false]) {
-  test(`verifies an existing token with a JWKS request only, with verify: ${verified}`, async (t) => {
+  test(`verifies an existing token with only a JWKS request if verify is ${verified}`, async (t) => {
     const { server, request } = await startScripted(t);
     const masked: string[] = [];
     const result = await verify(request, token, { verify: verified, onToken: (value) => masked.push(value) });
@@ -253,13 +253,13 @@ const NOT_ACCEPTED: readonly (readonly [name: string, value: string, code: AuthE
   ["an opaque token", "opaque-token", "opaque_token", 0, 0],
   ["an arbitrary string", "a.b.c", "opaque_token", 0, 0],
   ["a JWT with line breaks", `${token}\n{\n}`, "malformed_token", 0, 0],
-  ["a token without signature", unsigned, "malformed_token", 0, 0],
+  ["a token without a signature", unsigned, "malformed_token", 0, 0],
   ["a token with alg none", signer.sign(clientClaims(), { alg: "none" }), "algorithm_not_allowed", 0, 1],
-  ["a token of another signer with a known kid", forged, "invalid_signature", 1, 1],
+  ["a token from another signer with a known kid", forged, "invalid_signature", 1, 1],
   ["a token with an unknown kid", nextSigner.sign(clientClaims()), "signing_key_not_found", 2, 1],
 ]; // prettier-ignore
 for (const [name, value, code, jwksRequests, masks] of NOT_ACCEPTED) {
-  test(`rejects ${name} as ${code} with ${jwksRequests} JWKS requests, and masks only decodable JWTs`, async (t) => {
+  test(`rejects ${name} as ${code} (JWKS requests: ${jwksRequests}), and masks only decodable JWTs`, async (t) => {
     const { server, request } = await startScripted(t);
     const masked: string[] = [];
     const error = await getAuthError(verify(request, value, { onToken: (text) => masked.push(text) }));
@@ -268,12 +268,12 @@ for (const [name, value, code, jwksRequests, masks] of NOT_ACCEPTED) {
   });
 }
 
-test("an existing token is not accepted without keys", async (t) => {
+test("does not accept an existing token if keys are unavailable", async (t) => {
   const { request } = await startScripted(t, { jwks: { status: 503 } });
   assert.equal((await getAuthError(verify(request, token))).kind, "server");
 });
 
-test("the keys of a context are requested once", async (t) => {
+test("requests the keys once per context", async (t) => {
   const { server, request } = await startScripted(t);
   const context = createContext(request, {});
   await requestToken(context, createLimits({}));
@@ -282,7 +282,7 @@ test("the keys of a context are requested once", async (t) => {
   assert.deepEqual(countRequests(server), [2, 1]);
 });
 
-test("the verification of a token ends at the deadline", async (t) => {
+test("ends the verification of a token at the deadline", async (t) => {
   const { request } = await startScripted(t);
   const context = createContext(request, {});
   await verifyToken(context, token, createLimits({}));
@@ -290,7 +290,7 @@ test("the verification of a token ends at the deadline", async (t) => {
   assert.deepEqual([error.kind, error.retryable], ["timeout", true]);
 });
 
-test("the defaults of a context are those of the library", async (t) => {
+test("uses the library's defaults for a context", async (t) => {
   const { request } = await startScripted(t);
   const { policy, userAgent, verify: isVerifying, secureContext, clock } = createSignInContext(request);
   assert.deepEqual(policy, { maxRetries: 3, backoff: 0.3, spreadOnOverload: false });

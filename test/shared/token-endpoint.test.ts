@@ -30,7 +30,7 @@ function getError(outcome: Outcome<unknown>): AuthError {
 
 const valid = { access_token: "abc.DEF-1_~+/==", token_type: "Bearer", expires_in: 899, scope: "tsg_id:1" };
 
-test("the token request is a form with four fields", () => {
+test("sends the token request as a form with four fields", () => {
   fc.assert(
     fc.property(usualSecret, (clientSecret) => {
       fc.pre(!/^["'].*["']$/.test(clientSecret));
@@ -48,7 +48,7 @@ test("the token request is a form with four fields", () => {
   );
 });
 
-// What a response means, by status (row) and body (column): Success, Transient, Overloaded, Permanent.
+// Outcome of a response by status (row) and body (column): Success, Transient, Overloaded, or Permanent.
 
 const LETTERS = { S: "success", T: "transient", O: "overloaded", P: "permanent" } as const;
 const oauth = (error: string): object => ({ error, error_description: "because" });
@@ -61,7 +61,7 @@ const TOKEN_BODIES: Bodies = {
   temporarily_unavailable: [oauth("temporarily_unavailable")],
   server_error: [oauth("server_error")],
   HTML: [html, { "content-type": "text/html; charset=utf-8" }],
-  "HTML without content type": [`\n <!DOCTYPE html>${html}`],
+  "HTML without a content type": [`\n <!DOCTYPE html>${html}`],
   "truncated JSON": ['{"access_token":"ab'],
   "no body": [""],
   "other JSON": [["access_token"]],
@@ -158,7 +158,7 @@ for (const [status, body, code, prefix, text] of ERRORS) {
   });
 }
 
-test("a 401 without an OAuth error is about the client, but a page with status 401 is not", () => {
+test("attributes a 401 without an OAuth error to the client, but not an HTML page with status 401", () => {
   for (const body of ["", {}, { message: "Unauthorized" }]) {
     const { code, kind, status, oauthError } = getError(parse(toResponse(401, body)));
     assert.deepEqual([code, kind, status, oauthError], ["invalid_client", "rejected", 401, undefined]);
@@ -169,12 +169,12 @@ test("a 401 without an OAuth error is about the client, but a page with status 4
 
 const ACCEPTED: readonly (readonly [name: string, change: object, value: Partial<TokenResponse>])[] = [
   ["all fields that SCM sends", { refresh_token: 1 }, {}],
-  ["token_type in lower case", { token_type: "bearer" }, {}],
+  ["a lowercase token_type", { token_type: "bearer" }, {}],
   ["no scope", { scope: undefined }, { scope: undefined }],
   ["no expires_in", { expires_in: undefined }, { expiresIn: undefined }],
   ["expires_in as a string", { expires_in: "0899" }, {}],
-  ["expires_in of a day", { expires_in: 86_400 }, { expiresIn: 86_400 }],
-  ["expires_in of half a second", { expires_in: 0.5 }, { expiresIn: 0.5 }],
+  ["an expires_in of one day", { expires_in: 86_400 }, { expiresIn: 86_400 }],
+  ["an expires_in of half a second", { expires_in: 0.5 }, { expiresIn: 0.5 }],
   ["a token of 64 KiB", { access_token: "a".repeat(65_536) }, { accessToken: "a".repeat(65_536) }],
 ];
 for (const [name, change, value] of ACCEPTED) {
@@ -200,7 +200,7 @@ for (const [field, values] of Object.entries(REJECTED)) {
   });
 }
 
-test("rejects expires_in beyond the range of numbers", () => {
+test("rejects an expires_in beyond the range of numbers", () => {
   assert.equal(parse(toResponse(200, JSON.stringify(valid).replace("899", "1e999"))).type, "permanent");
 });
 
@@ -220,12 +220,12 @@ for (const [body, text, code, oauthError] of OAUTH_ERRORS) {
   });
 }
 
-test("a body without an error string is not an OAuth error", () => {
+test("does not report a body without an error string as an OAuth error", () => {
   for (const body of [null, 1, "text", [], { error: null }, { error: "" }, { error: ["x"] }])
     assert.equal(getError(parse(toResponse(400, JSON.stringify(body)))).code, "http_error", JSON.stringify(body));
 });
 
-test("passes what may be a token to onToken: up to four words that can be masked", () => {
+test("passes up to four words that may be a token and can be masked to onToken", () => {
   const getTokens = (access_token: string): readonly string[] => {
     const tokens: string[] = [];
     parse(toResponse(400, { access_token }), (token) => tokens.push(token));
@@ -237,7 +237,7 @@ test("passes what may be a token to onToken: up to four words that can be masked
   assert.equal(getTokens("12345678 ".repeat(6)).length, 4);
 });
 
-test("passes a token to onToken before anything is quoted, whatever the response", () => {
+test("passes a token to onToken before it quotes any part of a response", () => {
   const tokens = fc.oneof(foreignText, fc.base64String()).filter((token) => /^\S{8,}$/.test(token));
   const errors = fc.option(fc.constantFrom("invalid_client", "x"));
   fc.assert(
@@ -257,7 +257,7 @@ test("passes a token to onToken before anything is quoted, whatever the response
   );
 });
 
-test("shows nothing from the server that is not quoted", () => {
+test("includes text from the server in errors only through the quote function", () => {
   fc.assert(
     fc.property(foreignText, fc.anything(), fc.constantFrom(200, 400, 429, 500), (error, description, status) => {
       const body = { error: `MARK${error}`, error_description: `MARK${JSON.stringify(description)}` };
@@ -273,7 +273,7 @@ test("shows nothing from the server that is not quoted", () => {
   );
 });
 
-// Near-valid responses, with the secret and the token in any of their fields.
+// Near-valid responses that contain the secret or the token in any field
 
 const SECRET = "3f0d8ab2/5b1c+4c7e=9d35 6f1f3f8d8a10";
 const TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl-_";
@@ -311,7 +311,7 @@ const responses = fc
   )
   .map((parts) => toResponse(...parts));
 
-/** A second implementation of RFC 6749 section 5.1; undefined for a response without a valid token. */
+/** A second implementation of RFC 6749 section 5.1. Returns undefined for a response without a valid token. */
 function parseByReference(body: string): TokenResponse | undefined {
   let json: unknown;
   try {
@@ -333,7 +333,7 @@ function parseByReference(body: string): TokenResponse | undefined {
   return expiresIn > 0 && expiresIn <= 86_400 ? { accessToken: access_token, expiresIn, scope } : undefined;
 }
 
-test("accepts the near-valid responses that a second implementation accepts, and shows no secret of the others", () => {
+test("accepts the same near-valid responses as a second implementation, and reveals no secret in errors", () => {
   const seen = new Set<string>();
   const plainBody = nearValidJson(success, others).map((body) => toResponse(200, body));
   fc.assert(

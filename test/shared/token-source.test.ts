@@ -35,15 +35,15 @@ const rejected = (): AuthError =>
   new AuthError("rejected.", { kind: "rejected", code: "invalid_client", oauthError: "invalid_client", status: 401 });
 
 interface Setup extends Partial<TokenSourceOptions> {
-  /** Null: unknown. Default: 15 minutes. */
+  /** Lifetime of each token, or null if it is unknown. Default: 15 minutes. */
   readonly lifetime?: Milliseconds | null;
-  /** How long a request takes. */
+  /** Duration of a request. Default: 0. */
   readonly latency?: Milliseconds;
-  /** The failure of the n-th request, from 0. */
+  /** Returns the error of the n-th request, counted from 0. Default: no error. */
   readonly fail?: (n: number) => Error | undefined;
 }
 
-/** A source with a fake clock, and the signals of its requests. */
+/** Creates a token source with a fake clock, and records the signals of its requests. */
 function setUp({ lifetime = LIFETIME, latency = 0, fail = () => undefined, ...options }: Setup = {}) {
   const clock = createFakeClock();
   const requests: AbortSignal[] = [];
@@ -66,7 +66,7 @@ const WINDOWS: readonly (readonly [lifetime: Milliseconds, buffer: Milliseconds,
   [3000, 1000, 300],
 ];
 for (const [lifetime, buffer, margin] of WINDOWS)
-  test(`a token of ${lifetime} ms is refreshed in the background at ${buffer} ms, and not used any more at ${margin} ms`, async () => {
+  test(`refreshes a ${lifetime} ms token in the background ${buffer} ms before expiration and discards it ${margin} ms before`, async () => {
     const { clock, source, requests } = setUp({ lifetime });
     const first = await source.getToken();
     await clock.advance(lifetime - buffer - 1);
@@ -89,7 +89,7 @@ for (const [lifetime, buffer, margin] of WINDOWS)
     assert.equal(idle.requests.length, 2);
   });
 
-test("a token is expired at its end, also if the machine was suspended, and whatever the wall clock shows", async () => {
+test("reports an expired token even after a suspend, and regardless of the wall clock", async () => {
   const { clock, source } = setUp();
   assert.deepEqual([source.isExpired, source.expiresSoon, source.current], [true, true, undefined]);
   await source.getToken();
@@ -101,7 +101,7 @@ test("a token is expired at its end, also if the machine was suspended, and what
   assert.equal(source.isExpired, true);
 });
 
-test("the jitter is drawn once for each token and widens the buffer by up to a tenth", async () => {
+test("extends the buffer by up to a tenth with random jitter that is chosen once per token", async () => {
   const draws = [0.999, 0];
   const { clock, source } = setUp({ lifetime: 9_000_000, random: () => draws.shift() ?? assert.fail("a second draw") });
   await source.getToken();
@@ -111,7 +111,7 @@ test("the jitter is drawn once for each token and widens the buffer by up to a t
   assert.deepEqual([source.expiresSoon, source.expiresSoon, draws.length], [true, true, 1]);
 });
 
-test("without a buffer no token is refreshed in the background", async () => {
+test("does not refresh tokens in the background if the buffer is 0", async () => {
   const { clock, source, requests } = setUp({ buffer: 0 });
   await source.getToken();
   await clock.advance(LIFETIME - 31_000);
@@ -120,7 +120,7 @@ test("without a buffer no token is refreshed in the background", async () => {
   assert.equal(requests.length, 1);
 });
 
-test("a token with an unknown lifetime is used once, by all who waited for it", async () => {
+test("returns a token with an unknown lifetime only to the callers that waited for it", async () => {
   const { clock, source, requests } = setUp({ lifetime: null, latency: 5 });
   const [one, two] = await clock.runUntil(Promise.all([source.getToken(), source.getToken()]));
   assert.equal(one, two);
@@ -128,7 +128,7 @@ test("a token with an unknown lifetime is used once, by all who waited for it", 
   assert.deepEqual([requests.length, source.isExpired], [2, true]);
 });
 
-test("minTtl is met, and one that no token can meet does not cause a request for each call", async () => {
+test("respects minTtl, but does not send a request for every call if no token can satisfy it", async () => {
   const { clock, source, requests } = setUp();
   const first = await source.getToken({ minTtl: 600 });
   await clock.advance(5 * MINUTE);
@@ -145,7 +145,7 @@ test("minTtl is met, and one that no token can meet does not cause a request for
   assert.equal(requests.length, 3);
 });
 
-test("an adopted token is current, and is refreshed like any other", async () => {
+test("makes an adopted token current, and refreshes it like any other token", async () => {
   const { clock, source, requests } = setUp();
   const token = issueToken(clock, LIFETIME);
   source.adopt(token);
@@ -156,7 +156,7 @@ test("an adopted token is current, and is refreshed like any other", async () =>
   assert.deepEqual([requests.length, source.current === token], [1, false]);
 });
 
-test("onToken receives each new token once it is current", async () => {
+test("passes each new token to onToken once it is current", async () => {
   const seen: unknown[] = [];
   const { source } = setUp({ onToken: (token) => seen.push(token === source.current) });
   await source.getToken();
@@ -166,7 +166,7 @@ test("onToken receives each new token once it is current", async () => {
 
 const PAUSES: readonly (readonly [failure: string, error: () => Error, pause: Milliseconds])[] = [
   ["a lost connection", lost, 10_000],
-  ["an error of the program", () => new TypeError("odd"), 10_000],
+  ["an unexpected exception", () => new TypeError("odd"), 10_000],
   ["a rejection", rejected, 10_000],
   [
     "a Retry-After of 45 s",
@@ -175,7 +175,7 @@ const PAUSES: readonly (readonly [failure: string, error: () => Error, pause: Mi
   ],
 ];
 for (const [failure, error, pause] of PAUSES)
-  test(`a background refresh that fails with ${failure} does not affect callers and pauses ${pause} ms`, async () => {
+  test(`continues to return the token and pauses for ${pause} ms if a background refresh fails with ${failure}`, async () => {
     const { clock, source, requests } = setUp({ fail: (n) => (n === 1 ? error() : undefined) });
     const first = await source.getToken();
     await clock.advance(LIFETIME - 200_000);
@@ -192,7 +192,7 @@ for (const [failure, error, pause] of PAUSES)
     assert.notEqual(source.current, first);
   });
 
-test("a failed request fails all who wait with one error, and the next call starts a new one", async () => {
+test("rejects all waiting callers with the same error if a request fails, and retries on the next call", async () => {
   const { clock, source, requests } = setUp({ latency: 9, fail: (n) => (n === 0 ? lost() : undefined) });
   const [one, two] = await clock.runUntil(Promise.allSettled([source.getToken(), source.refresh()]));
   assert.ok(one.status === "rejected" && two.status === "rejected");
@@ -202,7 +202,7 @@ test("a failed request fails all who wait with one error, and the next call star
   assert.equal(requests.length, 2);
 });
 
-test("a rejection is remembered for a pause that doubles from 1 s to 60 s, and a success ends it", async () => {
+test("repeats a rejection during a pause that doubles from 1 s to 60 s, and resets the pause after a success", async () => {
   let fails = true;
   const { clock, source, requests } = setUp({ fail: () => (fails ? rejected() : undefined) });
   const starts: Milliseconds[] = [];
@@ -238,11 +238,11 @@ const REJECTIONS: readonly (readonly [error: ConstructorParameters<typeof AuthEr
   [{ kind: "server", code: "server_error", oauthError: "server_error" }, false],
 ];
 for (const [options, permanent] of REJECTIONS)
-  test(`${options.code} with status ${options.status ?? "none"} is ${permanent ? "" : "not "}a permanent rejection`, () => {
+  test(`${permanent ? "considers" : "does not consider"} ${options.code} with ${options.status === undefined ? "no status" : `status ${options.status}`} a permanent rejection`, () => {
     assert.equal(isPermanentRejection(new AuthError("x.", options)), permanent);
   });
 
-test("a caller who aborts stops waiting, with the reason as the cause; the others get the token", async () => {
+test("rejects an aborted caller with the reason as the cause, and returns the token to the others", async () => {
   const { clock, source, requests } = setUp({ latency: 1000 });
   const abort = new AbortController();
   const leaving = source.getToken({ signal: abort.signal });
@@ -257,7 +257,7 @@ test("a caller who aborts stops waiting, with the reason as the cause; the other
   assert.equal(getEventListeners(signal, "abort").length, 0);
 });
 
-test("a request is aborted when no caller waits any more, and the next caller starts a new one", async () => {
+test("aborts a request when no caller waits for it, and starts a new one for the next caller", async () => {
   const { clock, source, requests } = setUp({ latency: 1000 });
   const abort = new AbortController();
   const leaving = [source.getToken({ signal: abort.signal }), source.refresh({ signal: abort.signal })];
@@ -269,7 +269,7 @@ test("a request is aborted when no caller waits any more, and the next caller st
   assert.deepEqual([requests.length, requests[1]?.aborted], [2, false]);
 });
 
-test("a background refresh goes on when a caller who joined it aborts", async () => {
+test("continues a background refresh when a caller that joined it is aborted", async () => {
   const { clock, source, requests } = setUp({ latency: 1000 });
   const first = await clock.runUntil(source.getToken());
   await clock.advance(LIFETIME - 200_000);
@@ -282,7 +282,7 @@ test("a background refresh goes on when a caller who joined it aborts", async ()
   assert.deepEqual([requests.length, requests[1]?.aborted, source.current === first], [2, false, false]);
 });
 
-test("a caller who joins a request that another one aborts gets its token", async () => {
+test("returns the token to a caller that joined a request even if the first caller is aborted", async () => {
   const { clock, source, requests } = setUp({ latency: 1000 });
   const abort = new AbortController();
   const starting = source.refresh({ signal: abort.signal });
@@ -294,7 +294,7 @@ test("a caller who joins a request that another one aborts gets its token", asyn
   assert.equal(requests.length, 1);
 });
 
-test("a signal that is aborted already causes no request", async () => {
+test("sends no request if the signal is already aborted", async () => {
   const { source, requests } = setUp();
   const signal = AbortSignal.abort("no");
   await assert.rejects(source.getToken({ signal }), { code: "aborted" });
@@ -302,7 +302,7 @@ test("a signal that is aborted already causes no request", async () => {
   assert.equal(requests.length, 0);
 });
 
-test("a request function that throws at once does not block later calls", async () => {
+test("does not block later calls if the request function throws synchronously", async () => {
   let calls = 0;
   const clock = createFakeClock();
   const source = new TokenSource(
@@ -317,7 +317,7 @@ test("a request function that throws at once does not block later calls", async 
   assert.equal(calls, 2);
 });
 
-/** The outcome of a request in the property, after `latency`. */
+/** The outcome of a generated request after `latency`. */
 interface Response {
   readonly latency: Milliseconds;
   readonly outcome: "token" | "lost" | "rejected" | "odd";
@@ -366,7 +366,7 @@ async function checkSchedule(schedule: readonly Step[], script: readonly Respons
   const open = new Set<AbortSignal>();
   const requestToken = async (signal: AbortSignal): Promise<AccessToken> => {
     const { latency, outcome, lifetime } = script[requests++ % script.length] ?? assert.fail();
-    assert.ok(clock.monotonic() >= pausedUntil, "no request in the pause after a rejection");
+    assert.ok(clock.monotonic() >= pausedUntil, "no request is sent during the pause after a rejection");
     open.add(signal);
     assert.equal([...open].filter(({ aborted }) => !aborted).length, 1, "one request at a time");
     if (latency > 0) await sleep(clock, latency, signal);
@@ -394,15 +394,15 @@ async function checkSchedule(schedule: readonly Step[], script: readonly Respons
     try {
       const token = await (step.type === "get" ? source.getToken({ ...options, minTtl }) : source.refresh(options));
       assert.ok(!abort.signal.aborted || abort.signal.reason === "reason");
-      const issuedAt = issued.get(token) ?? assert.fail("a token from nowhere");
+      const issuedAt = issued.get(token) ?? assert.fail("a token that was never issued");
       if (step.type === "get" && usable) assert.deepEqual([token, clock.passed()], [current, start]);
-      else assert.ok(issuedAt >= start, "not an older token");
+      else assert.ok(issuedAt >= start, "the token is not older than the call");
     } catch (error) {
       if (error instanceof assert.AssertionError) throw error;
       const isAbort = AuthError.isAuthError(error) && error.code === "aborted";
-      assert.equal(isAbort, abort.signal.aborted, "aborted if and only if its own signal aborted");
+      assert.equal(isAbort, abort.signal.aborted, "the call is aborted if and only if its own signal is aborted");
       if (isAbort) assert.deepEqual([error.cause, clock.passed()], ["reason", start + (step.abortAfter ?? 0)]);
-      assert.ok(!(step.type === "get" && usable), "a usable token is returned at once");
+      assert.ok(!(step.type === "get" && usable), "a usable token is returned immediately");
     } finally {
       waiting--;
     }
@@ -419,15 +419,19 @@ async function checkSchedule(schedule: readonly Step[], script: readonly Respons
     }
     await clock.advance(0);
     if (waiting > 0)
-      assert.equal([...open].filter(({ aborted }) => !aborted).length, 1, "who waits, waits for a request");
-    assert.ok(requests <= permitted, "at most one request for each call");
+      assert.equal(
+        [...open].filter(({ aborted }) => !aborted).length,
+        1,
+        "waiting callers wait for exactly one request",
+      );
+    assert.ok(requests <= permitted, "at most one request per call");
     assert.ok(source.isExpired ? source.expiresSoon : source.current !== undefined);
   }
   await clock.runUntil(Promise.all(calls));
   assert.deepEqual(unhandled, []);
 }
 
-test("every schedule of callers, failures and suspends keeps the promises of the source", async () => {
+test("meets its guarantees for every schedule of callers, failures, and suspends", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(steps, { maxLength: 25 }),

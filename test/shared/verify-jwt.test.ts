@@ -28,7 +28,7 @@ const clockInfo = () => ({ now: NOW, skew: 0 });
 const findIn = (keys: readonly SigningKey[]) => (kid: string | undefined) =>
   Promise.resolve(keys.filter((candidate) => kid === undefined || candidate.kid === kid));
 
-/** Why a token is rejected; undefined if it is verified. */
+/** Returns why a token is rejected, or undefined if it is verified. */
 async function getError(jwt: string, keys: readonly SigningKey[] = [key]): Promise<AuthError | undefined> {
   try {
     await verifyJwt(jwt, findIn(keys), expected, clockInfo);
@@ -45,7 +45,7 @@ const isValidByReference = (jwt: string, keys: readonly SigningKey[]): boolean =
 
 const rs256 = (input: Buffer): Buffer => sign("sha256", input, signer.privateKey);
 
-test("verifies a valid token with whichever key signed it", async () => {
+test("verifies a valid token regardless of which key signed it", async () => {
   const unnamed = { ...key, kid: undefined };
   const rows: readonly (readonly [jwt: string, keys: readonly SigningKey[]])[] = [
     [token, [key]],
@@ -75,31 +75,31 @@ const withAlg = (alg: string, signInput: (input: Buffer) => Uint8Array | string)
 
 const FORGED: readonly (readonly [name: string, jwt: string, code: AuthErrorCode, keys?: readonly SigningKey[]])[] = [
   ["alg none and no signature", `${encodeSegment({ alg: "none" })}.${payload}.`, "malformed_token"],
-  ["alg none and some signature", withAlg("none", () => "AA"), "algorithm_not_allowed"],
-  ["HS256 with the public key as PEM", withAlg("HS256", hs256(pem)), "algorithm_not_allowed"],
-  ["HS256 with the public key as DER", withAlg("HS256", hs256(der)), "algorithm_not_allowed"],
-  ["HS256 declared as RS256", withAlg("RS256", hs256(pem)), "invalid_signature"],
-  ["RS512 by the right key", withAlg("RS512", (input) => sign("sha512", input, signer.privateKey)), "algorithm_not_allowed"],
-  ["RS512 declared as RS256", withAlg("RS256", (input) => sign("sha512", input, signer.privateKey)), "invalid_signature"],
-  ["PSS declared as RS256", withAlg("RS256", (input) => sign("sha256", input, { key: signer.privateKey, padding: 6 })), "invalid_signature"],
-  ["ECDSA declared as RS256", withAlg("RS256", (input) => sign("sha256", input, ec.privateKey)), "invalid_signature"],
-  ["alg in lower case", withAlg("rs256", rs256), "algorithm_not_allowed"],
-  ["another signer and our kid", otherSigner.sign(claims, kid), "invalid_signature"],
+  ["alg none and a signature", withAlg("none", () => "AA"), "algorithm_not_allowed"],
+  ["an HS256 signature keyed with the public key in PEM", withAlg("HS256", hs256(pem)), "algorithm_not_allowed"],
+  ["an HS256 signature keyed with the public key in DER", withAlg("HS256", hs256(der)), "algorithm_not_allowed"],
+  ["an HS256 signature declared as RS256", withAlg("RS256", hs256(pem)), "invalid_signature"],
+  ["an RS512 signature by the right key", withAlg("RS512", (input) => sign("sha512", input, signer.privateKey)), "algorithm_not_allowed"],
+  ["an RS512 signature declared as RS256", withAlg("RS256", (input) => sign("sha512", input, signer.privateKey)), "invalid_signature"],
+  ["a PSS signature declared as RS256", withAlg("RS256", (input) => sign("sha256", input, { key: signer.privateKey, padding: 6 })), "invalid_signature"],
+  ["an ECDSA signature declared as RS256", withAlg("RS256", (input) => sign("sha256", input, ec.privateKey)), "invalid_signature"],
+  ["a lowercase alg", withAlg("rs256", rs256), "algorithm_not_allowed"],
+  ["a signature by another signer and a known kid", otherSigner.sign(claims, kid), "invalid_signature"],
   ["another signer's key in its header", otherSigner.sign(claims, { ...kid, jwk: otherSigner.jwk }), "invalid_signature"],
   ["another signer's JWKS URL in its header", otherSigner.sign(claims, { ...kid, jku: "https://evil.test/jwks" }), "invalid_signature"],
   ["an unknown kid", otherSigner.sign(claims), "signing_key_not_found"],
-  ["no kid and another signer", otherSigner.sign(claims, { kid: undefined }), "invalid_signature"],
+  ["a signature by another signer and no kid", otherSigner.sign(claims, { kid: undefined }), "invalid_signature"],
   ["changed claims", `${header}.${otherPayload}.${signature}`, "invalid_signature"],
   ["another token's header", `${otherHeader}.${payload}.${signature}`, "signing_key_not_found"],
   ["another token's signature", `${header}.${payload}.${otherSignature}`, "invalid_signature"],
   ["a signature of zeros", `${header}.${payload}.${encodeSegment(Buffer.alloc(256))}`, "invalid_signature"],
   ["a signature of one byte", `${header}.${payload}.AA`, "invalid_signature"],
   ["a padded signature", `${token}==`, "malformed_token"],
-  ["crit", signer.sign(claims, { crit: ["exp"] }), "malformed_token"],
-  ["an array as payload", encodeJws({ alg: "RS256", ...kid }, "[]", rs256), "malformed_token"],
+  ["a crit header parameter", signer.sign(claims, { crit: ["exp"] }), "malformed_token"],
+  ["an array as its payload", encodeJws({ alg: "RS256", ...kid }, "[]", rs256), "malformed_token"],
   ["another audience", signer.sign({ ...claims, aud: "other" }), "audience_mismatch"],
-  ["a 1024-bit key", encodeJws({ alg: "RS256" }, claims, (input) => sign("sha256", input, weak.privateKey)), "invalid_signature", [toKey(weak.publicKey.export({ format: "jwk" }))]],
-  ["an empty key set", token, "signing_key_not_found", []],
+  ["a signature by a 1024-bit key", encodeJws({ alg: "RS256" }, claims, (input) => sign("sha256", input, weak.privateKey)), "invalid_signature", [toKey(weak.publicKey.export({ format: "jwk" }))]],
+  ["a kid that an empty key set does not contain", token, "signing_key_not_found", []],
 ]; // prettier-ignore
 for (const [name, jwt, code, keys] of FORGED) {
   test(`rejects a token with ${name} as ${code}`, async () => {
@@ -120,7 +120,7 @@ test("tries at most 12 keys and checks the deadline before each", async () => {
   assert.equal(checks, 3);
 });
 
-test("looks up keys only for a valid form and algorithm, and passes their error on", async () => {
+test("looks up keys only for a token with a valid form and algorithm, and passes on lookup errors", async () => {
   const kids: (string | undefined)[] = [];
   const failure = new Error("no keys");
   const findKeys = (id: string | undefined): Promise<never> => {
@@ -135,7 +135,7 @@ test("looks up keys only for a valid form and algorithm, and passes their error 
   assert.deepEqual(kids, ["a/b="]);
 });
 
-test("reads the clock after the keys were loaded", async () => {
+test("reads the clock after the keys are loaded", async () => {
   const order: string[] = [];
   const findKeys = (): Promise<readonly SigningKey[]> => {
     order.push("keys");
@@ -148,7 +148,7 @@ test("reads the clock after the keys were loaded", async () => {
   assert.deepEqual(order, ["keys", "clock"]);
 });
 
-// Near-valid tokens: signed after they were changed, so that the change is all that is wrong.
+// Near-valid tokens that are signed after they are changed, so that the change is the only defect
 
 const others = [
   ...[clientId, [clientId, "other"], "tsg_id:1", ["tsg_id:1"], "tsg_id:11", "none", "RS512", "a/b=", ["exp"]],
@@ -194,7 +194,7 @@ const tokens = fc.oneof(
 );
 const keySets = fc.subarray([key, otherKey, { ...otherKey, kid: key.kid }, { ...key, kid: undefined }]);
 
-test("accepts the near-valid tokens that a second implementation accepts, and shows none of the others", async () => {
+test("accepts the same near-valid tokens as a second implementation, and reveals none of the others", async () => {
   let verified = 0;
   await fc.assert(
     fc.asyncProperty(tokens, fc.oneof(fc.constant([key]), keySets), async (jwt, keys) => {

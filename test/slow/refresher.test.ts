@@ -6,13 +6,13 @@ import { AuthFileHarness, readAuthFileJson, requestTokenAsProvider } from "../su
 import type { TokenEndpointFailure } from "../support/scm-server.ts";
 import { readClaims } from "../support/tokens.ts";
 
-/** Keeps real auth files fresh for a minute, with tokens that are valid for seconds and a server that fails. */
+/** Keeps an auth file up to date for a minute with tokens that are valid for seconds and a server that often fails. */
 
 const DURATION_MS = Number(process.env["SCM_AUTH_ENDURANCE_SECONDS"] ?? 60) * 1000;
 const TTL_SECONDS = 8;
 
 const HTML = { "content-type": "text/html" };
-/** Each lasts for less than a token remains valid, so that no look may find an expired one. */
+/** Each failure ends before the current token expires, so the file must never contain an expired token. */
 const FAILURES: readonly (TokenEndpointFailure | "rotation" | "delay")[] = [
   { status: 403, headers: HTML, body: {} },
   { status: 500, body: { error: "server_error" } },
@@ -23,14 +23,14 @@ const FAILURES: readonly (TokenEndpointFailure | "rotation" | "delay")[] = [
   { status: 503, body: {} },
 ];
 
-test("a token in the file and from the token server is valid at every look while the auth server fails", async (t) => {
+test("always provides a valid token in the file and from the token server while the auth server fails", async (t) => {
   const harness = await AuthFileHarness.start({ ttl: TTL_SECONDS });
   try {
     const { server } = harness;
     const run = await harness.signIn();
     const path = run.outputs["auth-file"] ?? "";
     let phase = 0;
-    // Two seconds without failures, two seconds with one, independent of how long the requests below take.
+    // Alternates two seconds without a failure and two seconds with one, however long the requests below take.
     const schedule = setInterval(() => {
       server.failTokenRequests(undefined);
       server.delayTokenResponses(0);
@@ -51,7 +51,7 @@ test("a token in the file and from the token server is valid at every look while
       assert.ok(readClaims(jwt).exp > Date.now() / 1000, `an expired token in the file in round ${round}`);
       if (round % 10 === 0) {
         const { status } = await requestTokenAsProvider({ jwt, ...file });
-        assert.equal(status, 200, `the token server in round ${round}`);
+        assert.equal(status, 200, `an error from the token server in round ${round}`);
       }
       await delay(100);
     }

@@ -10,14 +10,14 @@ import { startScriptedServer } from "../support/scripted-server.ts";
 import { createSigner, validClaims } from "../support/tokens.ts";
 
 /**
- * Truncates the responses of a sign-in after every byte, in three ways. SCM_AUTH_TRUNCATION_STEP is the distance between
- * two positions (default 16); 1 takes about ten minutes.
+ * Truncates the responses of a sign-in at regular positions in three ways. SCM_AUTH_TRUNCATION_STEP is the distance in
+ * bytes between two positions. The default is 16. A value of 1 takes about ten minutes.
  */
 const STEP = Number(process.env["SCM_AUTH_TRUNCATION_STEP"] ?? 16);
-/** For a silent connection each attempt takes its whole time limit, so fewer positions are tested. */
+/** On a silent connection, each attempt takes its whole time limit, so fewer positions are tested. */
 const STALL_STEP = STEP * 8;
 const PARALLEL = 16;
-/** Bytes at the end that a client does not need: the close_notify alert of TLS. */
+/** Number of bytes at the end that a client does not need: the TLS close_notify alert. */
 const TLS_TRAILER = 32;
 
 const clientId = "ci@1234567890.iam.panserviceaccount.com";

@@ -16,7 +16,7 @@ import {
 } from "./runner-job.ts";
 import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-server.ts";
 
-/** The members of an auth file that tests read. */
+/** The fields of an auth file that tests read. */
 export interface AuthFileJson {
   readonly client_id: string;
   readonly client_secret: string;
@@ -32,13 +32,13 @@ export interface RunningStep {
   readonly child: ChildProcess;
   /** Settles when the process has exited. */
   readonly exited: Promise<unknown>;
-  /** What it has saved for the post step; empty if its file is truncated, as for the runner. */
+  /** Returns the state saved for the post step. As in the runner, it is empty if the state file is truncated. */
   readonly readState: () => Promise<Readonly<Record<string, string>>>;
 }
 
 type Inputs = Readonly<Record<string, string>>;
 
-/** One job at a time, whose steps run the action with an auth file, and a server for all of them. */
+/** Runs steps with an auth file in one job at a time, and provides a server for all jobs. */
 export class AuthFileHarness {
   readonly server: ScmServer;
   job: Job;
@@ -68,7 +68,7 @@ export class AuthFileHarness {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It has exited.
+        // The process has already exited.
       }
     }
     await this.job.remove();
@@ -119,12 +119,12 @@ export class AuthFileHarness {
     };
   }
 
-  /** The processes that the job has left running; none where they cannot be listed. */
+  /** Returns the job's processes that are still running, or none if this platform cannot list processes. */
   async findRefreshers(): Promise<readonly RunningProcess[]> {
     return canListProcesses ? findJobProcesses(this.job.env["RUNNER_TRACKING_ID"] ?? "") : [];
   }
 
-  /** @throws Error unless there is exactly one */
+  /** @throws Error unless exactly one refresher is running */
   async findRefresher(): Promise<RunningProcess> {
     const [refresher, ...others] = await this.findRefreshers();
     if (refresher === undefined || others.length > 0) throw new Error(`${others.length} other refreshers`);
@@ -135,12 +135,12 @@ export class AuthFileHarness {
     return waitUntil("the refresher has exited", async () => (await this.findRefreshers()).length === 0, timeoutMs);
   }
 
-  /** The files of the action in a directory: auth file, lock, temporary files. */
+  /** Returns the names of the action's files in a directory: auth files, lock files, and temporary files. */
   async listFiles(directory = this.job.temp): Promise<readonly string[]> {
     return (await readdir(directory)).filter((name) => /scm-auth|\.tmp$|\.lock$/.test(name));
   }
 
-  /** A copy of dist/action in which one file is changed. @returns the path of main.cjs */
+  /** Copies dist/action with changed files. @returns the path of main.cjs */
   async copyDist(directory: string, changes: Readonly<Record<string, (source: string) => string>>): Promise<string> {
     await cp(inRepository("dist/action"), directory, { recursive: true });
     for (const [name, change] of Object.entries(changes)) {
@@ -154,14 +154,14 @@ export class AuthFileHarness {
 export const readAuthFileJson = async (path = ""): Promise<AuthFileJson> =>
   JSON.parse(await readFile(path, "utf8")) as AuthFileJson;
 
-/** Whether a path exists, links not followed. */
+/** Returns whether a path exists. Does not follow symbolic links. */
 export const exists = (path = ""): Promise<boolean> =>
   lstat(path).then(
     () => true,
     () => false,
   );
 
-/** Requests a token as a provider whose token has expired: at `auth_url`, with the credentials in the file. */
+/** Requests a token from `auth_url` with the credentials in the file, as a provider whose token has expired does. */
 export function requestTokenAsProvider({ auth_url, client_id, client_secret, scope }: AuthFileJson): Promise<Response> {
   return fetch(auth_url, {
     method: "POST",

@@ -1,32 +1,33 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 
-/** What a TLS server and its clients need, as PEM. */
+/** The certificates and the key of a TLS server, in PEM format. */
 export interface Certificates {
-  /** The certificate authority that signed `cert`. Each call creates another one. */
+  /** The certificate of the authority that signed `cert`. Each call creates a new authority. */
   readonly ca: string;
-  /** The server's certificate, without the authority's. */
+  /** The server's certificate, without the CA certificate. */
   readonly cert: string;
   /** The server's private key. */
   readonly key: string;
 }
 
-/** The hosts of test servers. Names under `.test` never resolve (RFC 6761): a proxy maps them. */
+/** The host names of test servers. Names under `.test` never resolve (RFC 6761), so a proxy maps them. */
 const TEST_NAMES: readonly string[] = ["localhost", "127.0.0.1", "::1", "auth.scm.test", "api.scm.test"];
 
 const HOUR = 3_600_000;
 
 /**
- * Creates a certificate authority and a server certificate signed by it (RFC 5280), with P-256 keys, valid from an hour
- * ago. The `ca` of another call is one that the client does not trust.
+ * Creates a certificate authority and a server certificate signed by it (RFC 5280), with P-256 keys. Both became valid
+ * an hour ago. To get an untrusted server, use the `ca` from a different call.
  *
  * @param names - DNS names and IP addresses; the first one is the common name
- * @param lifetime - milliseconds from now, default a day; negative, down to an hour, for an expired certificate
+ * @param lifetime - milliseconds from now until the certificates expire; default: one day. A negative value, down to minus
+ *   one hour, creates expired certificates
  */
 export function createCertificates(names: readonly string[] = TEST_NAMES, lifetime: number = 24 * HOUR): Certificates {
   const authority = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const server = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  // A name for each: two authorities with one name would fail as a bad signature, not as an unknown issuer.
+  // Each authority has its own name. With the same name, an error would report a bad signature, not an unknown issuer.
   const issuer = toName(`scm-auth test authority ${randomBytes(6).toString("hex")}`);
   const issued = { issuer, issuerKey: authority, lifetime };
   const ca = toCertificate({
@@ -61,7 +62,7 @@ interface CertificateOptions {
   readonly extensions: readonly Buffer[];
 }
 
-/** RFC 5280 section 4.1, as PEM. */
+/** Encodes a certificate (RFC 5280 section 4.1) as PEM. */
 function toCertificate({ issuer, issuerKey, lifetime, subject, subjectKey, extensions }: CertificateOptions): string {
   const algorithm = sequence(toOid("1.2.840.10045.4.3.2")); // ecdsa-with-SHA256
   const now = Date.now();
@@ -85,7 +86,7 @@ function toCertificate({ issuer, issuerKey, lifetime, subject, subjectKey, exten
   return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
 }
 
-/** One DER value: tag, length, content (X.690 section 8.1). */
+/** Encodes a DER value: tag, length, and content (X.690 section 8.1). */
 function encode(tag: number, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content);
   const size = body.length;
@@ -116,14 +117,14 @@ const toExtension = (oid: string, value: Buffer, critical = false): Buffer =>
 const toName = (commonName: string): Buffer =>
   sequence(encode(0x31, sequence(toOid("2.5.4.3"), encode(0x0c, Buffer.from(commonName)))));
 
-/** UTCTime: YYMMDDHHMMSSZ. */
+/** Encodes a UTCTime: YYMMDDHHMMSSZ. */
 const toTime = (time: number): Buffer =>
   encode(0x17, Buffer.from(`${new Date(time).toISOString().replace(/\D/g, "").slice(2, 14)}Z`));
 
-/** A GeneralName: dNSName or iPAddress (RFC 5280 section 4.2.1.6). */
+/** Encodes a GeneralName: dNSName or iPAddress (RFC 5280 section 4.2.1.6). */
 function toAlternativeName(name: string): Buffer {
   if (isIP(name) === 0) return encode(0x82, Buffer.from(name));
   if (isIP(name) === 4) return encode(0x87, Buffer.from(name.split(".").map(Number)));
-  if (name !== "::1") throw new Error(`${name}: of IPv6 addresses only ::1 is supported`);
+  if (name !== "::1") throw new Error(`${name}: the only supported IPv6 address is ::1`);
   return encode(0x87, Buffer.concat([Buffer.alloc(15), Buffer.from([1])]));
 }

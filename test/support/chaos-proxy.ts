@@ -2,41 +2,41 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
- * What goes wrong on one connection. Bytes of the response are counted as they pass, including TLS records and headers.
- * All can be combined; of `resetAfter`, `endAfter` and `stallAfter` the first one counts.
+ * Faults on one connection. Byte counts apply to the data from the server, including TLS records and HTTP headers. All
+ * faults can be combined. If several of `resetAfter`, `endAfter`, and `stallAfter` are set, only the first applies.
  */
 export interface Faults {
   /** Accepts the connection and resets it immediately. */
   readonly refuse?: true;
-  /** Resets the connection (RST) after so many bytes of the response. */
+  /** Resets the connection (RST) after this many bytes of the response. */
   readonly resetAfter?: number;
-  /** Ends it (FIN) after so many bytes. */
+  /** Closes the connection (FIN) after this many bytes of the response. */
   readonly endAfter?: number;
-  /** Sends nothing more after so many bytes. */
+  /** Stops sending after this many bytes of the response. */
   readonly stallAfter?: number;
-  /** Milliseconds before the first byte of the response. */
+  /** Delay before the first byte of the response, in milliseconds. */
   readonly latencyMs?: number;
   /** Forwards the response in pieces. */
   readonly drip?: { readonly bytes: number; readonly everyMs: number };
   /** Changes each chunk of the response. */
   readonly corrupt?: (chunk: Buffer) => Buffer;
-  /** Responds to the first bytes of a request with this, without a server. */
+  /** A reply to the first bytes of a request, sent instead of the server's response. */
   readonly reply?: string | Uint8Array;
 }
 
 /** One connection. */
 export interface ChaosConnection {
   readonly faults: Faults;
-  /** Bytes from the client. */
+  /** The number of bytes received from the client. */
   readonly bytesSent: number;
-  /** Bytes to the client. */
+  /** The number of bytes sent to the client. */
   readonly bytesReceived: number;
 }
 
 /** A running proxy. */
 export interface ChaosProxy {
   readonly port: number;
-  /** In the order of arrival. */
+  /** The connections in order of arrival. */
   readonly connections: readonly ChaosConnection[];
   readonly close: () => Promise<void>;
 }
@@ -46,10 +46,10 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 const LOOPBACK = "127.0.0.1";
 
 /**
- * Starts a TCP proxy on loopback that breaks connections as bad networks do, whatever protocol they carry.
+ * Starts a TCP proxy on loopback that breaks connections like an unreliable network, regardless of the protocol.
  *
- * @param target - port of the server on loopback
- * @param plan - the faults of every connection, or of the n-th one, from 0
+ * @param target - the server's port on loopback
+ * @param plan - the faults of every connection, or a function that returns those of connection `n`, counted from 0
  */
 export async function startChaosProxy(target: number, plan: Faults | ((n: number) => Faults)): Promise<ChaosProxy> {
   const connections: ChaosConnection[] = [];
@@ -57,7 +57,7 @@ export async function startChaosProxy(target: number, plan: Faults | ((n: number
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    // Broken connections are expected.
+    // Connections are expected to break.
     socket.on("error", () => socket.destroy());
     return socket;
   };
@@ -110,7 +110,7 @@ async function relay(client: Socket, server: Socket, connection: Mutable<ChaosCo
   client.pipe(server);
   client.once("close", () => server.destroy());
   await delay(faults.latencyMs ?? 0);
-  // The server may still be writing when the client is disconnected.
+  // The server may still be writing when the client has disconnected.
   for await (const chunk of server.iterator({ destroyOnReturn: false })) {
     const bytes = faults.corrupt?.(chunk as Buffer) ?? (chunk as Buffer);
     for (const piece of slice(bytes, faults.drip?.bytes ?? bytes.length)) {
@@ -135,7 +135,7 @@ async function breakOff(client: Socket, faults: Faults): Promise<void> {
   } else if (faults.endAfter !== undefined) client.end();
 }
 
-/** Resolves when the bytes are written. */
+/** Resolves when the bytes have been written. */
 const write = (socket: Socket, bytes: Buffer): Promise<void> =>
   new Promise((resolve, reject) => {
     socket.write(bytes, (error) => {
@@ -144,7 +144,7 @@ const write = (socket: Socket, bytes: Buffer): Promise<void> =>
     });
   });
 
-/** `bytes` in pieces of at most `size`. */
+/** Splits `bytes` into pieces of at most `size` bytes. */
 function* slice(bytes: Buffer, size: number): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }

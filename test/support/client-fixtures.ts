@@ -13,17 +13,17 @@ export const TSG_ID = "1234567890";
 export const CLIENT_ID = `ci@${TSG_ID}.iam.panserviceaccount.com`;
 export const SECRET = "3f0d8ab2-5b1c-4c7e-9d35-6f1f3f8d8a10";
 
-/** Once per file: each takes about 100 ms. */
+/** Created once per test file, because each takes about 100 ms. */
 export const tls = createCertificates();
 export const signer = await createSigner();
 
-/** The options of a client with the test hooks, which the public type does not have. */
+/** Client options with the test hooks that are not part of the public type. */
 export type TestClientOptions = ClientOptions & { readonly clock?: Clock; readonly random?: RandomSource };
 
 export const createClient = (request: AuthRequest, options: TestClientOptions = {}): OAuth2Client =>
   new OAuth2Client(request, options);
 
-/** Starts a server like SCM over TLS, and a request that signs in to it. */
+/** Starts a server that behaves like SCM, and creates a request that signs in to it. */
 export async function startScm(
   t: Pick<TestContext, "after">,
   options: ScmServerOptions = {},
@@ -34,16 +34,16 @@ export async function startScm(
   return { server, request: AuthRequest.parse({ clientId, clientSecret, tokenUrl, tsgId, ca }) };
 }
 
-/** The scripts of a server, all with a default. */
+/** The scripts of a server. All have defaults. */
 export interface Scripts {
   readonly token?: Script;
   readonly jwks?: Script;
   readonly other?: Script;
-  /** Default: false, plain HTTP. */
+  /** Whether the server uses TLS. Default: false. */
   readonly secure?: boolean;
 }
 
-/** Starts a server with scripted responses, by default valid ones, and a request that signs in to it. */
+/** Starts a server with scripted responses (valid by default), and creates a request that signs in to it. */
 export async function startScripted(
   t: Pick<TestContext, "after">,
   { token = () => tokenResponse(), jwks = { body: { keys: [signer.jwk] } }, other, secure = false }: Scripts = {},
@@ -55,25 +55,25 @@ export async function startScripted(
   return { server, request: AuthRequest.parse(input) };
 }
 
-/** Claims that a client accepts. */
+/** Creates claims that a client accepts. */
 export const clientClaims = (now?: number) =>
   validClaims({ clientId: CLIENT_ID, tsgId: TSG_ID, ...(now !== undefined && { now }) });
 
-/** A token response, valid unless `change` says otherwise. */
+/** Creates a token response that is valid unless `change` makes it invalid. */
 export const tokenResponse = (change: object = {}): ScriptedResponse => ({
   body: { access_token: signer.sign(clientClaims()), token_type: "Bearer", expires_in: 899, ...change },
 });
 
-/** The clocks of this machine, which a test may move while servers and delays stay real. */
+/** A clock that a test can adjust, based on the real clock. Servers and delays use real time. */
 export interface MovableClock {
   readonly clock: Clock;
-  /** Time passes, on all clocks. */
+  /** Advances all clocks. */
   readonly pass: (time: Milliseconds) => void;
-  /** Tokens age, and the wall clock does not move: the server's agrees with it. */
+  /** Advances all clocks except the wall clock, so that tokens age but the time still matches the server's. */
   readonly age: (time: Milliseconds) => void;
-  /** Sets the wall clock. */
+  /** Sets the offset of the wall clock. */
   readonly setWallClock: (offset: Milliseconds) => void;
-  /** An event listener: the delay before a retry passes at once. */
+  /** An event listener that skips the delay before a retry. */
   readonly skipDelays: (event: AuthEvent) => void;
 }
 
@@ -110,7 +110,7 @@ export function createMovableClock(): MovableClock {
   };
 }
 
-/** The error of `work`. */
+/** Returns the error with which `work` rejects. */
 export async function getError(work: Promise<unknown>): Promise<unknown> {
   return work.then(
     () => assert.fail("no error"),
@@ -118,14 +118,14 @@ export async function getError(work: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** The AuthError of `work`. */
+/** Returns the AuthError with which `work` rejects. */
 export async function getAuthError(work: Promise<unknown>): Promise<AuthError> {
   const error = await getError(work);
   assert.ok(AuthError.isAuthError(error), String(error));
   return error;
 }
 
-/** The AuthError that `call` throws. */
+/** Returns the AuthError that `call` throws. */
 export function getThrown(call: () => unknown): AuthError {
   try {
     call();
@@ -136,7 +136,7 @@ export function getThrown(call: () => unknown): AuthError {
   return assert.fail("no error");
 }
 
-/** Fails a test file that leaves a rejection unhandled. */
+/** Makes a test file fail if it leaves a rejection unhandled. */
 export function forbidUnhandledRejections(): void {
   const reasons: unknown[] = [];
   const onRejection = (reason: unknown): void => void reasons.push(reason);

@@ -4,18 +4,18 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { findProgram, runProcess } from "./processes.ts";
 
-/** Real clients, which tests use if they are on PATH. What ran and what did not is in the output of the tests. */
+/** Real clients, which tests use if they are on PATH. The test output lists which of them ran and which did not. */
 
-/** How to get the version of a client, unless `--version` prints it. */
+/** Arguments that print the version of a client, if they are not `--version`. */
 const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "pan-scm-sdk": ["python", "-c", "from importlib.metadata import version; print(version('pan-scm-sdk'))"],
   pulumi: ["pulumi", "version"],
 };
 
-/** Plugins, which print no version. */
+/** Plugins, which cannot print their version. */
 const PLUGINS: readonly string[] = ["terraform-provider-scm", "pulumi-resource-scm", "pulumi-language-nodejs"];
 
-/** The version of a client, for example `1.12.6`; undefined if this machine does not have it. */
+/** Returns the version of a client, for example `1.12.6`, or undefined if it is not installed. */
 export async function getClientVersion(client: string): Promise<string | undefined> {
   if (PLUGINS.includes(client)) return (await findProgram(client)) === undefined ? undefined : "of unknown version";
   const [command = client, ...args] = VERSION_COMMANDS[client] ?? [client, "--version"];
@@ -28,7 +28,7 @@ async function findMissingClient(clients: readonly string[]): Promise<string | u
   return undefined;
 }
 
-/** The client that needs something else. */
+/** The client that requires a plugin or a package. */
 const NEEDED_BY: Readonly<Record<string, string>> = {
   git: "act",
   "terraform-provider-scm": "tofu",
@@ -36,28 +36,31 @@ const NEEDED_BY: Readonly<Record<string, string>> = {
   "pulumi-language-nodejs": "pulumi",
 };
 
-/** Why tests are skipped: `NOT RUN tofu: terraform-provider-scm is not on PATH`; false if nothing is missing. */
+/**
+ * Returns why tests are skipped, for example `NOT RUN tofu: terraform-provider-scm is not on PATH`, or false if nothing
+ * is missing.
+ */
 export async function getSkipReason(clients: readonly string[]): Promise<string | false> {
   const missing = await findMissingClient(clients);
   return missing !== undefined && `NOT RUN ${NEEDED_BY[missing] ?? missing}: ${missing} is not on PATH`;
 }
 
-/** Reports that a real client ran: `RAN tofu 1.12.6: ...`. */
+/** Reports that a real client ran, for example `RAN tofu 1.12.6: ...`. */
 export async function reportRun(t: TestContext, client: string, what: string): Promise<void> {
   t.diagnostic(`RAN ${client} ${(await getClientVersion(client)) ?? ""}: ${what}`);
 }
 
-/** What OpenTofu needs. */
+/** The programs that tests with OpenTofu need. */
 export const OPENTOFU: readonly string[] = ["tofu", "terraform-provider-scm"];
 
-/** A directory in place of the provider registry. */
+/** A directory that replaces the provider registry. */
 export interface ProviderMirror {
-  /** Makes OpenTofu install providers from there only. */
+  /** Variables that make OpenTofu install providers only from this directory. */
   readonly env: Readonly<Record<string, string>>;
   readonly remove: () => Promise<void>;
 }
 
-/** The version of the provider in the mirror. The program does not print one. */
+/** The version of the provider in the mirror. The provider cannot print its own. */
 const PROVIDER_VERSION = "1.0.9";
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64" };
 

@@ -6,13 +6,13 @@ import type { Certificates } from "./certificates.ts";
 
 /** What a proxy does with CONNECT requests. */
 export interface ConnectProxyOptions {
-  /** The loopback port for a host, or for all hosts; undefined means 502, as for an unknown host. */
+  /** The loopback port for a host, or for all hosts. For undefined, the proxy responds 502, as for an unknown host. */
   readonly to: number | ((host: string, port: number) => number | undefined);
-  /** `user:password` that the client must send by HTTP Basic; anything else results in 407. */
+  /** The `user:password` required in HTTP Basic authentication. The proxy responds 407 to anything else. */
   readonly credentials?: string;
-  /** The status of every response, or no response. */
+  /** The status of every response, or `hang` to never respond. */
   readonly response?: number | "hang";
-  /** Clients connect to the proxy itself over TLS. */
+  /** Certificates for TLS connections to the proxy itself. Default: plain HTTP. */
   readonly tls?: Certificates;
 }
 
@@ -20,18 +20,18 @@ export interface ConnectProxyOptions {
 export interface ConnectRequest {
   readonly host: string;
   readonly port: number;
-  /** The header `Proxy-Authorization`. */
+  /** The `Proxy-Authorization` header. */
   readonly authorization: string | undefined;
 }
 
 /** A running proxy. */
 export interface ConnectProxy {
-  /** `http://127.0.0.1:<port>`, or https, without credentials. */
+  /** `http://127.0.0.1:<port>`, or the same with https. Contains no credentials. */
   readonly url: string;
   readonly port: number;
-  /** In the order of arrival. */
+  /** The CONNECT requests in order of arrival. */
   readonly connects: readonly ConnectRequest[];
-  /** Request lines with another method; the response is 405. */
+  /** The request lines with other methods, to which the proxy responded 405. */
   readonly others: readonly string[];
   readonly close: () => Promise<void>;
 }
@@ -39,8 +39,8 @@ export interface ConnectProxy {
 const LOOPBACK = "127.0.0.1";
 
 /**
- * Starts an HTTP proxy on loopback that supports CONNECT only (RFC 9110 section 9.3.6). Clients do not use a proxy for
- * loopback, so a test uses a made-up host that the proxy maps to loopback.
+ * Starts an HTTP proxy on loopback that supports only CONNECT (RFC 9110 section 9.3.6). Clients do not use a proxy for
+ * loopback addresses, so a test uses a fictitious host name that the proxy maps to loopback.
  */
 export async function startConnectProxy(options: ConnectProxyOptions): Promise<ConnectProxy> {
   const connects: ConnectRequest[] = [];

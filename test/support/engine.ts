@@ -4,32 +4,32 @@ import { runProgram, type ProgramOptions } from "./engine/program-host.ts";
 import { encrypt, type Properties } from "./engine/values.ts";
 
 /**
- * A small stand-in for Pulumi's engine. It drives the real program host and the real dynamic provider process of
- * `@pulumi/pulumi` over gRPC, and keeps a state between operations. It manages dynamic resources only; all others are
- * accepted as they are registered.
+ * A small stand-in for Pulumi's engine. It controls the real program host and the real dynamic provider process of
+ * `@pulumi/pulumi` over gRPC, and keeps a state between operations. It manages only dynamic resources and accepts all
+ * other resources as they are registered.
  */
 
 /** The result of an operation. */
 export interface OperationResult {
   readonly ok: boolean;
-  /** What the operation did, without its preview: `create scm-auth`. */
+  /** The steps that the operation performed, excluding its preview, for example `create scm-auth`. */
   readonly steps: readonly string[];
-  /** What its preview showed. */
+  /** The steps that its preview showed. */
   readonly previewed: readonly string[];
-  /** What the user sees as "Diagnostics", of both phases. */
+  /** The messages of both phases that Pulumi shows under "Diagnostics". */
   readonly diagnostics: string;
 }
 
-/** Options of an operation. */
+/** Options for an operation. */
 export interface OperationOptions {
   readonly targets?: readonly string[];
-  /** `up --refresh`. */
+  /** As `up --refresh`. */
   readonly refresh?: boolean;
-  /** `--run-program`. */
+  /** As `--run-program`. */
   readonly runProgram?: boolean;
-  /** `--skip-preview`. */
+  /** As `--skip-preview`. */
   readonly skipPreview?: boolean;
-  /** Added to the environment. */
+  /** Variables to add to the environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -64,7 +64,7 @@ export class Stack {
     return found;
   }
 
-  /** The state as it is stored, with encrypted secrets. */
+  /** The stored state, with encrypted secrets. */
   get stateText(): string {
     return JSON.stringify(this.resources.map(encrypt));
   }
@@ -74,7 +74,7 @@ export class Stack {
     return JSON.stringify(this.resources);
   }
 
-  /** What was sent over gRPC, without the messages whose names match `except`. */
+  /** Returns all gRPC messages except those whose names match `except`. */
   getMessages(except: RegExp): string {
     const messages = this.#messages.filter(([name]) => !except.test(name));
     return messages.map(([name, text]) => `${name} ${text}`).join("\n");
@@ -124,7 +124,7 @@ export class Stack {
     return toResult([...(preview ? [preview] : []), phase], phase.steps, preview?.steps ?? []);
   }
 
-  /** Deletes what was replaced and what the program no longer registers. */
+  /** Deletes replaced resources and resources that the program no longer registers. */
   async #deleteOld(
     phase: Phase,
     { isPreview, getDynamic }: Pick<PhaseContext, "isPreview" | "getDynamic">,

@@ -2,14 +2,14 @@ import { readdir, readFile } from "node:fs/promises";
 import { parse, stringify } from "yaml";
 import { OPENTOFU } from "./clients.ts";
 
-/** What users copy: a workflow, or steps from the README or the docs. */
+/** An example that users copy: a workflow file, or steps from the README or the docs. */
 export interface Example {
   readonly name: string;
-  /** A workflow file. Steps of a page get a job around them. */
+  /** The text of the workflow file. Steps from a page are wrapped in a job. */
   readonly workflow: string;
-  /** The workflows that it calls, by the address in `uses:`. */
+  /** The workflows that it calls, by their references in `uses:`. */
   readonly called: ReadonlyMap<string, string>;
-  /** The clients that it runs. */
+  /** The clients that it requires. */
   readonly clients: readonly string[];
   /** The number of token requests: one for each step that signs in without a sealed token. */
   readonly signIns: number;
@@ -30,23 +30,23 @@ const getClients = (workflow: string): readonly string[] => [
   ...(/\btofu apply/.test(workflow) ? OPENTOFU : []),
 ];
 
-/** The number of steps that request a token. */
+/** Returns the number of steps that request a token. */
 function countSignIns(workflow: string): number {
   const { jobs } = parse(workflow) as { readonly jobs: Readonly<Record<string, { readonly steps?: readonly Step[] }>> };
   const steps = Object.values(jobs).flatMap((job) => job.steps ?? []);
   return steps.filter((step) => step.uses?.includes("/scm-auth@") && step.with?.["sealed-token"] === undefined).length;
 }
 
-/** What an example needs and does. */
+/** Determines the clients that workflows require and the number of token requests that they make. */
 const inspect = (workflows: readonly string[]) => ({
   clients: getClients(workflows.join("\n")),
   signIns: workflows.map(countSignIns).reduce((sum, count) => sum + count, 0),
 });
 
-/** A job that calls a workflow which is an example, too. */
+/** Matches a job that calls another example workflow. */
 const CALLS = /uses: (\S+\/\.github\/workflows\/([\w-]+\.yml)@\S+)/g;
 
-/** The example workflows, except for those that others call. */
+/** Reads the example workflows, except those that are called by others. */
 async function readWorkflows(): Promise<readonly Example[]> {
   const names = (await readdir(new URL("examples/workflows/", repository))).filter((name) => name.endsWith(".yml"));
   const examples = names.map(async (name): Promise<Example | undefined> => {
@@ -62,8 +62,8 @@ async function readWorkflows(): Promise<readonly Example[]> {
 }
 
 /**
- * The YAML blocks of a page, which are steps. A block that does not sign in follows the first one, which does; one that
- * applies a configuration follows its checkout.
+ * Reads the YAML blocks on a page, which contain steps. A block that does not sign in runs after the page's first
+ * block, which does. A block that applies a configuration runs after a checkout.
  */
 async function readPage(page: string): Promise<readonly Example[]> {
   const blocks = [...(await read(page)).matchAll(/```yaml\n([^]*?)```/g)].map(

@@ -1,22 +1,22 @@
 import type { Clock, Milliseconds } from "../../shared/clock.ts";
 
-/** A clock that only a test moves. */
+/** A clock that advances only when a test advances it. */
 export interface FakeClock extends Clock {
-  /** Milliseconds that have passed since the clock was created. */
+  /** Returns the number of milliseconds that have passed since the clock was created. */
   readonly passed: () => Milliseconds;
-  /** Timers that are neither fired nor cancelled. */
+  /** Returns the number of timers that have neither fired nor been canceled. */
   readonly pendingTimers: () => number;
   /**
-   * Lets time pass, from timer to timer, until `work` settles.
+   * Advances from timer to timer until `work` settles.
    *
-   * @throws Error if no timer is left and `work` is still pending
+   * @throws Error if `work` is still pending but there are no more timers
    */
   readonly runUntil: <T>(work: Promise<T>) => Promise<T>;
-  /** Lets `duration` pass and fires the timers that are due, in order. */
+  /** Advances by `duration` and fires the timers that become due, in order. */
   readonly advance: (duration: Milliseconds) => Promise<void>;
-  /** The machine is suspended: wall clock and `elapsed` move on, `monotonic` and the timers do not. */
+  /** Simulates a suspended machine: the wall clock and `elapsed` advance, but `monotonic` and the timers do not. */
   readonly suspend: (duration: Milliseconds) => void;
-  /** Sets the wall clock forward, or back if negative. */
+  /** Sets the wall clock forward, or back if `change` is negative. */
   readonly adjustWallClock: (change: Milliseconds) => void;
 }
 
@@ -25,11 +25,11 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Far from 0, so that a monotonic timestamp cannot pass for a duration. */
+/** This value is far from 0, so that a monotonic timestamp cannot be mistaken for a duration. */
 const MONOTONIC_ORIGIN = 7_777_777;
 const ELAPSED_ORIGIN = 333_333;
 
-/** Creates a clock on which hours pass in no time. `start` is the first wall-clock time, in milliseconds since 1970. */
+/** Creates a clock on which hours pass instantly. `start` is the initial wall-clock time in milliseconds since 1970. */
 export function createFakeClock(start: Milliseconds = Date.UTC(2026, 0, 31, 12)): FakeClock {
   let passed = 0;
   let suspended = 0;
@@ -93,5 +93,5 @@ export function createFakeClock(start: Milliseconds = Date.UTC(2026, 0, 31, 12))
   };
 }
 
-/** Resolves when all promises that can settle without time passing have settled. */
+/** Resolves when all promises that do not depend on timers have settled. */
 const settlePromises = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,10 +1,10 @@
 import type { Clock, Milliseconds } from "../../shared/clock.ts";
 
 /**
- * Creates a clock that runs faster than the machine's, for tests where time passes while disks and processes work.
+ * Creates a clock that runs faster than real time, for tests that use real files and processes.
  *
  * @param speed - milliseconds of this clock per real millisecond
- * @param offset - how far its wall clock is ahead of the machine's at first
+ * @param offset - how far its wall clock is initially ahead of the machine's
  */
 export function createFastClock(speed: number, offset: Milliseconds = 0): Clock {
   const origin = performance.now();

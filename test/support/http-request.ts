@@ -1,12 +1,12 @@
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
 
-/** A request that a test sends itself, next to those of the code under test. */
+/** A request sent directly by a test, not by the code under test. */
 export interface TestRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** PEM of the authority to trust. */
+  /** The CA certificate to trust, in PEM format. */
   readonly ca?: string;
 }
 
@@ -20,9 +20,9 @@ export interface TestResponse {
 const TIMEOUT_MS = 5000;
 
 /**
- * Sends one request on a connection of its own.
+ * Sends one request on a new connection.
  *
- * @throws Error if the connection breaks, the response is truncated or takes more than 5 s
+ * @throws Error if the connection breaks, or if the response is truncated or takes more than 5 seconds
  */
 export function httpRequest(
   url: string,
@@ -47,7 +47,7 @@ export function httpRequest(
   });
 }
 
-/** A form as an OAuth client posts it. */
+/** Creates a POST request with a form, as sent by an OAuth client. */
 export const formRequest = (fields: Readonly<Record<string, string>>): TestRequest => ({
   method: "POST",
   headers: { "content-type": "application/x-www-form-urlencoded" },

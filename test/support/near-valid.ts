@@ -2,19 +2,19 @@ import { fc } from "./fuzzing.ts";
 import { foreignText } from "./texts.ts";
 
 /**
- * Near-valid input: a valid text or JSON object with a few errors, and sometimes with none. It passes the first checks of
- * a parser, which random text never does.
+ * Near-valid input is a valid text or JSON object with few or no errors. Unlike random text, it passes a parser's first
+ * checks.
  */
 
-/** Characters with a meaning in base64url, JSON, PEM, HTTP or a scope. */
+/** Characters that have a meaning in base64url, JSON, PEM, HTTP, or scopes, and characters that often cause errors. */
 const MARKS = [
   ..." \t\r\n\0.,:;=-_+/\\\"'{}[]()#%&?@*0123456789AZaz", "\r\n", "\r\n\r\n", "é", "\u0085", "\u2028", "\ufeff", "\ud800", "😀",
 ]; // prettier-ignore
 
-/** One edit of a text: characters removed, inserted, or repeated. */
+/** An edit that removes, inserts, or repeats characters of a text. */
 interface Edit {
   readonly position: number;
-  /** At the end of a part of the text: before a dot, a space, a quotation mark. */
+  /** Whether the edit is at the end of a part of the text, for example before a dot, a space, or a quotation mark. */
   readonly atPartEnd: boolean;
   readonly count: number;
   readonly insert: string;
@@ -42,7 +42,7 @@ function applyEdits(text: string, edits: readonly Edit[]): string {
   }, text);
 }
 
-/** A text with up to `maxEdits` edits; unchanged in at least a fifth of the cases. */
+/** Generates a text with up to `maxEdits` edits. In at least a fifth of cases, the text is unchanged. */
 export const nearValidText = (text: string | fc.Arbitrary<string>, maxEdits = 3): fc.Arbitrary<string> =>
   fc
     .tuple(
@@ -54,10 +54,10 @@ export const nearValidText = (text: string | fc.Arbitrary<string>, maxEdits = 3)
     )
     .map(([valid, edits]) => applyEdits(valid, edits));
 
-/** A member of a JSON object, its value serialized. */
+/** A member of a JSON object, with its serialized value. */
 type Member = readonly [name: string, json: string];
 
-/** Makes one member invalid. `other` is the value of another member, or an unexpected one. */
+/** Makes one member invalid. `other` is the value of another member or an unexpected value. */
 type Change = (member: Member, other: string) => readonly Member[];
 
 const unquote = (json: string): string => json.replace(/^"(.*)"$/, "$1");
@@ -66,25 +66,25 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.constantFrom<Change>(
-      // Missing.
+      // Remove the member.
       () => [],
-      // Duplicated.
+      // Duplicate it.
       ([name, json], other) => [[name, other], [name, json]],
       ([name, json], other) => [[name, json], [name, other]],
-      // In a list or an object.
+      // Wrap its value in an array or an object.
       ([name, json]) => [[name, `[${json}]`]],
       ([name, json], other) => [[name, `[${json},${other}]`]],
       ([name, json]) => [[name, `{"value":${json}}`]],
-      // As a string, as a number.
+      // Convert its value to a string or a number.
       ([name, json]) => [[name, JSON.stringify(unquote(json))]],
       ([name, json]) => [[name, String(Number(unquote(json)) || 0)]],
-      // In upper case.
+      // Convert its value or its name to uppercase.
       ([name, json]) => [[name, JSON.stringify(unquote(json).toUpperCase())]],
       ([name, json]) => [[name.toUpperCase(), json]],
-      // With whitespace or padding.
+      // Add whitespace or padding to its value.
       ([name, json]) => [[name, JSON.stringify(` ${unquote(json)}\n`)]],
       ([name, json]) => [[name, JSON.stringify(`${unquote(json)}===`)]],
-      // With a similar name, or with the name of an inherited property.
+      // Add a member with a similar name or with the name of an inherited property.
       ([name, json], other) => [[name, json], [`${name}_`, other]],
       ([name, json], other) => [[name, json], ["__proto__", other]],
     ),
@@ -104,10 +104,10 @@ const unexpected = fc.oneof(
 );
 
 /**
- * A serialized JSON object with up to three invalid members; unchanged in at least a fifth of the cases.
+ * Generates a serialized JSON object with up to three invalid members. In at least a fifth of cases, it is unchanged.
  *
- * @param valid - members that are undefined are missing unless they are changed
- * @param others - more values that may replace any member's
+ * @param valid - the valid object; undefined members are omitted unless they are changed
+ * @param others - additional values that may replace the value of any member
  */
 export function nearValidJson(valid: object, others: readonly unknown[] = []): fc.Arbitrary<string> {
   const members: readonly (readonly [string, unknown])[] = Object.entries(valid);

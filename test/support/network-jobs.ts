@@ -5,7 +5,7 @@ import { startScmNetwork, type ScmNetwork } from "./scm-network.ts";
 /** A job whose first step has written the auth file. */
 export interface AuthFileJob {
   readonly directory: string;
-  /** The environment of later steps. */
+  /** The environment for later steps. */
   readonly env: Readonly<Record<string, string>>;
   readonly path: string;
   readonly token: string;
@@ -13,7 +13,7 @@ export interface AuthFileJob {
   readonly end: () => Promise<ActionRun>;
 }
 
-/** A network with jobs that use the action as published. */
+/** A network in which jobs run the action as published. */
 export class NetworkJobs {
   readonly network: ScmNetwork;
   readonly #jobs: Job[] = [];
@@ -49,7 +49,7 @@ export class NetworkJobs {
     return this.network.server.requests.filter(({ path }) => path.startsWith("/config/"));
   }
 
-  /** The successful API requests with this method to this path and below. */
+  /** Returns the number of successful API requests with a method to a path or a path below it. */
   countApiRequests(method: string, path: string): number {
     return this.apiRequests.filter((one) => one.method === method && one.path.startsWith(path) && one.status < 300)
       .length;

@@ -2,14 +2,14 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { access, constants, readdir, readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
-/** How to run a program. */
+/** Options for running a program. */
 export interface ProcessOptions {
   readonly cwd?: string;
-  /** The whole environment; undefined values are omitted. Default: this process's environment. */
+  /** The complete environment. Undefined values are omitted. Default: this process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Written to stdin, which is then closed. Default: stdin is empty. */
+  /** Text to write to stdin, which is then closed. Default: stdin is empty. */
   readonly input?: string;
-  /** When the process group is killed, in milliseconds. Default: 30 s. */
+  /** Milliseconds after which the process group is killed. Default: 30,000. */
   readonly timeoutMs?: number;
   /** Closes the reading end of stdout immediately, so that writing to it fails. */
   readonly closeStdout?: boolean;
@@ -18,20 +18,20 @@ export interface ProcessOptions {
 
 /** How a process ended. */
 export interface ProcessResult {
-  /** Null if a signal ended it, `-1` if it could not be started. */
+  /** The exit code, null if a signal terminated the process, or -1 if it could not be started. */
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Both streams, in the order of arrival. */
+  /** The output of both streams, in order of arrival. */
   readonly log: string;
   readonly durationMs: number;
 }
 
-/** As the Actions runner: how long processes that were left behind may keep the pipes open after the exit. */
+/** Milliseconds for which orphaned processes may keep the pipes open after the exit, as in the Actions runner. */
 const PIPE_TIMEOUT_MS = 5000;
 
-/** Runs a program until it exits. Its process group is killed at the deadline; a failure to start is exit code -1. */
+/** Runs a program until it exits. Kills its process group after the timeout. Resolves even if it cannot be started. */
 export function runProcess(
   command: string,
   args: readonly string[],
@@ -39,7 +39,7 @@ export function runProcess(
 ): Promise<ProcessResult> {
   return new Promise((resolve) => {
     const start = performance.now();
-    // Without the marker of the test runner, or the output would be read as a report of tests.
+    // Without NODE_TEST_CONTEXT, because the test runner would parse the output as a test report otherwise.
     const child = spawn(command, args, {
       ...(cwd !== undefined && { cwd }),
       env: { ...env, NODE_TEST_CONTEXT: undefined },
@@ -81,28 +81,28 @@ export function runProcess(
   });
 }
 
-/** Kills a process that was started with `detached`, and all that it started. */
+/** Kills a process that was started with `detached`, and all processes that it started. */
 export function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {
     if (process.platform === "win32") child.kill("SIGKILL");
     else process.kill(-child.pid, "SIGKILL");
   } catch {
-    // It has exited.
+    // The process has already exited.
   }
 }
 
-/** A running process, as /proc shows it to the same user. */
+/** A running process, as /proc shows it to its owner. */
 export interface RunningProcess {
   readonly pid: number;
   readonly environment: string;
   readonly commandLine: string;
 }
 
-/** Whether /proc lists processes. */
+/** Whether /proc can be used to list processes. */
 export const canListProcesses = process.platform === "linux";
 
-/** The processes of a job, found as the runner finds orphans: by the tracking ID in their environment. */
+/** Finds the processes of a job by the tracking ID in their environment, as the runner finds orphaned processes. */
 export const findJobProcesses = (trackingId: string): Promise<readonly RunningProcess[]> =>
   findProcesses(({ environment }) => environment.split("\0").includes(`RUNNER_TRACKING_ID=${trackingId}`));
 
@@ -119,7 +119,7 @@ export async function findProcesses(
   return found;
 }
 
-/** The path of a program on PATH. */
+/** Returns the path of a program on PATH, or undefined if there is none. */
 export async function findProgram(name: string): Promise<string | undefined> {
   for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(directory, name);

@@ -7,7 +7,7 @@ import type { NetworkJobs } from "./network-jobs.ts";
 import { runProcess, type ProcessResult } from "./processes.ts";
 import { assertNoSecret } from "./secrets.ts";
 
-/** What the tests with the real Pulumi need on PATH. */
+/** The programs that tests with the real Pulumi need on PATH. */
 export const PULUMI: readonly string[] = ["pulumi", "pulumi-language-nodejs", "pulumi-resource-scm"];
 
 type Variables = Readonly<Record<string, string>>;
@@ -46,12 +46,12 @@ export declare class Address extends pulumi.CustomResource {
 `,
 };
 
-/** The result of a command, and the token requests that it made. */
+/** The result of a command, and the number of token requests that it made. */
 export interface PulumiResult extends ProcessResult {
   readonly tokenRequests: number;
 }
 
-/** A program with a stack `dev` on the real engine. Its state is in its directory. */
+/** A program with a stack named `dev` that runs on the real engine and stores its state in the program's directory. */
 export class PulumiStack {
   readonly directory: string;
   readonly jobs: NetworkJobs;
@@ -62,7 +62,7 @@ export class PulumiStack {
     this.jobs = jobs;
   }
 
-  /** @param program - `index.js`, several files, or a directory that has all of them */
+  /** @param program - the text of `index.js`, files by name, or a directory that contains all files */
   static async create(directory: string, jobs: NetworkJobs, program: string | Variables | URL): Promise<PulumiStack> {
     const projectFile = { "Pulumi.yaml": "name: project\nruntime: nodejs\n" };
     const files = typeof program === "string" ? { "index.js": program } : program;
@@ -83,13 +83,13 @@ export class PulumiStack {
     return stack;
   }
 
-  /** The credentials of the network's server. */
+  /** The credentials for the network's server. */
   get credentials(): Variables {
     const { clientId, clientSecret, tsgId } = this.jobs.network.server;
     return { SCM_CLIENT_ID: clientId, SCM_CLIENT_SECRET: clientSecret, SCM_TSG_ID: tsgId };
   }
 
-  /** The environment of Pulumi: everything stays on this machine. */
+  /** The environment for Pulumi. It keeps all requests and the state on this machine. */
   get env(): Variables {
     return {
       PATH: process.env["PATH"] ?? "",
@@ -97,7 +97,7 @@ export class PulumiStack {
       PULUMI_BACKEND_URL: `file://${this.directory}/state`,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase",
       PULUMI_SKIP_UPDATE_CHECK: "true",
-      // Pulumi's processes communicate on loopback, and its Node part reads this spelling only.
+      // Pulumi's processes communicate over loopback, and those that run on Node read only this spelling.
       no_proxy: "127.0.0.1",
       ...this.jobs.network.env,
     };
@@ -122,7 +122,7 @@ export class PulumiStack {
     return result;
   }
 
-  /** Looks for secrets in all that Pulumi wrote: logs, state, backups, history, plans, settings. */
+  /** Searches everything that Pulumi wrote for secrets: logs, state, backups, history, plans, and settings. */
   async assertNoSecrets(): Promise<void> {
     const entries = await readdir(this.directory, { recursive: true, withFileTypes: true });
     const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));

@@ -1,26 +1,26 @@
 import { connect, type Socket } from "node:net";
 
-/** What a server sent until it closed the connection. */
+/** The data that a server sent before it closed the connection. */
 export interface RawResponse {
-  /** 0 if it sent nothing. */
+  /** The status, or 0 if the server sent nothing. */
   readonly status: number;
   readonly headers: Readonly<Partial<Record<string, string>>>;
   readonly body: string;
-  /** All bytes, as latin1. */
+  /** All bytes, decoded as latin1. */
   readonly text: string;
-  /** Milliseconds from the connection to its end. */
+  /** Milliseconds from the start of the connection to its end. */
   readonly durationMs: number;
 }
 
-/** A connection on loopback into which a test writes any bytes. */
+/** A loopback connection to which a test can write any bytes. */
 export interface RawConnection {
   readonly socket: Socket;
   readonly write: (text: string) => void;
-  /** Resolves when the server has closed the connection or it broke. */
+  /** Resolves when the server has closed the connection or the connection has broken. */
   readonly response: Promise<RawResponse>;
 }
 
-/** Connects to a port of 127.0.0.1 and writes nothing yet. */
+/** Connects to a port on 127.0.0.1 without writing anything. */
 export function openRawConnection(port: number): RawConnection {
   const start = performance.now();
   const socket = connect(port, "127.0.0.1");

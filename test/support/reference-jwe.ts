@@ -1,15 +1,15 @@
 import { createCipheriv, createDecipheriv, pbkdf2Sync, randomBytes } from "node:crypto";
 
-/** A second implementation of JWE with PBES2-HS512+A256KW and A256GCM (RFC 7516, RFC 7518), with node:crypto only. */
+/** An independent implementation of JWE with PBES2-HS512+A256KW and A256GCM (RFC 7516, RFC 7518), using node:crypto. */
 
 const ALG = "PBES2-HS512+A256KW";
-/** RFC 3394 section 2.2.3.1. */
+/** The default initial value of AES Key Wrap (RFC 3394 section 2.2.3.1). */
 const KEY_WRAP_IV = Buffer.alloc(8, 0xa6);
 
 const toBase64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const fromBase64url = (segment: string): Buffer => Buffer.from(segment, "base64url");
 
-/** RFC 7518 section 4.8.1: the salt is `alg`, a zero byte and `p2s`. */
+/** Derives the key. The salt consists of `alg`, a zero byte, and `p2s` (RFC 7518 section 4.8.1.1). */
 const deriveKey = (password: string, p2s: Buffer, p2c: number): Buffer =>
   pbkdf2Sync(password, Buffer.concat([Buffer.from(`${ALG}\0`), p2s]), p2c, 32, "sha512");
 
@@ -25,7 +25,7 @@ export function encryptByReference(plaintext: string, password: string, p2c = 21
   return [header, ...[encryptedKey, iv, ciphertext, cipher.getAuthTag()].map(toBase64url)].join(".");
 }
 
-/** @throws Error if the password or the text is not the right one */
+/** @throws Error if the password is wrong or the JWE is invalid */
 export function decryptByReference(jwe: string, password: string): string {
   const [header = "", ...segments] = jwe.split(".");
   const [encryptedKey, iv, ciphertext, tag] = segments.map(fromBase64url) as [Buffer, Buffer, Buffer, Buffer];

@@ -1,14 +1,14 @@
 import { createPublicKey, verify } from "node:crypto";
 import type { SigningKey } from "../../shared/jwks.ts";
 
-/** A second implementation of JWT verification, with node:crypto only. Its result is yes or no. */
+/** An independent implementation of JWT verification that uses only node:crypto. It returns true or false. */
 
-/** What a token must contain. */
+/** The expected content of a token. */
 export interface ReferenceExpectation {
   readonly clientId: string;
   readonly tsgId: string;
   readonly issuer: string;
-  /** Milliseconds since 1970. */
+  /** The current time in milliseconds since 1970. */
   readonly now: number;
 }
 
@@ -25,7 +25,7 @@ function decodeJson(segment: string): Readonly<Record<string, unknown>> {
   return JSON.parse(text.replace(/^\ufeff/, "")) as Readonly<Record<string, unknown>>;
 }
 
-/** Whether one of `keys` signed the token, and its claims are as expected. */
+/** Returns whether one of `keys` signed the token and the claims are as expected. */
 export function verifyByReference(token: string, keys: readonly SigningKey[], expected: ReferenceExpectation): boolean {
   try {
     const segments = token.split(".");

@@ -17,49 +17,49 @@ import { interpretOutput, toLines, type Annotation } from "./workflow-commands.t
 
 /** One step of a workflow. */
 export interface ActionOptions extends Pick<ProcessOptions, "timeoutMs" | "signal" | "closeStdout"> {
-  /** The `with:` of the step. Inputs that are missing have the defaults of action.yml. */
+  /** The inputs in the step's `with:`. Omitted inputs have the defaults in action.yml. */
   readonly inputs?: Readonly<Record<string, string>>;
-  /** Added to the environment; undefined removes a variable. */
+  /** Variables to add to the environment. Undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: a push by octocat. */
   readonly event?: WorkflowEvent;
-  /** The job of the step. Default: a new one with this step only. */
+  /** The job that contains the step. Default: a new job with only this step. */
   readonly job?: Job;
   /** Runs the post step with the state that the main step saved. */
   readonly post?: { readonly state: Readonly<Record<string, string>> };
   /** Sets RUNNER_DEBUG. */
   readonly debug?: boolean;
-  /** What must not be visible, in addition to the inputs `client-secret` and the token; called after the run. */
+  /** Returns, after the run, the values that must not be visible in addition to the client secret and the token. */
   readonly secrets?: () => readonly string[];
   /** Allows the step to write to stderr. */
   readonly allowStderr?: boolean;
-  /** The program. Default: the bundle of the action. */
+  /** The program to run. Default: the action's bundle. */
   readonly entry?: string;
-  /** The Node to run it with. Default: that of the test. */
+  /** The Node executable that runs the program. Default: the one that runs the tests. */
   readonly node?: string;
 }
 
-/** What the runner knows after a step. */
+/** The result of a step, as seen by the runner. */
 export interface ActionRun extends Pick<ProcessResult, "exitCode" | "signal" | "stdout" | "stderr" | "durationMs"> {
-  /** As users see it, masked. */
+  /** The masked log, as users see it. */
   readonly log: string;
   readonly annotations: readonly Annotation[];
   readonly outputs: Readonly<Record<string, string>>;
-  /** The outputs that reach other jobs: the runner drops those that are empty or contain something masked. */
+  /** The outputs that reach other jobs. The runner drops outputs that are empty or contain a masked value. */
   readonly jobOutputs: Readonly<Record<string, string>>;
   readonly state: Readonly<Record<string, string>>;
-  /** Added to the environment of later steps. */
+  /** Variables added to the environment of later steps. */
   readonly env: Readonly<Record<string, string>>;
-  /** Raw Markdown. */
+  /** The job summary as Markdown. */
   readonly summary: string;
   /** All masked values, without the encodings that the runner derives. */
   readonly masks: readonly string[];
-  /** The output `access-token` unless it is empty. */
+  /** The `access-token` output, or undefined if it is empty. */
   readonly token: string | undefined;
 }
 
 /**
- * Runs the action as a step of a workflow, as the runner of GitHub Actions does, and checks that nothing it has written
+ * Runs the action as a workflow step, as the GitHub Actions runner does. Checks that nothing that the step wrote
  * contains a secret.
  *
  * @throws Error if a secret leaked, or if the step wrote to stderr
@@ -84,11 +84,11 @@ export async function runAction(options: ActionOptions = {}): Promise<ActionRun>
     });
     options.signal?.throwIfAborted();
     const { errors, ...written } = await readStepFiles(files);
-    // The runner reads stderr first.
+    // stderr comes first, as in the runner.
     const lines = [...toLines(result.stderr), ...toLines(result.stdout), ...errors.map((text) => `::error::${text}`)];
     const createMasks = (): RunnerMasks => {
       const masks = createRunnerMasks();
-      // From the secrets of the repository.
+      // The runner masks repository secrets from the start.
       masks.add((inputs["client-secret"] ?? "").trim());
       return masks;
     };
@@ -106,7 +106,7 @@ export async function runAction(options: ActionOptions = {}): Promise<ActionRun>
       masks: masks.getValues(),
       token: outputs["access-token"] === "" ? undefined : outputs["access-token"],
     };
-    // With debug messages, which any run may show.
+    // Debug messages are checked too, because any run may show them.
     const withDebug = interpretOutput(lines, createMasks(), true);
     await checkSecrets(options, run, withDebug.lines.join("\n"));
     if (!options.allowStderr && run.stderr !== "") throw new Error(`The step wrote to stderr:\n${run.stderr}`);
@@ -135,7 +135,7 @@ async function readStepFiles(files: StepFiles) {
   };
 }
 
-/** Passwords in the URLs of proxies. */
+/** Returns the passwords in proxy URLs. */
 const getPasswords = (env: ActionOptions["env"] = {}): readonly string[] =>
   Object.values(env).flatMap((value = "") => /^https?:\/\/[^/]*?:([^/]+)@/.exec(value)?.[1] ?? []);
 

@@ -13,17 +13,17 @@ export interface WorkflowEvent {
   readonly actor?: string;
 }
 
-/** What the steps of one job share. */
+/** The directories and the environment that all steps of a job share. */
 export interface Job {
   readonly workspace: string;
-  /** RUNNER_TEMP. */
+  /** The directory in RUNNER_TEMP. */
   readonly temp: string;
   /** The environment that the runner sets for every step. */
   readonly env: Readonly<Record<string, string>>;
   readonly remove: () => Promise<void>;
 }
 
-/** Environment variables that the runner passes on from its own environment. */
+/** Variables that the runner passes on from its own environment. */
 const INHERITED = ["PATH", "HOME", "USERPROFILE", "SystemRoot", "TEMP", "TMP", "TMPDIR"];
 const OS_NAMES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
   linux: "Linux",
@@ -31,7 +31,7 @@ const OS_NAMES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
   win32: "Windows",
 };
 
-/** Creates the directories of a job, and its environment. */
+/** Creates the directories and the environment of a job. */
 export async function createJob(event: WorkflowEvent = { name: "push" }): Promise<Job> {
   const root = await realpath(await mkdtemp(join(tmpdir(), "scm-auth-job-")));
   const temp = join(root, "_temp");
@@ -80,7 +80,7 @@ const COMMAND_FILES = ["OUTPUT", "STATE", "ENV", "PATH", "STEP_SUMMARY"] as cons
 /** The files through which one step reports to the runner, and the variables that name them. */
 export interface StepFiles {
   readonly env: Readonly<Record<string, string>>;
-  /** Empty if the step removed the file. */
+  /** Returns the content of a file, or an empty string if the step removed it. */
   readonly read: (file: (typeof COMMAND_FILES)[number]) => Promise<string>;
   readonly remove: () => Promise<void>;
 }
@@ -98,8 +98,8 @@ export async function createStepFiles(job: Job): Promise<StepFiles> {
 }
 
 /**
- * Parses a file of `name=value` lines and multi-line values between `name<<delimiter` and `delimiter`, as the runner does
- * (actions/runner, FileCommandManager.cs). The last value of a name counts.
+ * Parses a file with `name=value` lines and multi-line values between `name<<delimiter` and `delimiter`, as the runner
+ * does (actions/runner, FileCommandManager.cs). If a name occurs more than once, the last value is used.
  *
  * @throws Error with the runner's message if the file is malformed
  */
@@ -126,10 +126,10 @@ export function parseFileCommands(text: string): Readonly<Record<string, string>
 
 const repository = new URL("../../", import.meta.url);
 
-/** The path of a file of this repository. */
+/** Returns the path of a file in this repository. */
 export const inRepository = (path: string): string => fileURLToPath(new URL(path, repository));
 
-/** The defaults of the action's inputs, by name; without a default the empty string. */
+/** Reads the defaults of the action's inputs, by name. Inputs without a default have an empty string. */
 export async function readInputDefaults(): Promise<Readonly<Record<string, string>>> {
   const { inputs } = parse(await readFile(inRepository("action.yml"), "utf8")) as {
     inputs: Readonly<Record<string, { default?: string | number | boolean }>>;
@@ -137,7 +137,9 @@ export async function readInputDefaults(): Promise<Readonly<Record<string, strin
   return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, String(input.default ?? "")]));
 }
 
-/** Inputs as the runner passes them to a step: upper case, spaces as underscores, dashes unchanged. */
+/**
+ * Converts inputs to variables as the runner does: uppercase names, with underscores for spaces and unchanged hyphens.
+ */
 export const toInputVariables = (inputs: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(inputs).map(([name, value]) => [`INPUT_${name.replaceAll(" ", "_").toUpperCase()}`, value]),

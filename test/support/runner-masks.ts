@@ -1,18 +1,18 @@
 /** The masks of one job. */
 export interface RunnerMasks {
-  /** Hides `value` and each of its lines from now on, as the command `add-mask`. */
+  /** Masks `value` and each of its lines from now on, as the `add-mask` command does. */
   readonly add: (value: string) => void;
-  /** Replaces everything hidden in `text` with `***`. */
+  /** Replaces all masked values in `text` with `***`. */
   readonly apply: (text: string) => string;
-  /** What was added, without the encodings. */
+  /** Returns the values that were added, without their encodings. */
   readonly getValues: () => readonly string[];
 }
 
 const XML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
 
-/** What the runner hides along with each value (actions/runner, HostContext.cs and ValueEncoders.cs). */
+/** The encodings that the runner masks in addition to each value (actions/runner, HostContext.cs, ValueEncoders.cs). */
 const ENCODERS: readonly ((value: string) => string)[] = [
-  // Base64, also without the first one or two bytes.
+  // Base64 of the value, and of the value without its first byte or first two bytes.
   ...[0, 1, 2].map((start) => (value: string) => {
     const bytes = Buffer.from(value);
     return bytes.subarray(bytes.length > start ? start : 0).toString("base64");
@@ -25,7 +25,7 @@ const ENCODERS: readonly ((value: string) => string)[] = [
   (value) => (value.length > 8 && /^".*"$/s.test(value) ? value.slice(1, -1) : ""),
 ];
 
-/** Creates masks as the runner of GitHub Actions keeps them (actions/runner, SecretMasker.cs). */
+/** Creates masks that behave like those of the GitHub Actions runner (actions/runner, SecretMasker.cs). */
 export function createRunnerMasks(): RunnerMasks {
   const values = new Set<string>();
   const hidden = new Set<string>();
@@ -44,7 +44,7 @@ export function createRunnerMasks(): RunnerMasks {
   };
 }
 
-/** Matches that overlap or touch become one `***`. */
+/** Replaces overlapping or adjacent matches with a single `***`. */
 function replaceAll(hidden: ReadonlySet<string>, text: string): string {
   const matches: (readonly [start: number, end: number])[] = [];
   for (const value of hidden)

@@ -3,29 +3,29 @@ import { randomUUID } from "node:crypto";
 /** A request to the API. */
 export interface ApiCall {
   readonly method: string;
-  /** Path and query. */
+  /** The path and the query. */
   readonly target: string;
-  /** Empty if there is none. */
+  /** The body, or an empty string if there is none. */
   readonly body: string;
-  /** Whether it has a valid token. */
+  /** Whether the request has a valid token. */
   readonly authorized: boolean;
 }
 
-/** A response of the API; the body is not serialized. */
+/** A response of the API with a body that is not serialized yet. */
 export interface ApiResponse {
   readonly status: number;
   readonly body: object;
 }
 
-/** A configuration object: a tag, an address. */
+/** A configuration object, such as a tag or an address. */
 type Item = Readonly<Record<string, unknown>> & { readonly id: string };
 
-/** In the order of creation. */
+/** Objects by ID, in order of creation. */
 type Collection = Map<string, Item>;
 
-/** The tags. */
+/** The path of the tags. */
 export const TAGS_PATH = "/config/objects/v1/tags";
-/** The addresses. */
+/** The path of the addresses. */
 export const ADDRESSES_PATH = "/config/objects/v1/addresses";
 
 /** The tags of a new tenant. */
@@ -34,10 +34,10 @@ const TAGS: readonly Item[] = [
   { id: "0c4a3d52-7a2b-4a39-8b53-4f1d6b7a9e22", name: "staging", folder: "All", color: "Blue" },
 ];
 
-/** The default limit of a list. */
+/** The default number of objects per page. */
 const DEFAULT_LIMIT = 200;
 
-/** Creates a small configuration API that responds as SCM's does: lists, single objects, errors, 401 without a token. */
+/** Creates a small configuration API that responds as SCM's does. Without a valid token, it responds 401. */
 export function createScmApi(): (call: ApiCall) => ApiResponse {
   const collections: Readonly<Record<string, Collection>> = {
     [TAGS_PATH]: new Map(TAGS.map((tag) => [tag.id, tag])),
@@ -64,7 +64,7 @@ export function createScmApi(): (call: ApiCall) => ApiResponse {
   };
 }
 
-/** A page of the objects of one SCM folder. */
+/** Returns a page of the objects in one SCM folder. */
 function list(collection: Collection, query: URLSearchParams): ApiResponse {
   const folder = query.get("folder");
   if (folder === null) return failure(400, "E003", "Missing query parameter: folder");
@@ -72,7 +72,7 @@ function list(collection: Collection, query: URLSearchParams): ApiResponse {
   const limit = Number(query.get("limit") ?? DEFAULT_LIMIT);
   const name = query.get("name");
   const found = [...collection.values()].filter((item) => item["folder"] === folder);
-  // With a name the SCM API returns one object, not a list.
+  // If a name is given, the SCM API returns a single object instead of a list.
   if (name !== null) {
     const [item] = found.filter((one) => one["name"] === name);
     return item ? { status: 200, body: item } : failure(404, "E005", "Object Not Present");
@@ -92,7 +92,7 @@ function put(collection: Collection, item: Item, status: number): ApiResponse {
   return { status, body: item };
 }
 
-/** The object in a body; an empty one, which no collection accepts, if there is none. */
+/** Parses the object in a body. If there is none, returns an empty object, which no collection accepts. */
 function read(body: string): object {
   try {
     const value: unknown = JSON.parse(body);
@@ -102,7 +102,7 @@ function read(body: string): object {
   }
 }
 
-/** An error in the format of the SCM API. */
+/** Creates an error response in the SCM API's format. */
 const failure = (status: number, code: string, message: string): ApiResponse => ({
   status,
   body: { _errors: [{ code, message, details: {} }], _request_id: randomUUID() },

@@ -1,36 +1,36 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { createSigner, validClaims, type Signer } from "./tokens.ts";
 
-/** Path of SCM's token endpoint. */
+/** The path of SCM's token endpoint. */
 export const TOKEN_PATH = "/am/oauth2/access_token";
-/** Path of SCM's JSON Web Key Set. */
+/** The path of SCM's JSON Web Key Set. */
 export const JWKS_PATH = "/am/oauth2/connect/jwk_uri";
 
-/** A response before it is written. */
+/** A response that has not been sent yet. */
 export interface ServerResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: object;
 }
 
-/** What the auth server knows. */
+/** Options for the auth server. */
 export interface ScmAuthServerOptions {
   readonly clientId: string;
   readonly clientSecret: string;
   /** The tenants that the client may request. */
   readonly tsgIds: readonly string[];
-  /** The `iss` of tokens. */
+  /** The `iss` claim of tokens. */
   readonly issuer: string;
-  /** Lifetime of tokens in seconds. */
+  /** Token lifetime in seconds. */
   readonly ttl: number;
   readonly signer: Signer;
 }
 
-/** Behaves like SCM's auth server: the client credentials grant and a key set. */
+/** Behaves like SCM's auth server. Supports the client credentials grant and provides a JWK Set. */
 export class ScmAuthServer {
   readonly #options: ScmAuthServerOptions;
   #clientSecret: string;
-  /** The signing key first. */
+  /** All signers. The first one signs new tokens. */
   #signers: readonly Signer[];
   readonly #issued = new Map<string, number>();
 
@@ -40,17 +40,17 @@ export class ScmAuthServer {
     this.#signers = [options.signer];
   }
 
-  /** Every token issued, in order. */
+  /** All issued tokens, in order. */
   get issued(): readonly string[] {
     return [...this.#issued.keys()];
   }
 
-  /** Whether this server issued the token and it has not expired. */
+  /** Returns whether this server issued the token and the token has not expired. */
   isValid(token: string): boolean {
     return Date.now() / 1000 < (this.#issued.get(token) ?? 0);
   }
 
-  /** Signs with a new key from now on; the key set keeps the former ones. Resolves to the new `kid`. */
+  /** Uses a new signing key from now on. The key set retains the old keys. Resolves to the new `kid`. */
   async rotateKeys(): Promise<string> {
     const signer = await createSigner();
     this.#signers = [signer, ...this.#signers];
@@ -65,7 +65,7 @@ export class ScmAuthServer {
     return { status: 200, body: { keys: this.#signers.map(({ jwk }) => jwk) } };
   }
 
-  /** The token endpoint: RFC 6749 sections 4.4 and 5, the client by HTTP Basic or in the form. */
+  /** Handles a token request (RFC 6749 sections 4.4 and 5) with client credentials in HTTP Basic or in the form. */
   requestToken(form: URLSearchParams, { authorization }: IncomingHttpHeaders): ServerResponse {
     const [, basic] = /^Basic (\S+)$/i.exec(authorization ?? "") ?? [];
     const [id, secret] = basic === undefined ? [form.get("client_id"), form.get("client_secret")] : parseBasic(basic);
@@ -92,12 +92,12 @@ export class ScmAuthServer {
     const claims = { ...validClaims({ clientId, tsgId: "", issuer, ttl }), scope };
     const token = this.#signers[0]?.sign(claims) ?? "";
     this.#issued.set(token, claims.exp);
-    // SCM counts the second that has begun: 899 of 900.
+    // SCM reports 899 for a lifetime of 900 seconds, because the first second has already begun.
     return { access_token: token, scope: scope.join(" "), token_type: "Bearer", expires_in: ttl - 1 };
   }
 }
 
-/** The parts of HTTP Basic are form-encoded (RFC 6749 section 2.3.1). */
+/** Parses HTTP Basic credentials, whose parts are form-encoded (RFC 6749 section 2.3.1). */
 function parseBasic(credentials: string): readonly [id: string, secret: string] {
   const [id = "", secret = ""] = Buffer.from(credentials, "base64")
     .toString()

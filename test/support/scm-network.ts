@@ -8,11 +8,11 @@ import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-ser
 const AUTH_HOST = "auth.apps.paloaltonetworks.com";
 const API_HOST = "api.strata.paloaltonetworks.com";
 
-/** A network in which SCM's host names lead to a local server, so that examples run unchanged. */
+/** A network in which SCM's host names refer to a local server, so that examples run unchanged. */
 export interface ScmNetwork {
   readonly server: ScmServer;
   readonly proxy: ConnectProxy;
-  /** The environment of a process in this network: proxy and CA, as Node, curl, Python's requests and Go read them. */
+  /** Variables that set the proxy and the CA for processes that use Node, curl, Python's requests, or Go. */
   readonly env: Readonly<Record<string, string>>;
   /** Makes the auth server unreachable, or reachable again. The API is always reachable. */
   readonly setOutage: (isOut: boolean) => void;

@@ -8,16 +8,16 @@ import { createScmApi } from "./scm-api.ts";
 import { JWKS_PATH, ScmAuthServer, TOKEN_PATH, type ServerResponse } from "./scm-auth-server.ts";
 import { createSigner, SCM_ISSUER, type Signer } from "./tokens.ts";
 
-/** Options of a server. All have defaults. */
+/** Options for a server. All have defaults. */
 export interface ScmServerOptions {
   readonly clientId?: string;
   /** Default: a version 4 UUID. */
   readonly clientSecret?: string;
-  /** Tenants that the client may sign in to. The first one is the server's `tsgId`. */
+  /** Tenants that the client can sign in to. The first one is the server's `tsgId`. */
   readonly tsgIds?: readonly string[];
-  /** The `iss` of tokens. Default: SCM's, which is not the address of this server. */
+  /** The `iss` claim of tokens. Default: SCM's issuer, which is not the address of this server. */
   readonly issuer?: string;
-  /** Lifetime of tokens in seconds. Default: 900. */
+  /** Token lifetime in seconds. Default: 900. */
   readonly ttl?: number;
   readonly tls?: Certificates;
   /** The first signing key. Default: a new one, which takes about 100 ms. */
@@ -29,7 +29,7 @@ export interface ScmServerOptions {
 /** A request as the server received it. */
 export interface ScmRequest {
   readonly method: string;
-  /** With the query. */
+  /** The path, including the query. */
   readonly path: string;
   /** 0 until the response is sent. */
   readonly status: number;
@@ -38,14 +38,14 @@ export interface ScmRequest {
   readonly form?: Readonly<Record<string, string>>;
 }
 
-/** What the token endpoint does instead of issuing tokens. */
+/** The response of the token endpoint while it does not issue tokens. */
 export interface TokenEndpointFailure {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: object;
 }
 
-/** A running server, and all that a client needs to sign in to it. */
+/** A running server, and everything that a client needs to sign in to it. */
 export interface ScmServer {
   /** `https://127.0.0.1:<port>`; the certificate is also valid for `localhost` and the names under `.test`. */
   readonly origin: string;
@@ -57,21 +57,21 @@ export interface ScmServer {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly tsgId: string;
-  /** PEM. */
+  /** The CA certificate in PEM format. */
   readonly ca: string;
-  /** All requests in the order of arrival. */
+  /** All requests in order of arrival. */
   readonly requests: readonly ScmRequest[];
-  /** Every token issued, in order. */
+  /** All issued tokens, in order. */
   readonly issued: readonly string[];
-  /** The number of token requests whose User-Agent matches, whatever the response was. */
+  /** Returns the number of token requests whose User-Agent matches, regardless of the response. */
   readonly countTokenRequests: (userAgent?: RegExp) => number;
-  /** Signs with a new key from now on; the key set keeps the former ones. Resolves to the new `kid`. */
+  /** Uses a new signing key from now on. The key set retains the old keys. Resolves to the new `kid`. */
   readonly rotateKeys: () => Promise<string>;
   /** Accepts only this client secret from now on. Issued tokens remain valid. */
   readonly changeSecret: (clientSecret: string) => void;
-  /** Fails all token requests from now on; undefined ends that. */
+  /** Makes all token requests fail from now on. Pass undefined to stop. */
   readonly failTokenRequests: (failure: TokenEndpointFailure | undefined) => void;
-  /** Delays all responses of the token endpoint from now on, in milliseconds. */
+  /** Delays all responses of the token endpoint by `delayMs` milliseconds from now on. */
   readonly delayTokenResponses: (delayMs: number) => void;
   /** Closes all connections and stops listening. */
   readonly close: () => Promise<void>;
@@ -81,7 +81,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 const LOOPBACK = "127.0.0.1";
 
-/** Starts a server that behaves like Strata Cloud Manager on loopback over TLS: its auth server and a small API. */
+/** Starts a TLS server on loopback that behaves like Strata Cloud Manager's auth server and part of its API. */
 export async function startScmServer(options: ScmServerOptions = {}): Promise<ScmServer> {
   const clientId = options.clientId ?? "ci@1234567890.iam.panserviceaccount.com";
   const clientSecret = options.clientSecret ?? randomUUID();
@@ -118,7 +118,7 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
     response.writeHead(status, { "content-type": "application/json", ...more }).end(JSON.stringify(body));
   };
   const server = createServer({ cert: tls.cert, key: tls.key }, (request, response) => {
-    // A request that the client gave up on.
+    // The client has closed the connection.
     serve(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {

@@ -12,7 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Certificates } from "./certificates.ts";
 import { JWKS_PATH, TOKEN_PATH } from "./scm-auth-server.ts";
 
-/** The endpoint of a request. */
+/** The endpoint to which a request was sent. */
 export type Route = "token" | "jwks" | "other";
 
 /** A complete request. */
@@ -21,11 +21,11 @@ export interface ScriptedRequest {
   /** The number of earlier requests to this endpoint. */
   readonly n: number;
   readonly method: string;
-  /** With the query. */
+  /** The path, including the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** When its headers arrived, by `performance.now()`. */
+  /** The value of `performance.now()` when the headers arrived. */
   readonly receivedAt: number;
   /** Aborted when the client closes the connection. */
   readonly closed: AbortSignal;
@@ -34,19 +34,19 @@ export interface ScriptedRequest {
 /** One response, valid or not. The default `status` is 200. */
 export interface ScriptedResponse {
   readonly status?: number;
-  /** Override `content-type` (JSON for an object) and `content-length`. */
+  /** Headers that override `content-type` (by default, JSON for an object) and `content-length`. */
   readonly headers?: OutgoingHttpHeaders;
   /** An object is sent as JSON. */
   readonly body?: string | Uint8Array | object;
-  /** Milliseconds before the headers. */
+  /** Delay before the headers, in milliseconds. */
   readonly delayMs?: number;
   /** Never responds. */
   readonly hang?: true;
-  /** The body is followed by spaces until the client closes the connection. */
+  /** Sends spaces after the body until the client closes the connection. */
   readonly endless?: true;
-  /** Sends so many bytes of the body, then destroys the connection (over TLS without a closing alert). */
+  /** Sends this many bytes of the body and then destroys the connection (with TLS, without a closing alert). */
   readonly destroyAfterBytes?: number;
-  /** Sends so many bytes of the body, then nothing more. */
+  /** Sends this many bytes of the body and then nothing more. */
   readonly stallAfterBytes?: number;
 }
 
@@ -61,22 +61,22 @@ export type Script = ScriptedHandler | readonly ScriptedHandler[];
 export interface ScriptedServerOptions {
   readonly token: Script;
   readonly jwks: Script;
-  /** Any other path. Default: 404. */
+  /** Handles requests for all other paths. Default: respond 404. */
   readonly other?: Script;
-  /** Without it the server speaks plain HTTP. */
+  /** Certificates for TLS. Default: plain HTTP. */
   readonly tls?: Certificates;
 }
 
 /** A running scripted server. */
 export interface ScriptedServer {
-  /** `http://127.0.0.1:<port>`, or https. */
+  /** `http://127.0.0.1:<port>`, or the same with https. */
   readonly origin: string;
   readonly port: number;
   readonly tokenUrl: string;
   readonly jwksUrl: string;
-  /** In the order of arrival. */
+  /** All requests in order of arrival. */
   readonly requests: readonly ScriptedRequest[];
-  /** Those to one endpoint. */
+  /** Returns the requests to one endpoint. */
   readonly requestsTo: (route: Route) => readonly ScriptedRequest[];
   /** Closes all connections and stops listening. */
   readonly close: () => Promise<void>;
@@ -148,7 +148,7 @@ export async function startScriptedServer({
   };
 }
 
-/** The `n`-th handler of a script, or its last one. */
+/** Returns the `n`-th handler of a script, or the last one if there are fewer. */
 function pick(script: Script, n: number): ScriptedHandler {
   if (!isList(script)) return script;
   const handler = script[Math.min(n, script.length - 1)];
@@ -156,12 +156,12 @@ function pick(script: Script, n: number): ScriptedHandler {
   return handler;
 }
 
-/** Array.isArray does not narrow readonly arrays. */
+/** Like Array.isArray, but also narrows readonly arrays. */
 const isList = (script: Script): script is readonly ScriptedHandler[] => Array.isArray(script);
 
 const closedSignals = new WeakMap<Socket, AbortSignal>();
 
-/** One signal for all requests of a connection. */
+/** Returns the signal shared by all requests on a connection. */
 function getClosedSignal(socket: Socket): AbortSignal {
   const known = closedSignals.get(socket);
   if (known !== undefined) return known;
@@ -194,14 +194,14 @@ async function send(response: ServerResponse, scripted: ScriptedResponse): Promi
   if (limit !== undefined) {
     response.flushHeaders();
     response.write(bytes.subarray(0, limit), () => {
-      // The bytes must arrive first.
+      // The delay lets the bytes arrive first.
       if (scripted.destroyAfterBytes !== undefined) setTimeout(() => response.socket?.destroy(), 5);
     });
   } else if (scripted.endless) sendForever(response, bytes);
   else response.end(bytes);
 }
 
-/** The bytes of a body, and its media type. */
+/** Returns the bytes of a body and its media type. */
 function encode(body: ScriptedResponse["body"]): readonly [bytes: Buffer, type: string | undefined] {
   if (body === undefined) return [Buffer.alloc(0), undefined];
   if (typeof body === "string") return [Buffer.from(body), undefined];
@@ -209,7 +209,7 @@ function encode(body: ScriptedResponse["body"]): readonly [bytes: Buffer, type: 
   return [Buffer.from(JSON.stringify(body)), "application/json"];
 }
 
-/** Writes as fast as the client reads, until it closes the connection. */
+/** Writes as fast as the client reads until the client closes the connection. */
 function sendForever(response: ServerResponse, start: Buffer): void {
   const spaces = Buffer.alloc(65_536, " ");
   const fill = (): void => {

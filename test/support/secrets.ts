@@ -1,29 +1,29 @@
-/** Shorter values occur in unrelated text. */
+/** Values that are shorter than this may occur in unrelated text. */
 const MIN_LENGTH = 8;
 
-/** The parts of a token that are secret without the rest; of any other secret, the whole. */
+/** Returns the parts of a token that must be secret on their own, or any other secret as a whole. */
 const getParts = (secret: string): readonly string[] => {
   const [, payload = "", signature = ""] = /^[\w-]+\.([\w-]+)\.([\w-]+)$/.exec(secret) ?? [];
   return [secret, `${payload}.${signature}`, signature].filter((part) => part.length >= MIN_LENGTH);
 };
 
-/** What base64 makes of `text` behind 0, 1 and 2 other bytes: the characters that depend on nothing else. */
+/** Encodes `text` in base64 after 0, 1, and 2 other bytes. Returns only the characters that depend on `text` alone. */
 const toBase64 = (text: string): readonly string[] =>
   [0, 1, 2].map((lead) => {
     const bytes = Buffer.concat([Buffer.alloc(lead), Buffer.from(text)]);
     return bytes.toString("base64").slice(Math.ceil((lead * 8) / 6), Math.floor((bytes.length * 8) / 6));
   });
 
-/** Base64url as base64, without whitespace, in lower case. */
+/** Converts base64url to base64, removes whitespace, and converts to lowercase. */
 const normalize = (text: string): string =>
   text.replace(/\s+/g, "").replaceAll("-", "+").replaceAll("_", "/").toLowerCase();
 
 /**
- * Looks for secrets: plain, percent-encoded, as JSON, in base64 (or base64url) at its three alignments and in hex, in
- * either case and however the text is wrapped.
+ * Searches texts for secrets in plain text, percent encoding, JSON, base64 or base64url (at all three alignments), and
+ * hexadecimal. Ignores case and whitespace.
  *
- * @param texts - by the name of where each was found
- * @throws Error that names the place and the form, never the secret
+ * @param texts - the texts to search, by the name of the place each comes from
+ * @throws Error that contains the place and the form, but never the secret
  */
 export function assertNoSecret(texts: Readonly<Record<string, string | Uint8Array>>, secrets: readonly string[]): void {
   for (const [place, text] of Object.entries(texts)) {

@@ -1,6 +1,6 @@
 import type { RandomSource } from "../../shared/clock.ts";
 
-/** Random numbers that are the same in every run: a Weyl sequence, mixed as in splitmix32. */
+/** Generates the same random numbers in every run: a Weyl sequence that is mixed as in splitmix32. */
 export function createSeededRandom(seed: number): RandomSource {
   let state = seed | 0;
   return () => {

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 
-/** Listens, reports its port, and never accepts a connection: the thread blocks in Atomics.wait. */
+/** Listens on a port and reports it, but never accepts a connection because the thread blocks in Atomics.wait. */
 const LISTENER = `
   const { parentPort, workerData } = require("node:worker_threads");
   const server = require("node:net").createServer().listen({ ...workerData, backlog: 1 }, () => {
@@ -11,10 +11,10 @@ const LISTENER = `
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
   });`;
 
-/** More connections than the system queues for a listener with a backlog of one. */
+/** More connections than the operating system queues for a listener with a backlog of one. */
 const CONNECTIONS = 8;
 
-/** A port on loopback with a full queue: connecting to it never succeeds, as behind a firewall that drops packets. */
+/** Opens a loopback port with a full queue. Connections to it never succeed, as with a firewall that drops packets. */
 export async function startSilentPort(
   t: { readonly after: (callback: () => Promise<void>) => void },
   { host = "127.0.0.1", port: wanted = 0 } = {},
@@ -27,7 +27,7 @@ export async function startSilentPort(
   });
   const [port] = (await once(listener, "message")) as [number];
   for (let n = 0; n < CONNECTIONS; n++) sockets.push(connect(port, host).on("error", () => undefined));
-  // By then those that fit into the queue are in it.
+  // After this delay, the queue is full.
   await delay(200);
   return port;
 }

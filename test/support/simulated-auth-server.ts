@@ -2,17 +2,17 @@ import { sleep, type Clock, type Milliseconds } from "../../shared/clock.ts";
 import { AccessToken } from "../../shared/access-token.ts";
 import { abortedError, AuthError } from "../../shared/errors.ts";
 
-/** What the server does: responds, responds 503, does not respond, or rejects the client. */
+/** What the server does: issues tokens, responds 503, does not respond, or rejects the client. */
 export type ServerMode = "ok" | "unavailable" | "hang" | "reject";
 
 /** An auth server on a simulated clock. */
 export interface SimulatedAuthServer {
   mode: ServerMode;
-  /** `Retry-After` while unavailable. Default: none. */
+  /** The delay in `Retry-After` while the server is unavailable. Default: none. */
   retryAfterMs?: Milliseconds;
-  /** One token request, with the signature that TokenSource expects. */
+  /** Sends one token request. The signature is the one that TokenSource expects. */
   readonly requestToken: (signal: AbortSignal) => Promise<AccessToken>;
-  /** When each request arrived, on `clock.monotonic()`. */
+  /** The time of `clock.monotonic()` at which each request arrived. */
   readonly requests: readonly Milliseconds[];
   readonly concurrent: { current: number; max: number };
 }
@@ -20,8 +20,8 @@ export interface SimulatedAuthServer {
 /**
  * Creates a server.
  *
- * @param lifetime - of its tokens
- * @param getLatency - the delay of a response
+ * @param lifetime - the token lifetime
+ * @param getLatency - returns the delay of the next response
  */
 export function createSimulatedAuthServer(
   clock: Clock,
@@ -33,7 +33,7 @@ export function createSimulatedAuthServer(
   const respond = async (signal: AbortSignal): Promise<AccessToken> => {
     const sentAt = clock.elapsed();
     const issuedAt = clock.now();
-    // Decided when the request arrives.
+    // The response depends on the mode when the request arrives.
     const { mode, retryAfterMs } = server;
     await sleep(clock, mode === "hang" ? 30_000 : getLatency(), signal);
     if (signal.aborted) throw abortedError();

@@ -1,6 +1,6 @@
 import { fc } from "./fuzzing.ts";
 
-/** Pieces that mean something to the runner, to a terminal or to an encoder. */
+/** Pieces of text that have a special meaning to the runner, a terminal, or an encoder. */
 const PIECES = [
   "::", ":", "::error::", "::add-mask::", "::set-output name=a::", "##[", "##[group]", "#", "[", "]",
   "\n", "\r", "\r\n", "\t", " ", "  ", "\u0000", "\u001b[31m", "\u0085", "\u2028", "\u2029", "\ufeff", "\u00a0",
@@ -8,13 +8,13 @@ const PIECES = [
   "***", "&", "<", ">", '"', "'", "\\", "/", "\\u0041", "&amp;", "a", "B", "0", "error", "İ", "ß", "K",
 ]; // prettier-ignore
 
-/** One user-perceived character. fast-check's own unit "grapheme" takes up to a second to initialize. */
+/** One user-perceived character. fast-check's built-in unit "grapheme" takes up to a second to initialize. */
 export const grapheme: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 1 }),
   fc.constantFrom(..."éßİıǅΩжעش日本한√€", "e\u0301", "नि", "🇩🇪", "😀", "👩‍👩‍👧", "Ａ", "ﬁ", "\u{1d54f}"),
 );
 
-/** Text as a hostile or broken server might write it. */
+/** Text that a hostile or broken server might send. */
 export const foreignText: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
@@ -29,7 +29,7 @@ export const foreignText: fc.Arbitrary<string> = fc
   )
   .map((pieces) => pieces.join(""));
 
-/** Secrets as service accounts have them: at least 8 characters. */
+/** Secrets like those of service accounts, with at least 8 characters. */
 export const usualSecret: fc.Arbitrary<string> = fc
   .oneof(
     fc.uuid({ version: 4 }),

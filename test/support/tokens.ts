@@ -4,17 +4,20 @@ import { promisify } from "node:util";
 /** A JSON object, such as the header or the claims of a token. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** One of a token's first two segments: an object is written as JSON, strings and bytes are used as they are. */
+/** One of a token's first two segments. Objects are serialized as JSON. Strings and bytes are used unchanged. */
 export type Segment = JsonObject | string | Uint8Array;
 
 /** An RS256 key pair that signs tokens. */
 export interface Signer {
   readonly kid: string;
-  /** The public key as in a JWK Set (RFC 7517), with `kid`, `use` and `alg`. */
+  /** The public key as in a JWK Set (RFC 7517), with `kid`, `use`, and `alg`. */
   readonly jwk: Readonly<JsonWebKey & { kty: string; n: string; e: string; kid: string }>;
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
-  /** A compact JWS of `claims`. `header` adds to `alg`, `typ` and `kid` or replaces them; undefined values are omitted. */
+  /**
+   * Creates a compact JWS for `claims`. Members of `header` are added to `alg`, `typ`, and `kid`, or replace them.
+   * Undefined values are omitted.
+   */
   readonly sign: (claims: Segment, header?: JsonObject) => string;
 }
 
@@ -36,13 +39,13 @@ export async function createSigner({ kid = createKeyId() }: { readonly kid?: str
 
 const createKeyId = (): string => `${randomUUID().replaceAll("-", "/")}=`;
 
-/** The issuer in SCM's tokens, with the port. */
+/** The issuer in SCM's tokens, including the port. */
 export const SCM_ISSUER = "https://auth.apps.paloaltonetworks.com:443/am/oauth2";
 
-/** The subject of valid claims. */
+/** Options for valid claims. */
 export interface ValidClaimsOptions {
   readonly clientId: string;
-  /** Digits of the tenant. */
+  /** The tenant ID, which consists of digits. */
   readonly tsgId: string;
   readonly issuer?: string;
   /** The time of issue, in seconds since 1970. Default: now. */
@@ -51,7 +54,7 @@ export interface ValidClaimsOptions {
   readonly ttl?: number;
 }
 
-/** The claims of a token as SCM issues it: `scope` is an array and `sub` is not the client. */
+/** Creates claims like those that SCM issues. `scope` is an array, and `sub` is not the client ID. */
 export function validClaims({ clientId, tsgId, issuer = SCM_ISSUER, now, ttl = 900 }: ValidClaimsOptions) {
   const iat = Math.floor(now ?? Date.now() / 1000);
   const subject = randomUUID();
@@ -75,16 +78,16 @@ export function validClaims({ clientId, tsgId, issuer = SCM_ISSUER, now, ttl = 9
   };
 }
 
-/** `segment` in base64url without padding (RFC 7515 section 2). */
+/** Encodes `segment` in base64url without padding (RFC 7515 section 2). */
 export const encodeSegment = (segment: Segment): string =>
   Buffer.from(
     typeof segment === "string" || segment instanceof Uint8Array ? segment : JSON.stringify(segment),
   ).toString("base64url");
 
 /**
- * A compact JWS of any shape, including those that no library writes.
+ * Creates a compact JWS of any form, including forms that no library produces.
  *
- * @param sign - returns the signature of `header.payload`; a string is the last segment as it is
+ * @param sign - returns the signature of `header.payload`; a returned string is used as the last segment unchanged
  */
 export function encodeJws(header: Segment, payload: Segment, sign: (input: Buffer) => Uint8Array | string): string {
   const input = `${encodeSegment(header)}.${encodeSegment(payload)}`;
@@ -92,7 +95,7 @@ export function encodeJws(header: Segment, payload: Segment, sign: (input: Buffe
   return `${input}.${typeof signature === "string" ? signature : encodeSegment(signature)}`;
 }
 
-/** The claims of a token, not verified. */
+/** Returns the claims of a token without verifying it. */
 export const readClaims = (
   token: string,
 ): JsonObject & { readonly exp: number; readonly scope: string | readonly string[] } =>

@@ -1,4 +1,4 @@
-/** Sets environment variables of this process for one test; undefined unsets a variable. */
+/** Sets environment variables of this process for one test. Undefined unsets a variable. */
 export function setVariables(
   t: { readonly after: (callback: () => void) => void },
   variables: Readonly<Record<string, string | undefined>>,

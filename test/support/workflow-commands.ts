@@ -7,22 +7,22 @@ export interface WorkflowCommand {
   readonly data: string;
 }
 
-/** An annotation of the run. The runner masks the message, not the title. */
+/** An annotation of a workflow run. The runner masks the message but not the title. */
 export interface Annotation {
   readonly level: "error" | "warning" | "notice";
   readonly title: string | undefined;
   readonly message: string;
 }
 
-/** What the runner makes of a step's output. */
+/** How the runner interprets a step's output. */
 export interface StepLog {
-  /** As users see them, masked. */
+  /** The masked lines, as users see them. */
   readonly lines: readonly string[];
-  /** All of them; GitHub shows the first ten of each level. */
+  /** All annotations. GitHub shows only the first ten of each level. */
   readonly annotations: readonly Annotation[];
 }
 
-// In the runner's order: the percent sign is last, so that `%250A` becomes `%0A`.
+// Decoded in the same order as in the runner. The percent sign is last, so that `%250A` becomes `%0A`.
 const LINE_ENDS = [
   ["%0D", "\r"],
   ["%0A", "\n"],
@@ -36,7 +36,7 @@ type Escapes = readonly (readonly [escape: string, character: string])[];
 const unescape = (text: string, escapes: Escapes): string =>
   escapes.reduce((rest, [escape, character]) => rest.replaceAll(escape, character), text);
 
-/** The commands of the runner (actions/runner, ActionCommandManager.cs). */
+/** The commands that the runner supports (actions/runner, ActionCommandManager.cs). */
 const COMMANDS: ReadonlySet<string> = new Set(
   (
     "add-mask add-matcher add-path debug echo endgroup error group notice remove-matcher save-state set-env set-output" +
@@ -45,8 +45,8 @@ const COMMANDS: ReadonlySet<string> = new Set(
 );
 
 /**
- * The command in a line of output: `::name key=value,...::data` after whitespace, or `##[name key=value;...]data` anywhere
- * (actions/runner, ActionCommand.cs).
+ * Parses the command in a line of output: `::name key=value,...::data`, optionally after whitespace, or `##[name
+ * key=value;...]data` anywhere in the line (actions/runner, ActionCommand.cs).
  */
 export function parseCommand(line: string): WorkflowCommand | undefined {
   const [, head, data] = /^\s*::(.+?)::(.*)$/s.exec(line) ?? [];
@@ -73,12 +73,12 @@ function toCommand(head: string, separator: string, escapes: Escapes): Omit<Work
 
 const LABELS = { error: "Error: ", warning: "Warning: ", notice: "Notice: " } as const;
 
-/** The lines of an output. The runner's reader accepts all three line ends. */
+/** Splits output into lines. The runner accepts CR, LF, and CRLF as line endings. */
 export const toLines = (output: string): readonly string[] =>
   output === "" ? [] : output.replace(/(?:\r\n|\r|\n)$/, "").split(/\r\n|\r|\n/);
 
 /**
- * Interprets a step's output as the runner does, line by line: a mask hides its value in what follows.
+ * Interprets a step's output line by line, as the runner does. A mask hides its value in subsequent lines.
  *
  * @param debug - whether the run shows debug messages (`RUNNER_DEBUG`)
  */

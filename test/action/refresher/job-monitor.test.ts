@@ -9,24 +9,30 @@ import { waitUntil } from "../../support/poll.ts";
 const HOUR = 3_600_000;
 const notOnLinux = process.platform !== "linux" && "needs /proc";
 
-test("identifies no process by the IDs 0 and 1, which stand for processes outside a container", () => {
+test("does not identify the processes with IDs 0 and 1, which represent processes outside the container", () => {
   assert.equal(identifyProcess(0), undefined);
   assert.equal(identifyProcess(1), undefined);
 });
 
-test("reports a process as running until it has exited, also if it is a zombie", { skip: notOnLinux }, async () => {
-  // The shell starts a child that it never waits for.
-  const shell = spawn("/bin/sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
-  const [output] = (await once(shell.stdout, "data")) as [Buffer];
-  const child = identifyProcess(Number(String(output)));
-  assert.ok(child !== undefined);
-  assert.equal(isRunning(child), true);
-  await waitUntil("the child has exited", () => !isRunning(child));
-  shell.kill("SIGKILL");
-  await once(shell, "exit");
-});
+test(
+  "reports a process as running until it has exited and as not running if it is a zombie",
+  { skip: notOnLinux },
+  async () => {
+    // The shell starts a child that it never waits for.
+    const shell = spawn("/bin/sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const [output] = (await once(shell.stdout, "data")) as [Buffer];
+    const child = identifyProcess(Number(String(output)));
+    assert.ok(child !== undefined);
+    assert.equal(isRunning(child), true);
+    await waitUntil("the child has exited", () => !isRunning(child));
+    shell.kill("SIGKILL");
+    await once(shell, "exit");
+  },
+);
 
-test("does not take another process with the same ID for the identified one", { skip: notOnLinux }, () => {
+test("does not mistake another process with the same PID for the original one", { skip: notOnLinux }, () => {
   const self = identifyProcess(process.pid);
   assert.ok(self?.startedAt);
   assert.equal(isRunning({ ...self, startedAt: "1" }), false);

@@ -24,7 +24,7 @@ async function setUp(t: TestContext) {
   return { directory, path, clock, file };
 }
 
-test("the fingerprint depends on client ID, scope and secret, and contains none of them", () => {
+test("the fingerprint depends on the client ID, the scope, and the secret, and contains none of them", () => {
   const fingerprints = [
     CONTENT,
     { ...CONTENT, clientId: "x" },
@@ -35,7 +35,7 @@ test("the fingerprint depends on client ID, scope and secret, and contains none 
   assert.match(getFingerprint(CONTENT), /^[0-9a-f]{64}$/);
 });
 
-test("is gone when it has been missing for a second", async (t) => {
+test("is considered gone after it has been missing for one second", async (t) => {
   const { path, clock, file } = await setUp(t);
   await rm(path);
   await clock.advance(900);
@@ -51,15 +51,15 @@ test("is gone when it has been missing for a second", async (t) => {
 
 for (const [name, replace, duration] of [
   [
-    "the file of another step",
+    "another step's file",
     (path: string) => writeFile(path, serializeAuthFile({ ...CONTENT, clientSecret: "x".repeat(43) }), { mode: 0o600 }),
     0,
   ],
   ["other text", (path: string) => writeFile(path, "notes"), 0],
   ["a directory", (path: string) => mkdir(path), 120_000],
-  ["a link", (path: string) => symlink("target", path), 120_000],
+  ["a symbolic link", (path: string) => symlink("target", path), 120_000],
 ] as const)
-  test(`is gone ${duration / 1000} s after ${name} has replaced it, and leaves that alone`, async (t) => {
+  test(`is considered gone ${duration / 1000} s after it was replaced by ${name}, which is left unchanged`, async (t) => {
     const { directory, path, clock, file } = await setUp(t);
     await rm(path);
     await replace(path);
@@ -71,7 +71,7 @@ for (const [name, replace, duration] of [
     assert.deepEqual(await readdir(directory), before);
   });
 
-test("is not gone when a new token was written to it", async (t) => {
+test("is not considered gone after a new token was written to it", async (t) => {
   const { path, file } = await setUp(t);
   const text = serializeAuthFile({ ...CONTENT, jwt: "d.e.f" });
   await file.update(text);
@@ -80,7 +80,7 @@ test("is not gone when a new token was written to it", async (t) => {
 });
 
 test(
-  "is gone when it has been unreadable for two minutes, but not if the owner changes back",
+  "is considered gone after two minutes of being unreadable, unless its owner is restored",
   { skip: asRoot },
   async (t) => {
     const { path, clock, file } = await setUp(t);
@@ -97,7 +97,7 @@ test(
   },
 );
 
-test("does not come back after it was removed", async (t) => {
+test("is not recreated after it was removed", async (t) => {
   const { directory, path, file } = await setUp(t);
   await rm(path);
   await assert.rejects(file.update(TEXT), { kind: "file", code: "auth_file_io_error" });

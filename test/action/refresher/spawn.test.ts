@@ -73,7 +73,7 @@ async function start(t: TestContext, options?: ScmServerOptions): Promise<Runnin
   return { server: own ?? server, path, config, process: processId, read, waitForExit };
 }
 
-test("writes the file, serves its token and ends on request", async (t) => {
+test("writes the file, serves its token, and exits on request", async (t) => {
   const { path, config, read, waitForExit } = await start(t);
   const content = await read();
   assert.equal(content.jwt, config.token.value);
@@ -103,21 +103,21 @@ test("reports the period without a valid token", async (t) => {
   assert.ok((stats?.gap?.failedAttempts ?? 0) > 0);
 });
 
-test("ends when the file is removed, and does not bring it back", async (t) => {
+test("exits when the file is removed and does not recreate it", async (t) => {
   const { path, waitForExit } = await start(t);
   await rm(path);
   await waitForExit();
   await assert.rejects(readFile(path), { code: "ENOENT" });
 });
 
-test("ends when another file replaces its file, and leaves that", async (t) => {
+test("exits when another file replaces its file and leaves that file unchanged", async (t) => {
   const { path, waitForExit } = await start(t);
   await writeFile(path, "notes");
   await waitForExit();
   assert.equal(await readFile(path, "utf8"), "notes");
 });
 
-test("removes the file when it is terminated, and survives SIGINT and SIGHUP", async (t) => {
+test("removes the file on SIGTERM and ignores SIGINT and SIGHUP", async (t) => {
   if (notOnLinux) return;
   const { path, process: processId, waitForExit, read } = await start(t);
   for (const signal of ["SIGINT", "SIGHUP"] as const) process.kill(processId.pid, signal);
@@ -128,7 +128,7 @@ test("removes the file when it is terminated, and survives SIGINT and SIGHUP", a
 });
 
 test(
-  "has no secret in its arguments and environment, and no file open in the workspace",
+  "has no secret in its arguments or environment and disables memory in core dumps",
   { skip: notOnLinux },
   async (t) => {
     process.env["INPUT_CLIENT-SECRET"] = server.clientSecret;
@@ -144,9 +144,9 @@ test(
 
 for (const [name, prepare, code] of [
   ["a directory at the path", (path: string) => mkdir(path), "auth_file_invalid_path"],
-  ["a file that is not managed", (path: string) => writeFile(path, "notes"), "auth_file_not_managed"],
+  ["an unmanaged file", (path: string) => writeFile(path, "notes"), "auth_file_not_managed"],
 ] as const)
-  test(`reports ${name} and leaves no process and no file`, async (t) => {
+  test(`reports ${name} and leaves neither a process nor a file behind`, async (t) => {
     const directory = await createTempDir(t);
     const path = join(directory, "auth.json");
     await prepare(path);
@@ -155,13 +155,13 @@ for (const [name, prepare, code] of [
     assert.deepEqual(await readdir(directory), ["auth.json"]);
   });
 
-test("reports an invalid configuration of the refresher", async (t) => {
+test("reports an invalid refresher configuration", async (t) => {
   const config = await createConfig(join(await createTempDir(t), "auth.json"));
   const invalid = { ...config, authRequest: { ...config.authRequest, tokenUrl: "ftp://x" } };
   await assert.rejects(spawnRefresher(SCRIPT, invalid, { limits: limits() }), { kind: "config" });
 });
 
-test("reports a refresher that exits, does not respond or cannot be started", async (t) => {
+test("reports a refresher that exits, does not respond, or cannot be started", async (t) => {
   const directory = await createTempDir(t);
   const config = await createConfig(join(directory, "auth.json"));
   const write = async (name: string, code: string): Promise<string> => {
@@ -186,12 +186,12 @@ test("reports a refresher that exits, does not respond or cannot be started", as
 });
 
 test(
-  "removes the file and ends when the main step is killed before it has the reply",
+  "removes the file and exits if the main step is killed before it receives the reply",
   { skip: notOnLinux },
   async (t) => {
     const directory = await createTempDir(t);
     const path = join(directory, "auth.json");
-    // A parent that is killed as soon as the configuration is sent.
+    // This parent kills itself as soon as it has sent the configuration.
     const code = `
     const child = require("node:child_process").spawn(process.execPath, [process.argv[1]], { detached: true, stdio: ["ignore", "ignore", "ignore", "ipc"] });
     console.log(child.pid);
@@ -206,7 +206,7 @@ test(
   },
 );
 
-test("passes on an allow-list of variables, with absolute paths", () => {
+test("passes on only allowed variables and makes their paths absolute", () => {
   const env = {
     ...{ PATH: "/bin", HTTPS_PROXY: "http://proxy:3128", no_proxy: "x", RUNNER_TEMP: "/t", RUNNER_TRACKING_ID: "id" },
     ...{ NODE_EXTRA_CA_CERTS: "ca.pem", SSL_CERT_DIR: ["certs", "/etc/ssl"].join(delimiter), SSL_CERT_FILE: "" },
@@ -231,11 +231,11 @@ for (const [options, expected] of [
   ["--tls-keylog=/tmp/keys", []],
   ["", []],
 ] as const)
-  test(`takes the network flags from NODE_OPTIONS ${JSON.stringify(options)}`, () => {
+  test(`extracts the network flags from NODE_OPTIONS=${JSON.stringify(options)}`, () => {
     assert.deepEqual(getNetworkFlags([], options), expected);
   });
 
-test("starts with network flags that Node accepts", async (t) => {
+test("starts the refresher with network flags that Node accepts", async (t) => {
   const env = { ...process.env, NODE_OPTIONS: "--tls-max-v1.2 --dns-result-order=ipv4first --use-bundled-ca" };
   const path = join(await createTempDir(t), "auth.json");
   await spawnRefresher(SCRIPT, await createConfig(path), { env, limits: limits() });

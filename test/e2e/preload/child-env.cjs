@@ -1,4 +1,4 @@
-/** A child process that is started during the first request writes its environment to the file CHILD_ENV_FILE. */
+/** Starts a child process during the first request and writes its environment to CHILD_ENV_FILE. */
 const { spawnSync } = require("node:child_process");
 const { writeFileSync } = require("node:fs");
 const { onFirstRequest } = require("./first-request.cjs");

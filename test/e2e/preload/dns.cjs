@@ -1,6 +1,6 @@
 /**
- * A name server: DNS_ADDRESSES are the addresses of names under `.test` (default: 127.0.0.1), returned after DNS_DELAY
- * milliseconds, or never if that is `never`. `unknown.invalid` does not exist and `busy.invalid` cannot be looked up.
+ * Replaces DNS lookups. Names under `.test` resolve to DNS_ADDRESSES (default: 127.0.0.1) after DNS_DELAY milliseconds,
+ * or never if DNS_DELAY is `never`. `unknown.invalid` does not exist, and lookups of `busy.invalid` fail temporarily.
  */
 const dns = require("node:dns");
 const { isIP } = require("node:net");

@@ -1,4 +1,4 @@
-/** Connections never complete and no timer keeps the process alive, so that the event loop becomes empty. */
+/** Empties the event loop: connections never complete, and no timers keep the process alive. */
 const { Socket } = require("node:net");
 
 Socket.prototype.connect = function () {

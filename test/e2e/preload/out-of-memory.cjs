@@ -1,4 +1,4 @@
-/** Memory runs out during the first request, which is a fatal error of Node. */
+/** Makes Node run out of memory, which is a fatal error, during the first request. */
 const { onFirstRequest } = require("./first-request.cjs");
 
 onFirstRequest(() => {

@@ -1,4 +1,4 @@
-/** A library calls process.exit(EXIT_CODE) during the first request, or process.exit() without that variable. */
+/** Calls process.exit(EXIT_CODE) during the first request, or process.exit() if EXIT_CODE is not set. */
 const { onFirstRequest } = require("./first-request.cjs");
 
 onFirstRequest(() => {

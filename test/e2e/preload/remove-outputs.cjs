@@ -1,4 +1,4 @@
-/** The file of GITHUB_OUTPUT is removed when the first request is sent. */
+/** Removes the GITHUB_OUTPUT file during the first request. */
 const { rmSync } = require("node:fs");
 const { onFirstRequest } = require("./first-request.cjs");
 

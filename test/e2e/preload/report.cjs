@@ -1,4 +1,4 @@
-/** Node writes a diagnostic report during the first request. */
+/** Writes a diagnostic report during the first request. */
 const { onFirstRequest } = require("./first-request.cjs");
 
 onFirstRequest(() => {

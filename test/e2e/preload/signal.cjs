@@ -1,4 +1,4 @@
-/** The process receives the signal SIGNAL during the first request. */
+/** Sends the signal named by SIGNAL to this process during the first request. */
 const { setTimeout } = require("node:timers");
 const { onFirstRequest } = require("./first-request.cjs");
 

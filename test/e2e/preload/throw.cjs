@@ -1,4 +1,4 @@
-/** Throws during the first request, or rejects if AS_REJECTION is set. THROWN selects the value. */
+/** Throws a value during the first request, or rejects with it if AS_REJECTION is set. THROWN selects the value. */
 const { setImmediate } = require("node:timers");
 const { onFirstRequest } = require("./first-request.cjs");
 

@@ -3,7 +3,7 @@ import { fails, type Pattern, type RequestCounts, type Scenario } from "../scena
 
 const FEW: RequestCounts = { token: [0, 1], jwks: [0, 1] };
 
-/** What is thrown: what is reported. */
+/** The reported error, by the thrown value. */
 const THROWN: Readonly<Record<string, Pattern>> = {
   error: /unexpected failure: Error: boom\n.*This is a bug/,
   "error with the secret": /unexpected failure/,
@@ -23,7 +23,7 @@ export const abnormalExits: readonly Scenario[] = [
     expect: fails(/unexpected failure: Error: boom/, FEW, { notInLog: ["Signed in"] }),
   },
   {
-    name: "fails when the event loop is empty before the end",
+    name: "fails if the event loop becomes empty before the sign-in completes",
     env: { NODE_OPTIONS: preload("no-events") },
     expect: fails(/unexpected failure: Error: the process exited before completing/, FEW),
   },
@@ -40,7 +40,7 @@ export const abnormalExits: readonly Scenario[] = [
     expect: { outcome: "failure", requests: FEW },
   },
   {
-    name: "ends in time when the runner no longer reads stdout and the server does not respond",
+    name: "ends within the time limit when the runner no longer reads stdout and the server does not respond",
     closeStdout: true,
     server: { token: { hang: true } },
     expect: { outcome: "failure", requests: { token: [0, 2], jwks: [0, 2] }, maxMs: 30_000 },

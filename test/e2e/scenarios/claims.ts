@@ -6,18 +6,18 @@ const AUDIENCE = /aud claim.*\n.*client ID/;
 const TENANT = /does not grant tenant 1234567890.*\n.*TSG ID/;
 
 const REJECTED: readonly (readonly [name: string, getClaims: () => JsonObject, error: Pattern])[] = [
-  ["for another client", () => ({ aud: "someone-else" }), AUDIENCE],
+  ["issued for another client", () => ({ aud: "someone-else" }), AUDIENCE],
   ["whose scope lacks the tenant", () => ({ scope: ["profile", "email"] }), TENANT],
   ["that expired a second ago", () => ({ exp: inSeconds(-1), iat: inSeconds(-901), nbf: undefined }), /expired .* ago.*\n.*clock/],
 ]; // prettier-ignore
 
 const ACCEPTED: Readonly<Record<string, () => JsonObject>> = {
-  "scope as a string, aud as an array, no nbf, any iss": () => ({
+  "a string as scope, an array as aud, no nbf, and an unknown iss": () => ({
     ...{ scope: `email tsg_id:${TSG_ID}`, aud: ["other", CLIENT_ID], nbf: undefined, iss: "https://elsewhere.test" },
   }),
 };
 
-/** Shifts the clock of the action only, in seconds. */
+/** Sets only the action's clock ahead, by a number of seconds. */
 const shiftClock = (seconds: number) => ({ NODE_OPTIONS: preload("clock"), CLOCK_SHIFT: String(seconds) });
 
 export const claimScenarios: readonly Scenario[] = [
@@ -32,7 +32,7 @@ export const claimScenarios: readonly Scenario[] = [
     expect: succeeds(),
   })),
   {
-    name: "rejects a tenant that only the response grants",
+    name: "rejects a tenant that is granted only in the token response",
     server: { token: () => tokenResponse(signer.sign(claims({ scope: ["profile"] })), { scope: `tsg_id:${TSG_ID}` }) },
     expect: fails(TENANT, BOTH_REQUESTS),
   },

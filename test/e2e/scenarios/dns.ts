@@ -2,14 +2,14 @@ import { TOKEN_PATH } from "../../support/scm-auth-server.ts";
 import { preload, TEST_HOST, tls } from "../fixtures.ts";
 import { fails, NO_REQUESTS, succeeds, type Harness, type Scenario } from "../scenario.ts";
 
-/** Inputs for the server by a name that only the preload script can resolve. */
+/** Creates inputs in which the server has a name that only the preload script can resolve. */
 const byName = ({ server }: Harness) => ({
   "token-url": `https://${TEST_HOST}:${server.port}${TOKEN_PATH}`,
   "ca-cert": tls.ca,
   timeout: "10",
 });
 
-/** The name server of the action. */
+/** Creates the environment that replaces the action's DNS lookups. */
 const nameServer = (variables: Readonly<Record<string, string>> = {}) => ({
   NODE_OPTIONS: preload("dns"),
   ...variables,
@@ -17,15 +17,15 @@ const nameServer = (variables: Readonly<Record<string, string>> = {}) => ({
 
 export const dns: readonly Scenario[] = [
   ...["0", "50"].map((delay) => ({
-    name: `uses the second address when the first refuses, with a name server that takes ${delay} ms`,
+    name: `uses the second address if the first refuses connections and a DNS lookup takes ${delay} ms`,
     inputs: byName,
     env: nameServer({ DNS_ADDRESSES: "::1,127.0.0.1", DNS_DELAY: delay }),
     server: { tls },
     expect: succeeds(),
   })),
   {
-    name: "uses the second address when the first drops packets",
-    // Only Linux has other loopback addresses without configuration.
+    name: "uses the second address if packets to the first are dropped",
+    // Only Linux has other loopback addresses by default.
     skipOn: ["darwin", "win32"],
     inputs: byName,
     env: nameServer({ DNS_ADDRESSES: "127.0.0.2,127.0.0.1" }),
@@ -34,7 +34,7 @@ export const dns: readonly Scenario[] = [
     expect: succeeds(),
   },
   {
-    name: "reports that all addresses refuse",
+    name: "reports that all addresses refuse connections",
     inputs: { "token-url": `https://${TEST_HOST}:1${TOKEN_PATH}` },
     env: nameServer({ DNS_ADDRESSES: "::1,127.0.0.1", DNS_DELAY: "30" }),
     expect: fails(/auth\.scm\.test:1.*ECONNREFUSED.*\n.*Nothing listens/, NO_REQUESTS),

@@ -16,7 +16,7 @@ const publicPem = signer.publicKey.export({ type: "spki", format: "pem" });
 const small = generateKeyPairSync("rsa", { modulusLength: 1024 });
 const smallJwk: JsonWebKey = { ...small.publicKey.export({ format: "jwk" }), kid: signer.kid };
 
-/** A valid token with a changed segment. */
+/** Returns a valid token in which one segment was changed. */
 function change(index: 0 | 1 | 2, edit: (segment: string) => string): string {
   const segments = signer.sign(claims()).split(".");
   return segments.map((segment, at) => (at === index ? edit(segment) : segment)).join(".");
@@ -36,11 +36,11 @@ const FORGERIES: readonly (readonly [
   options?: { readonly keys?: typeof validKeySet; readonly requests?: RequestCounts },
 ])[] = [
   ["with alg none", () => encodeJws(header({ alg: "none" }), claims(), () => "AAAA"), ALGORITHM],
-  ["signed by HS256 with the public key", () => encodeJws(header({ alg: "HS256" }), claims(), (input) => createHmac("sha256", publicPem).update(input).digest()), ALGORITHM],
-  ["of another signer with the right kid", () => otherSigner.sign(claims(), { kid: signer.kid }), SIGNATURE],
-  ["of another signer with its own kid", () => otherSigner.sign(claims()), NO_KEY, { requests: JWKS_AGAIN }],
-  ["of another signer that names a key URL (jku)", ({ other }) => otherSigner.sign(claims(), { kid: signer.kid, jku: other.jwksUrl }), SIGNATURE],
-  ["signed by a key of 1024 bits in the key set", () => encodeJws(header({}), claims(), (input) => sign("sha256", input, small.privateKey)), /./, { keys: keySet(smallJwk), requests: { token: 1, jwks: [1, 20] } }],
+  ["signed with HS256 and the public key as the secret", () => encodeJws(header({ alg: "HS256" }), claims(), (input) => createHmac("sha256", publicPem).update(input).digest()), ALGORITHM],
+  ["signed by another key with the correct kid", () => otherSigner.sign(claims(), { kid: signer.kid }), SIGNATURE],
+  ["signed by another key with its own kid", () => otherSigner.sign(claims()), NO_KEY, { requests: JWKS_AGAIN }],
+  ["signed by another key with a key URL (jku)", ({ other }) => otherSigner.sign(claims(), { kid: signer.kid, jku: other.jwksUrl }), SIGNATURE],
+  ["signed by a 1024-bit key in the key set", () => encodeJws(header({}), claims(), (input) => sign("sha256", input, small.privateKey)), /./, { keys: keySet(smallJwk), requests: { token: 1, jwks: [1, 20] } }],
   ["with a changed payload", () => change(1, editText((text) => text.replace("Bearer", "Beares"))), SIGNATURE],
   ["with crit: null", () => signer.sign(claims(), { crit: null }), EXTENSIONS],
 ]; // prettier-ignore

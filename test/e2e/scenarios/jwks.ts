@@ -12,7 +12,7 @@ const KEY_SETS: Readonly<Record<string, readonly unknown[]>> = {
   "invalid keys": [null, 1, "key", [], {}, { kty: 7 }, { kty: "RSA", kid, n: "!", e: "" }, jwk],
 };
 
-/** JWKS responses that end the step. */
+/** JWKS responses that make the step fail. */
 const FAILURES: readonly (readonly [
   name: string,
   response: ScriptedHandler,
@@ -36,7 +36,7 @@ export const jwks: readonly Scenario[] = [
     expect: fails(error, requests),
   })),
   {
-    name: "limits the time for a key set with many large keys of one kid",
+    name: "limits the processing time for a key set with many large keys that have the same kid",
     inputs: { timeout: "10" },
     server: {
       jwks: keySet(

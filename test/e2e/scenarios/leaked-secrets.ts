@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { oauthError, preload, SECRET, tls } from "../fixtures.ts";
 import { fails, succeeds, TWO_ATTEMPTS, type Harness, type Scenario } from "../scenario.ts";
 
-/** Workflow commands in what a server sends. */
+/** Workflow commands that a server sends. */
 const COMMANDS: readonly string[] = [
   "::set-output name=access-token::evil",
   "\r\n::error::evil",
@@ -11,7 +11,7 @@ const COMMANDS: readonly string[] = [
   "#\u200b#[error]evil",
 ];
 
-/** No file in the directory of the scenario contains the secret or a token. */
+/** Asserts that no file in the scenario's directory contains the secret or a token. */
 const assertFilesClean = (_run: unknown, { file, issued }: Harness): void => {
   for (const name of readdirSync(file("."))) {
     const text = readFileSync(file(name), "utf8");
@@ -22,22 +22,22 @@ const assertFilesClean = (_run: unknown, { file, issued }: Harness): void => {
 export const leakedSecrets: readonly Scenario[] = [
   ...COMMANDS.map((command) => ({
     name: `ignores the workflow command ${JSON.stringify(command)} in a response`,
-    // First in a line of the log, then in an annotation.
+    // The first response appears in a log line, the second in an annotation.
     server: { token: [oauthError("server_error", command, 500), oauthError("invalid_request", command, 400)] },
     expect: fails(/invalid_request/, TWO_ATTEMPTS),
   })),
   {
-    name: "leaks no secret with NODE_DEBUG, through a proxy",
+    name: "leaks no secret with NODE_DEBUG and a proxy",
     env: { NODE_DEBUG: "http,https,tls,net,stream,timer,tunnel,dns,crypto" },
     proxy: { credentials: "bob:sesame-9f27c1aa", value: ({ url }) => url.replace("://", "://bob:sesame-9f27c1aa@") },
     inputs: { "ca-cert": tls.ca },
     secrets: ["sesame-9f27c1aa", Buffer.from("bob:sesame-9f27c1aa").toString("base64")],
-    // From Node. The secrets are not in it, not even masked.
+    // Node writes debug messages to stderr. They contain no secrets, not even masked ones.
     allowStderr: true,
     expect: succeeds(),
   },
   {
-    name: "writes no warnings of Node to stderr",
+    name: "writes no Node warnings to stderr",
     env: {
       NODE_OPTIONS: "--trace-warnings --trace-uncaught --unhandled-rejections=warn --pending-deprecation",
       NODE_TLS_REJECT_UNAUTHORIZED: "0",
@@ -45,7 +45,7 @@ export const leakedSecrets: readonly Scenario[] = [
     expect: succeeds({ warnings: ["NODE_TLS_REJECT_UNAUTHORIZED=0"] }),
   },
   {
-    name: "writes no secret to diagnostic reports of exceptions",
+    name: "writes no secret to diagnostic reports triggered by exceptions",
     env: ({ file }) => ({
       NODE_OPTIONS: `${preload("throw")} --report-uncaught-exception --report-on-fatalerror --report-on-signal --report-directory=${file(".")}`,
       THROWN: "error",
@@ -53,7 +53,7 @@ export const leakedSecrets: readonly Scenario[] = [
     expect: fails("unexpected failure: Error: boom", { token: [0, 1], jwks: [0, 1] }, { check: assertFilesClean }),
   },
   {
-    name: "writes no secret to the diagnostic report of a signal",
+    name: "writes no secret to a diagnostic report triggered by a signal",
     skipOn: ["win32"],
     env: ({ file }) => ({
       NODE_OPTIONS: `${preload("signal")} --report-on-signal --report-signal=SIGUSR2 --report-directory=${file(".")}`,
@@ -63,7 +63,7 @@ export const leakedSecrets: readonly Scenario[] = [
     expect: { outcome: "SIGUSR2", requests: { token: [0, 1], jwks: [0, 1] }, check: assertFilesClean },
   },
   {
-    name: "writes no secret to the diagnostic report when memory runs out",
+    name: "writes no secret to the diagnostic report when Node runs out of memory",
     skipOn: ["win32"],
     env: ({ file }) => ({
       NODE_OPTIONS: `${preload("out-of-memory")} --max-old-space-size=24 --report-on-fatalerror --report-directory=${file(".")}`,
@@ -72,9 +72,9 @@ export const leakedSecrets: readonly Scenario[] = [
     expect: { outcome: "SIGABRT", requests: { token: [0, 1], jwks: [0, 1] }, check: assertFilesClean },
   },
   {
-    name: "writes no environment to a diagnostic report that a library requests",
+    name: "omits the environment from a diagnostic report requested by a library",
     env: ({ file }) => ({ NODE_OPTIONS: `${preload("report")} --report-directory=${file(".")}` }),
-    // Node logs where it has written the report.
+    // Node writes the path of the report to stderr.
     allowStderr: true,
     expect: succeeds({
       check: (run, harness) => {

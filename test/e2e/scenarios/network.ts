@@ -6,32 +6,35 @@ import type { ScriptedResponse } from "../../support/scripted-server.ts";
 import { tls, untrustedTls } from "../fixtures.ts";
 import { fails, NO_REQUESTS, succeeds, type Pattern, type RequestCounts, type Scenario } from "../scenario.ts";
 
-/** How many requests arrive depends on what breaks. */
+/** The number of requests that arrive depends on the fault. */
 const ANY: RequestCounts = { token: [0, 2], jwks: [0, 2] };
 const VERIFICATION_OFF = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
 
 const [otherHost, expired] = [createCertificates(["other.test"]), createCertificates(undefined, -1_800_000)];
 
-/** Token responses that do not arrive as a whole: what is reported. */
+/** Token responses that do not arrive completely, and the reported errors. */
 const BODIES: readonly (readonly [name: string, response: ScriptedResponse, error: Pattern, attempts?: 1])[] = [
   ["a truncated response", { destroyAfterBytes: 20 }, /truncated|closed.*before|ended before|incomplete/],
   ["a response that stalls", { stallAfterBytes: 20 }, /2 attempts/],
   ["a server that does not respond", { hang: true }, /.*\n.*Run fewer jobs in parallel/],
-  ["a response without end", { endless: true }, /1024 KiB|1 MiB|too large|larger/, 1],
+  ["an endless response", { endless: true }, /1024 KiB|1 MiB|too large|larger/, 1],
 ]; // prettier-ignore
 
-/** What breaks on each connection: what is reported. */
+/** Faults on each connection, and the reported errors. */
 const FAULTS: Readonly<Record<string, readonly [faults: Faults, error: Pattern]>> = {
   "a connection that is reset": [{ refuse: true }, /ECONNRESET.*2 attempts/],
   "a response that arrives too slowly": [{ drip: { bytes: 1, everyMs: 60 } }, /2 attempts/],
-  "another protocol": [{ reply: "SSH-2.0-OpenSSH_9.6\r\n::error::evil\n" }, /HPE_\w+.*2 attempts/],
+  "a response in a protocol other than HTTP": [
+    { reply: "SSH-2.0-OpenSSH_9.6\r\n::error::evil\n" },
+    /HPE_\w+.*2 attempts/,
+  ],
   "an unexpected protocol switch": [
     { reply: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" },
     /./,
   ],
 };
 
-/** Writes `text` again and again. */
+/** Writes `start` and then repeats `text` until the connection is closed. */
 const sendForever = (start: string, text: string) => (socket: Socket) => {
   socket.once("data", () => {
     socket.write(start);
@@ -43,7 +46,7 @@ const sendForever = (start: string, text: string) => (socket: Socket) => {
   });
 };
 
-/** Servers that must not get the secret. */
+/** Servers that must not receive the secret. */
 const UNTRUSTED: readonly (readonly [name: string, scenario: Omit<Scenario, "name" | "expect">, error: Pattern])[] = [
   ["a server with an unknown CA", { server: { tls } }, /certificate.*\n.*No secret was sent.*CA certificate/],
   ["a server with a certificate for another host", { server: { tls: otherHost }, inputs: { "ca-cert": otherHost.ca } }, /ERR_TLS_CERT_ALTNAME_INVALID|other\.test|host/],
@@ -65,12 +68,12 @@ export const network: readonly Scenario[] = [
     expect: fails(error, ANY, { maxMs: 30_000, notInLog: ["evil"] }),
   })),
   {
-    name: "reports headers without end",
+    name: "reports endless headers",
     raw: sendForever("HTTP/1.1 200 OK\r\n", "X-Padding: 0123456789\r\n".repeat(100)),
     expect: fails(/HPE_HEADER_OVERFLOW/, NO_REQUESTS, { maxMs: 30_000 }),
   },
   {
-    name: "reports a TLS handshake that does not end, and that TCP works",
+    name: "reports a TLS handshake that does not complete",
     inputs: ({ origin }) => ({ timeout: "1", "token-url": origin.replace("http:", "https:") + TOKEN_PATH }),
     raw: () => undefined,
     expect: fails(/TLS/, NO_REQUESTS, { maxMs: 20_000 }),
@@ -81,18 +84,18 @@ export const network: readonly Scenario[] = [
     expect: fails(/127\.0\.0\.1:1.*ECONNREFUSED.*2 attempts.*\n.*Nothing listens/, NO_REQUESTS),
   },
   {
-    name: "retries after a broken connection of each request",
+    name: "retries each request after its connection breaks",
     chaos: (n) => (n < 2 ? { resetAfter: 10 } : {}),
     expect: succeeds({ requests: { token: 2, jwks: 2 }, log: ["Attempt 1 of 2 failed"] }),
   },
   ...UNTRUSTED.map(([what, scenario, error]) => ({
-    name: `sends no secret to ${what}, whatever NODE_TLS_REJECT_UNAUTHORIZED is`,
+    name: `sends no secret to ${what}, regardless of NODE_TLS_REJECT_UNAUTHORIZED`,
     ...scenario,
     env: VERIFICATION_OFF,
     expect: fails(error, NO_REQUESTS, { warnings: ["NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored"] }),
   })),
   {
-    name: "trusts a CA in a file, and NODE_EXTRA_CA_CERTS",
+    name: "trusts the CA in NODE_EXTRA_CA_CERTS in addition to a CA file",
     files: { "ca.pem": `# comment\r\n${untrustedTls.ca}`, "extra.pem": tls.ca },
     inputs: ({ file }) => ({ "ca-cert": ` ${file("ca.pem")}\n` }),
     env: ({ file }) => ({ NODE_EXTRA_CA_CERTS: file("extra.pem") }),

@@ -15,7 +15,7 @@ import {
 
 const TRUSTED = { "ca-cert": tls.ca };
 
-/** Checks the CONNECT requests. */
+/** Returns a function that checks the CONNECT requests. */
 const connects =
   (count: number, authorization?: string): NonNullable<Expected["check"]> =>
   (_run, { proxy }) => {
@@ -32,19 +32,19 @@ const BASIC = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
 
 const SUCCESSES: readonly (readonly [name: string, proxy: ProxyOptions])[] = [
   ["uses https_proxy for both requests", {}],
-  ["uses a proxy with TLS", { tls }],
+  ["connects to a proxy over TLS", { tls }],
 ];
 
 const FAILURES: readonly (readonly [name: string, proxy: ProxyOptions, error: Pattern])[] = [
   ["a proxy that requires a password", { credentials: "u:p" }, /requires authentication.*\(407\).*\n.*percent-encoded/],
   ["a proxy that responds 403", { response: 403 }, /proxy.*refused.*auth\.scm\.test:443.*403.*\n.*allow it, or add it to no_proxy/],
   ["a proxy that does not respond", { response: "hang" }, /2 attempts/],
-  ["a proxy that is down, with its variable", { value: () => "http://127.0.0.1:1" }, /127\.0\.0\.1:1.*https_proxy/],
+  ["a proxy that is down and the variable that configures it", { value: () => "http://127.0.0.1:1" }, /127\.0\.0\.1:1.*https_proxy/],
   ["a proxy without TLS at an https URL", { value: ({ port }) => `https://127.0.0.1:${port}` }, /proxy/],
   ["a proxy with an untrusted certificate, without sending the password", { tls: untrustedTls, value: withUser }, /certificate.*proxy|proxy.*certificate/],
 ]; // prettier-ignore
 
-/** A certificate for the target is not one for the proxy. */
+/** These certificates are valid for the target but not for the proxy. */
 const targetTls = createCertificates([TEST_HOST]);
 
 export const proxies: readonly Scenario[] = [
@@ -55,7 +55,7 @@ export const proxies: readonly Scenario[] = [
     expect: succeeds({ check: connects(2) }),
   })),
   {
-    name: "sends user and password to the proxy only, without warnings of Node",
+    name: "sends the user and password only to the proxy, without causing Node warnings",
     proxy: { credentials: `${USER}:${PASSWORD}`, value: withUser },
     inputs: TRUSTED,
     env: { NODE_OPTIONS: "--throw-deprecation --trace-warnings" },
@@ -68,7 +68,7 @@ export const proxies: readonly Scenario[] = [
     }),
   },
   {
-    name: "retries a tunnel that the proxy cannot open",
+    name: "retries if the proxy cannot open a tunnel",
     proxy: { failures: 2 },
     inputs: TRUSTED,
     expect: succeeds({ check: connects(4), log: [/status 502.*Attempt 1 of 2 failed/] }),

@@ -11,7 +11,7 @@ import {
   type Scenario,
 } from "../scenario.ts";
 
-/** How a server or a gateway may encode what it received. */
+/** Encodings in which a server or gateway may return what it received. */
 const ENCODINGS: Readonly<Record<string, (secret: string) => string>> = {
   plain: (secret) => secret,
   "in base64 after the client ID": (secret) => Buffer.from(`ci@1234567890:${secret}`).toString("base64"),
@@ -20,14 +20,14 @@ const ENCODINGS: Readonly<Record<string, (secret: string) => string>> = {
   "with invisible characters": (secret) => [...secret].join("\u200b"),
 };
 
-/** Where a server may put a secret: what is reported. */
+/** Places where a server may return a secret, and the reported errors. */
 const PLACES: readonly (readonly [
   place: string,
   respond: (secret: string) => ScriptedHandler,
   error: Pattern,
   requests?: RequestCounts,
 ])[] = [
-  ["error", (secret) => oauthError(`invalid_${secret}`), /400/],
+  ["an error code", (secret) => oauthError(`invalid_${secret}`), /400/],
   ["the target of a redirect", (secret) => ({ status: 302, headers: { location: `https://portal.test/?back=${secret}` } }), /302/],
   ["the kid of the token", (secret) => tokenResponse(otherSigner.sign(claims(), { kid: secret })), /key/, JWKS_AGAIN],
 ]; // prettier-ignore
@@ -36,7 +36,7 @@ const token = signer.sign(claims());
 
 export const reflectedSecrets: readonly Scenario[] = [
   ...Object.entries(ENCODINGS).map(([form, encode]) => ({
-    name: `hides the secret in a description of the server: ${form}`,
+    name: `hides the secret in an error description from the server: ${form}`,
     server: { token: oauthError("invalid_client", `No: ${encode(SECRET)} is wrong`, 401) },
     expect: fails(/invalid_client.*\n.*the secret is wrong/, ONE_ATTEMPT, { notInLog: [encode(SECRET).slice(-16)] }),
   })),
@@ -52,7 +52,7 @@ export const reflectedSecrets: readonly Scenario[] = [
     expect: fails(/invalid_scope/, ONE_ATTEMPT, { notInLog: [token.slice(-40)] }),
   },
   {
-    name: "hides a token of an attempt that failed",
+    name: "hides a token from a failed attempt",
     server: { token: [{ status: 503, body: { access_token: token } }, oauthError("invalid_client", `had ${token}`)] },
     expect: fails(/invalid_client/, TWO_ATTEMPTS, { notInLog: [token.slice(-40)] }),
   },
@@ -66,7 +66,7 @@ export const reflectedSecrets: readonly Scenario[] = [
     }),
   },
   {
-    name: "quotes a long description in a short time",
+    name: "quotes a long description quickly",
     server: { token: oauthError("invalid_client", `${SECRET.slice(0, -1)} `.repeat(11_000), 401) },
     expect: fails(/invalid_client/, ONE_ATTEMPT, { maxMs: 20_000 }),
   },

@@ -16,7 +16,7 @@ import {
 } from "../fixtures.ts";
 import { succeeds, type Harness, type Scenario, type ServerOptions } from "../scenario.ts";
 
-/** Checks the whole form of the token request. */
+/** Returns a function that checks the entire form of the token request. */
 const sendsForm =
   (changes: Readonly<Record<string, string>> = {}) =>
   (_run: ActionRun, { server }: Harness): void => {
@@ -35,7 +35,7 @@ const sendsForm =
 
 const issueScope = (...scope: readonly string[]): ServerOptions => ({ token: issueToken(() => ({ scope })) });
 
-/** Responds to neither request before both have arrived. */
+/** Creates a server that responds only after both requests have arrived. */
 function barrier(): ServerOptions {
   let arrive: (route: "token" | "jwks") => void = () => undefined;
   const both = new Promise<void>((resolve) => {
@@ -62,20 +62,20 @@ const SPECIAL_SECRET = `p&=d%20e%zz;f?g#h/i:j@k ün\\"<t>&amp;$HOME\`id\`::set-o
 
 export const signIn: readonly Scenario[] = [
   {
-    name: "requests a token for tsg-id and reports tenant, validity and signature",
+    name: "requests a token for tsg-id and reports the tenant, the validity, and the signature verification",
     expect: succeeds({
       check: sendsForm(),
       log: [/^Signed in to tenant 1234567890 with a new token, valid for 14 min 5\d s \(signature verified\)\.$/m],
     }),
   },
   {
-    name: "takes the tenant from scope without tsg-id",
+    name: "derives the tenant from scope if tsg-id is blank",
     inputs: { "tsg-id": "", scope: "profile tsg_id:77 email" },
     server: issueScope("email", "tsg_id:77"),
     expect: succeeds({ check: sendsForm({ scope: "profile tsg_id:77 email" }) }),
   },
   {
-    name: "takes the tenant from the client ID without tsg-id and scope, and logs that",
+    name: "derives the tenant from the client ID if tsg-id and scope are blank, and logs that",
     inputs: { "tsg-id": "  ", scope: " " },
     expect: succeeds({ check: sendsForm(), log: [/1234567890.*client ID/] }),
   },
@@ -101,7 +101,7 @@ export const signIn: readonly Scenario[] = [
       },
     }),
     expect: succeeds({
-      // The runner reads another file.
+      // The action writes to a file that the runner does not read.
       outputs: "none",
       check: (_run, { file, issued }) => {
         assert.ok(readFileSync(file("outputs"), "utf8").includes(issued[0] ?? "no token"));
@@ -109,7 +109,7 @@ export const signIn: readonly Scenario[] = [
     }),
   },
   {
-    name: "sets job outputs that the runner does not drop, except for the token",
+    name: "sets outputs that the runner passes to other jobs, except the token",
     expect: succeeds({
       check: ({ jobOutputs }) => {
         assert.deepEqual(Object.keys(jobOutputs).sort(), ["expires-at", "scope", "tsg-id"]);
@@ -117,12 +117,12 @@ export const signIn: readonly Scenario[] = [
     }),
   },
   {
-    name: "requests no JWKS with verify: false, and reports that",
+    name: "does not request the JWKS with verify: false, and reports that",
     inputs: { verify: "false" },
     expect: succeeds({ requests: { jwks: 0 }, log: ["signature not verified: verify is false"] }),
   },
   {
-    name: "retries a failed token request unchanged, and logs reason and delay",
+    name: "retries a failed token request unchanged and logs the reason and the delay",
     server: { token: [{ status: 500 }, issueToken()] },
     expect: succeeds({
       requests: { token: 2 },

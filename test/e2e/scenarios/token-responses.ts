@@ -14,7 +14,7 @@ import {
 } from "../scenario.ts";
 import type { ScriptedHandler } from "../../support/scripted-server.ts";
 
-/** Responses of the token endpoint that end the step, by what the action does. */
+/** Token responses that make the step fail. */
 const FAILURES: readonly (readonly [
   name: string,
   response: ScriptedHandler,
@@ -30,16 +30,16 @@ const FAILURES: readonly (readonly [
   ["rejects an opaque token", tokenResponse("9f27c1aa-opaque-token-0123456789"), /JWT.*\n.*set verify to false/, { token: 1, jwks: [0, 1] }],
 ]; // prettier-ignore
 
-/** Responses that are valid although SCM's look different. */
+/** Responses that are valid but different from SCM's. */
 const VARIANTS: Readonly<Record<string, ScriptedHandler>> = {
-  "token_type in lower case, expires_in as a string": issueToken(undefined, {}, { token_type: "bearer", expires_in: "899" }),
-  "a byte order mark, whitespace and the wrong content type": () => ({
+  "token_type in lowercase and expires_in as a string": issueToken(undefined, {}, { token_type: "bearer", expires_in: "899" }),
+  "a byte order mark, whitespace, and the wrong content type": () => ({
     body: `\ufeff \r\n${JSON.stringify(tokenResponse(signer.sign(claims())).body)}\n`,
     headers: { "content-type": "text/plain" },
   }),
 }; // prettier-ignore
 
-/** Milliseconds between the first two token requests. */
+/** Returns the number of milliseconds between the first two token requests. */
 const getGap = ({ server }: Harness): number => {
   const [first, second] = server.requestsTo("token") as [ScriptedRequest, ScriptedRequest];
   return second.receivedAt - first.receivedAt;
@@ -65,7 +65,7 @@ export const tokenResponses: readonly Scenario[] = [
     expect: fails(/302.*redirect.*http:\/\/127\.0\.0\.1:/, route === "token" ? ONE_ATTEMPT : BOTH_REQUESTS),
   })),
   {
-    name: "sends one request with max-retries: 0",
+    name: "sends only one token request with max-retries: 0",
     inputs: { "max-retries": "0" },
     server: { token: { status: 500 } },
     expect: fails(/500/, ONE_ATTEMPT, { notInLog: ["attempt 1"] }),
@@ -87,7 +87,7 @@ export const tokenResponses: readonly Scenario[] = [
     }),
   },
   {
-    name: "fails at once when Retry-After is after the timeout",
+    name: "fails immediately if Retry-After exceeds the timeout",
     server: { token: { status: 429, headers: { "retry-after": "3600" } } },
     expect: fails(/429.*1 h/, ONE_ATTEMPT),
   },
@@ -98,7 +98,7 @@ export const tokenResponses: readonly Scenario[] = [
     expect: fails(/502|did not respond|no response/, { token: [2, 21], jwks: [1, 21] }, { maxMs: 20_000 }),
   },
   {
-    name: "keeps a granted scope with line breaks in one output",
+    name: "writes a granted scope that contains line breaks to a single output",
     server: { token: issueToken(() => ({ scope: ["tsg_id:1234567890", "x\naccess-token=evil\nEOF"] })) },
     expect: succeeds(),
   },

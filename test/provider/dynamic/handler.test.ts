@@ -33,7 +33,7 @@ const createInputs = (kind: string, name: string, args: Properties): Properties 
 const authFile = (name: string, args: Properties): Properties => createInputs("auth-file", name, args);
 const accessToken = (name: string, args: Properties): Properties => createInputs("access-token", name, args);
 
-/** The inputs that `check` accepts. */
+/** Calls `check`, asserts that it succeeds, and returns the checked inputs. */
 async function check(news: Properties, olds: Properties = {}): Promise<Properties> {
   const { inputs, failures } = await dynamic.check(olds, news);
   assert.deepEqual(failures, []);
@@ -41,10 +41,10 @@ async function check(news: Properties, olds: Properties = {}): Promise<Propertie
   return inputs;
 }
 
-test("create uses the secret of its own resource, however many are created at once", async () => {
+test("create uses the secret of its own resource even if many resources are created at once", async () => {
   const checked: Properties[] = [];
   for (let i = 0; i < 8; i++) checked.push(await check(accessToken(`token${i}`, { tsgId: String(i) })));
-  // It differs from token7 in the secret only.
+  // Only the secret differs from that of token7.
   const wrong = await check(accessToken("wrong", { tsgId: "7", clientSecret: WRONG_SECRET }));
   const [rejected, ...created] = await Promise.allSettled([wrong, ...checked].map((inputs) => dynamic.create(inputs)));
   assert.ok(rejected?.status === "rejected");
@@ -53,7 +53,7 @@ test("create uses the secret of its own resource, however many are created at on
     assert.equal(result.status === "fulfilled" && result.value.outputs["tsgId"], String(i));
 });
 
-test("check accepts arguments that a preview does not know, and leaves the path unknown", async () => {
+test("check accepts arguments whose values are unknown in a preview, and leaves the path unknown", async () => {
   const before = server.countTokenRequests();
   for (const args of [{ clientSecret: UNKNOWN_VALUE }, { tsgId: UNKNOWN_VALUE }, { path: UNKNOWN_VALUE }])
     assert.equal((await check(authFile("unknown", { path: "unknown.json", ...args })))["path"], UNKNOWN_VALUE);
@@ -62,13 +62,13 @@ test("check accepts arguments that a preview does not know, and leaves the path 
   assert.ok(!existsSync(join(directory, "unknown.json")));
 });
 
-test("check returns no unknown argument, even if another argument is not known yet", async () => {
+test("check does not return an unsupported argument, even if the value of another argument is not known yet", async () => {
   const unknown = { client_secret: WRONG_SECRET, tags: { owner: WRONG_SECRET } };
   const inputs = await check(authFile("extra", { path: "extra.json", tsgId: UNKNOWN_VALUE, ...unknown }));
   assert.deepEqual(Object.keys(inputs).sort(), ["__provider", "clientId", "kind", "name", "path", "tsgId"]);
 });
 
-test("check reports invalid arguments without the name of a property, whose value the engine would print", async () => {
+test("check reports invalid arguments without a property name, because the engine would print that property's value", async () => {
   const args = { path: "invalid.json", tsgId: "x y", timeout: 0, clientSecret: `${WRONG_SECRET}\nsecond line` };
   const { inputs, failures } = await dynamic.check({}, authFile("invalid", args));
   assert.deepEqual(Object.keys(inputs), ["__provider"]);
@@ -76,7 +76,7 @@ test("check reports invalid arguments without the name of a property, whose valu
   assert.match(failures[0] ?? "", /^Configuration error: timeout .*; clientSecret .*; tsgId .*\n.+$/);
 });
 
-test("diff of an AuthFile shows changes of its identity and its path only", async () => {
+test("diff of an AuthFile reports changes only to its identity and path", async () => {
   const { clientSecret, ...olds } = authFile("same", { path: "same.json", tsgId: "9", __provider: "an older one" });
   const changes = [
     [{ timeout: 40, maxRetries: 1, clientSecret: WRONG_SECRET }, false, false],
@@ -99,7 +99,7 @@ test("read without a secret changes nothing and requests no token", async () => 
   assert.equal(server.countTokenRequests(), before);
 });
 
-test("delete removes a file of its own identity only, and none that is in use in this operation", async () => {
+test("delete removes only a file that has its identity and is not in use in this operation", async () => {
   const remove = (path: string, clientId: string): Promise<void> =>
     dynamic.delete(path, {
       ...{ __provider: SERIALIZED_PROVIDER, kind: "auth-file", name: "deleted", path },
@@ -120,7 +120,7 @@ test("delete removes a file of its own identity only, and none that is in use in
   await remove("missing.json", "me");
 });
 
-test("the serialized provider of all states of this major version is this string", () => {
+test("the serialized provider in the state never changes within a major version", () => {
   const expected =
     'module.paths.push(...require.main.paths);this.handler=p=>{try{return require("scm-auth/pulumi/handler")(1)}' +
     'catch(e){e.stack=e.message="Missing: npm i scm-auth";return{check:p=_=>{throw e},read:p}}}';
@@ -131,7 +131,7 @@ test("the serialized provider of all states of this major version is this string
 
 const allKinds = ["auth-file", "access-token"].map((kind) => createInputs(kind, "a", { path: "a.json" }));
 
-test("delete succeeds without the package, and other methods say what to install", async () => {
+test("delete succeeds if the package is not installed, and other methods report how to install it", async () => {
   const project = await createProject(join(root, "uninstalled"), {});
   await rm(join(project, "node_modules/scm-auth"), { recursive: true });
   const uninstalled = await DynamicProcess.start({ directory: project, env: { PATH: process.env["PATH"] } });
@@ -143,7 +143,7 @@ test("delete succeeds without the package, and other methods say what to install
   assert.doesNotMatch(await uninstalled.stop(), /\bat |Require stack/);
 });
 
-test("delete succeeds for a resource of an incompatible version, and other methods name the problem", async () => {
+test("delete succeeds for a resource created by an incompatible version, and other methods report the incompatibility", async () => {
   const __provider = SERIALIZED_PROVIDER.replace("(1)", "(7)");
   const incompatible = [
     ...allKinds.map((properties) => ({ ...properties, __provider })),

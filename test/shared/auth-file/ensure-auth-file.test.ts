@@ -45,7 +45,7 @@ interface FileFixture {
   readonly path: string;
   readonly ensure: (options?: Partial<AuthFileOptions>) => ReturnType<typeof ensureAuthFile>;
   readonly read: () => Promise<Readonly<Record<string, unknown>>>;
-  /** Writes the file with other fields. */
+  /** Overwrites the given fields of the file. */
   readonly change: (changes: object) => Promise<void>;
   readonly countRequests: () => number;
 }
@@ -86,11 +86,11 @@ test("writes a file with a token and a placeholder, and reuses it in the next ca
 });
 
 for (const [name, changes, minTtl, reused] of [
-  ["with enough time for minTtl", {}, 800, true],
-  ["with less time than minTtl", {}, 1000, false],
-  ["that another machine signed", { jwt: "other signer" }, undefined, false],
+  ["that is valid for at least minTtl", {}, 800, true],
+  ["that expires before minTtl", {}, 1000, false],
+  ["signed with an unknown key", { jwt: "other signer" }, undefined, false],
   ["that is not a JWT", { jwt: "opaque" }, undefined, false],
-  ["with line breaks", { jwt: "{\na\n" }, undefined, false],
+  ["that contains line breaks", { jwt: "{\na\n" }, undefined, false],
 ] as const)
   test(`${reused ? "reuses" : "does not reuse"} a token ${name}`, async (t) => {
     const { ensure, read, change, countRequests } = await setUp(t);
@@ -116,7 +116,7 @@ test("does not mask a token that is not a well-formed JWT", async (t) => {
   assert.deepEqual([masked, existing.token, existing.reason?.code], [[], undefined, "opaque_token"]);
 });
 
-test("requests a new token with verify: false, because the token of the file would not be verified", async (t) => {
+test("requests a new token with verify: false instead of using an unverified token from the file", async (t) => {
   const { ensure, countRequests } = await setUp(t);
   await ensure();
   assert.equal((await ensure({ verify: false })).reused, false);
@@ -141,7 +141,7 @@ for (const [name, changes] of Object.entries({
     assert.equal(countRequests(), 1);
   });
 
-test("makes a file private again that other users could read, with a new token", { skip }, async (t) => {
+test("requests a new token and restores mode 0600 if other users could read the file", { skip }, async (t) => {
   const { path, ensure } = await setUp(t);
   await ensure();
   await chmod(path, 0o644);
@@ -150,9 +150,13 @@ test("makes a file private again that other users could read, with a new token",
 });
 
 for (const [name, text, code] of [
-  ["of a user with a real secret", JSON.stringify({ client_id: "x", client_secret: "real" }), "auth_file_not_managed"],
+  [
+    "that contains a real client secret",
+    JSON.stringify({ client_id: "x", client_secret: "real" }),
+    "auth_file_not_managed",
+  ],
   ["that is not JSON", "notes", "auth_file_not_managed"],
-  ["with a lone surrogate", '{"client_id":"\\ud800"}', "auth_file_not_managed"],
+  ["that contains an unpaired surrogate", '{"client_id":"\\ud800"}', "auth_file_not_managed"],
 ] as const)
   test(`neither overwrites nor removes a file ${name}`, async (t) => {
     const { path, ensure, countRequests } = await setUp(t);
@@ -176,7 +180,7 @@ test("replaces an empty file", async (t) => {
   assert.equal((await ensure()).reused, false);
 });
 
-test("replaces the file of another identity only when its token has expired", async (t) => {
+test("replaces a file that belongs to another identity only if its token has expired", async (t) => {
   const { ensure, read, change } = await setUp(t);
   await ensure();
   await change({ client_id: "other" });
@@ -186,7 +190,7 @@ test("replaces the file of another identity only when its token has expired", as
   assert.equal((await read())["client_id"], server.clientId);
 });
 
-/** A token server as the refresher of another process runs it, and a file that names it. */
+/** Starts a token server like that of a refresher in another process, and writes its address to the file. */
 async function startTokenServer(t: TestContext, { path, ensure, change }: FileFixture, served?: string) {
   await ensure();
   const context = createSignInContext(request);
@@ -207,7 +211,7 @@ async function startTokenServer(t: TestContext, { path, ensure, change }: FileFi
   };
 }
 
-test("prefers the token of a running token server and preserves the server in the file", async (t) => {
+test("prefers the token from a running token server and keeps the server's address in the file", async (t) => {
   const fixture = await setUp(t);
   const { tokenServer } = await startTokenServer(t, fixture);
   assert.equal((await fixture.ensure()).reused, true);
@@ -219,13 +223,13 @@ test("prefers the token of a running token server and preserves the server in th
   );
 });
 
-test("does not take the token server of another job", async (t) => {
+test("does not use a token server that belongs to another job", async (t) => {
   const { read } = await startTokenServer(t, await setUp(t));
   assert.ok((await read("job-1")).server);
   await assert.rejects(read("job-2"), { kind: "file", code: "auth_file_in_use" });
 });
 
-test("does not believe a program that has taken the port of a token server", async (t) => {
+test("does not trust another program that listens on the port of a token server", async (t) => {
   const fixture = await setUp(t);
   const { read } = await startTokenServer(t, fixture, "x");
   for (const jobId of ["job-1", "job-2"]) assert.equal((await read(jobId)).server, undefined);
@@ -233,7 +237,7 @@ test("does not believe a program that has taken the port of a token server", asy
   assert.equal((await fixture.read())["client_secret"], PLACEHOLDER_SECRET);
 });
 
-test("removes the address of a token server that is not running", async (t) => {
+test("removes the address of a token server that is no longer running", async (t) => {
   const { ensure, read, change } = await setUp(t);
   await ensure();
   await change({ auth_url: toTokenServerUrl(1), client_secret: "j".repeat(43) });
@@ -241,28 +245,28 @@ test("removes the address of a token server that is not running", async (t) => {
   assert.equal((await read())["auth_url"], server.tokenUrl);
 });
 
-test("twenty concurrent calls request one token", async (t) => {
+test("requests only one token for twenty concurrent calls", async (t) => {
   const { ensure, countRequests } = await setUp(t);
   const results = await Promise.all(Array.from({ length: 20 }, () => ensure({ maxRetries: 3 })));
   assert.equal(results.filter(({ reused }) => !reused).length, 1);
   assert.equal(countRequests(), 1);
 });
 
-test("requests a token without a lock where another process left one", async (t) => {
+test("requests a token without the lock if another process left its lock behind", async (t) => {
   const { path } = await setUp(t);
   await mkdir(getLockPath(path));
   const result = await ensureAuthFile(request, { path, clock: createFastClock(20) } as AuthFileOptions);
   assert.equal(result.reused, false);
 });
 
-test("reports a failed sign-in and leaves nothing", async (t) => {
+test("reports a failed sign-in and leaves no files behind", async (t) => {
   const { directory, path } = await setUp(t);
   const wrong = getRequest({ clientSecret: "0e8ff0fc-1f37-4d6e-8f0c-0aa1f0c2a6a1" });
   await assert.rejects(ensureAuthFile(wrong, { path }), { code: "invalid_client" });
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("stops when the signal aborts or the timeout passes", async (t) => {
+test("stops when the signal is aborted or the timeout expires", async (t) => {
   const silent = await startScriptedServer({ token: { hang: true }, jwks: { hang: true } });
   t.after(silent.close);
   const { path } = await setUp(t);
@@ -275,7 +279,7 @@ test("stops when the signal aborts or the timeout passes", async (t) => {
   await assert.rejects(ensureAuthFile(slow, { path, timeout: 0.2, maxRetries: 0 }), { kind: "timeout" });
 });
 
-test("reports a directory that this user cannot use", { skip: asRoot }, async (t) => {
+test("rejects a directory that the current user cannot access", { skip: asRoot }, async (t) => {
   const { directory, ensure, countRequests } = await setUp(t);
   await chown(directory, 12_345, 12_345);
   process.seteuid?.(12_346);
@@ -298,7 +302,7 @@ async function setUpSource(t: TestContext) {
 }
 const systemClockOptions = { clock: systemClock, random: Math.random };
 
-test("makes a reused token the current one of the source, and writes the source's token again", async (t) => {
+test("makes a reused token the source's current token, and rewrites a removed file from it", async (t) => {
   const { path, tokens, ensure, countRequests } = await setUpSource(t);
   await ensureAuthFile(request, { path });
   const { token } = await ensure();
@@ -308,7 +312,7 @@ test("makes a reused token the current one of the source, and writes the source'
   assert.equal(countRequests(), 1);
 });
 
-test("does not bring back a file that was removed when it must only update it", async (t) => {
+test("does not recreate a removed file if it may only update an existing one", async (t) => {
   const { directory, path, ensure } = await setUpSource(t);
   await assert.rejects(ensure({ onlyIfExists: true }), { kind: "file", code: "auth_file_invalid_path" });
   await ensure();
@@ -323,7 +327,7 @@ test("does not bring back a file that was removed when it must only update it", 
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("removes only files of the given identity", async (t) => {
+test("removes a file only if it belongs to the given identity", async (t) => {
   const { path, ensure } = await setUp(t);
   await ensure();
   assert.equal(await removeAuthFile(path, { clientId: "other", scope: request.scope }), false);
@@ -331,7 +335,7 @@ test("removes only files of the given identity", async (t) => {
   assert.equal(await removeAuthFile(path), false);
 });
 
-test("reports all invalid options at once, before anything is sent", async () => {
+test("reports all invalid options at once, before sending any request", async () => {
   const options = { path: "", minTtl: -1, verify: "yes", timeOut: 1 } as unknown as AuthFileOptions;
   await assert.rejects(ensureAuthFile(request, options), (error) => {
     assert.ok(AuthError.isAuthError(error));
@@ -359,7 +363,7 @@ for (const [path, hint] of [
   ["a\nb", /line breaks/],
   ["a\0b", /control characters/],
 ] as const)
-  test(`rejects the path ${JSON.stringify(path)} and says what to write`, { skip }, () => {
+  test(`rejects the path ${JSON.stringify(path)} and suggests a correction`, { skip }, () => {
     assert.throws(
       () => resolveAuthFilePath(path),
       (error) => {

@@ -10,7 +10,7 @@ import { createTempDir } from "../../support/temp-dir.ts";
 
 const getOptions = (clock = systemClock) => ({ clock, random: Math.random, deadline: Infinity });
 
-test("runs the work of concurrent callers one after another", async (t) => {
+test("runs the work of concurrent callers one at a time", async (t) => {
   const path = join(await createTempDir(t), "a.json");
   let running = 0;
   const work = async (): Promise<number> => {
@@ -28,7 +28,7 @@ test("releases the lock when the work fails", async (t) => {
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("removes a lock that did not change for 10 s by the waiting process's clock", async (t) => {
+test("removes a lock that has not changed for 10 s according to the waiting process's clock", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await mkdir(getLockPath(path));
@@ -44,14 +44,14 @@ test("does not release a lock that another process has taken over", async (t) =>
   const path = join(directory, "a.json");
   await withFileLock(path, getOptions(), async () => {
     await rmdir(getLockPath(path));
-    // The directories of other processes have other inodes, but a new one could get the old one's.
+    // A directory that is created after the old one was removed could get the same inode.
     await mkdir(join(directory, "other"));
     await mkdir(getLockPath(path));
   });
   assert.deepEqual(await readdir(directory), [".a.json.lock", "other"]);
 });
 
-test("runs the work without a lock after the deadline, and leaves the lock to its owner", async (t) => {
+test("runs the work without a lock after the deadline, and does not remove the owner's lock", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await mkdir(getLockPath(path));
@@ -60,14 +60,14 @@ test("runs the work without a lock after the deadline, and leaves the lock to it
   assert.deepEqual(await readdir(directory), [".a.json.lock"]);
 });
 
-test("runs the work without a lock where none can be created", async (t) => {
+test("runs the work without a lock if no lock can be created", async (t) => {
   const directory = await createTempDir(t);
   await writeFile(join(directory, "file"), "");
   for (const path of [join(directory, "missing", "a.json"), join(directory, "file", "a.json")])
     assert.equal(await withFileLock(path, getOptions(), () => Promise.resolve("done")), "done");
 });
 
-test("stops waiting when the signal aborts", async (t) => {
+test("stops waiting when the signal is aborted", async (t) => {
   const path = join(await createTempDir(t), "a.json");
   await mkdir(getLockPath(path));
   const signal = AbortSignal.timeout(50);

@@ -25,7 +25,7 @@ const REQUEST = {
 interface TokenOptions {
   readonly lifetime?: number;
   readonly remaining?: number;
-  /** How far the token's own date is ahead of what `remaining` says. */
+  /** Milliseconds by which the token's own expiration is later than `remaining` implies. */
   readonly dateOffset?: number;
 }
 
@@ -41,7 +41,7 @@ const createToken = (
     tsgIds: ["1234567890"],
   });
 
-test("writes exactly the fields that all providers read alike", () => {
+test("writes only the fields that all providers interpret in the same way", () => {
   const clock = createFakeClock(Date.UTC(2026, 0, 31, 12));
   assert.deepEqual(JSON.parse(serializeAuthFile(createAuthFileContent(REQUEST, createToken(clock), clock))), {
     client_id: REQUEST.clientId,
@@ -78,8 +78,8 @@ for (const [name, text] of Object.entries({
   "without a jwt": toText({ jwt: undefined }),
   "with an empty jwt": toText({ jwt: "" }),
   "with a number as client_id": toText({ client_id: 1 }),
-  "with a lone surrogate": toText({ client_id: "\ud800" }),
-  "with a date without time": toText({ jwt_expires_at: "2026-01-31" }),
+  "with an unpaired surrogate": toText({ client_id: "\ud800" }),
+  "with a date that has no time": toText({ jwt_expires_at: "2026-01-31" }),
   "with a date that does not exist": toText({ jwt_expires_at: "2026-13-31T12:00:00Z" }),
   "with a fractional lifetime": toText({ jwt_lifetime: 1.5 }),
   "with a negative lifetime": toText({ jwt_lifetime: -1 }),
@@ -88,18 +88,18 @@ for (const [name, text] of Object.entries({
     assert.equal(parseAuthFile(text), undefined);
   });
 
-test("parses a date as Go writes it", () => {
+test("parses a date in the format that Go writes", () => {
   const text = toText({ jwt_expires_at: "2026-01-31T13:14:15.123456789+01:00" });
   assert.equal(parseAuthFile(text)?.jwtExpiresAt, Date.UTC(2026, 0, 31, 12, 14, 15, 123));
 });
 
-test("ignores other fields, but such a file is not canonical", () => {
+test("ignores unknown fields, but does not consider the file canonical", () => {
   const text = toText({ host: "evil.example.com", skip_verify_certificate: true });
   assert.equal(parseAuthFile(text)?.clientId, REQUEST.clientId);
   assert.equal(isCanonical(text), false);
 });
 
-test("parses any text without an exception", () => {
+test("never throws, whatever the text", () => {
   const value = fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constantFrom(...Object.values(VALID)));
   const file = fc.record(Object.fromEntries(Object.keys(VALID).map((name) => [name, value])), { requiredKeys: [] });
   const text = fc.oneof(
@@ -129,7 +129,7 @@ for (const [name, token, margin] of [
     assert.equal(jwtExpiresAt, clock.now() + remaining - margin);
   });
 
-test("writes this machine's time of expiration where the clocks of token and machine differ by minutes", () => {
+test("writes the expiration by this machine's clock if it differs from the token's by minutes", () => {
   const clock = createFakeClock();
   const close = createAuthFileContent(REQUEST, createToken(clock, { dateOffset: 20_000 }), clock);
   assert.equal(close.jwtExpiresAt, clock.now() + 900_000 + 20_000 - 60_000);
@@ -137,7 +137,7 @@ test("writes this machine's time of expiration where the clocks of token and mac
   assert.equal(far.jwtExpiresAt, clock.now() + 900_000 - 60_000);
 });
 
-test("writes a date in the future, and not after the expiration, for every valid token", () => {
+test("writes a future date that is not later than the expiration for every valid token", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 10, max: 86_400_000 }),
@@ -187,7 +187,7 @@ test("recognizes files that scm-auth wrote by their secret", () => {
   assert.equal(isManaged({ ...SERVER, clientSecret: "2e1c7f6b-the-real-secret" }), false);
 });
 
-test("matches an identity by client ID and scope in any order", () => {
+test("matches an identity by client ID and scope, regardless of the order of the scope-tokens", () => {
   const content = { clientId: "ci", scope: "tsg_id:1 email" };
   assert.equal(matchesIdentity(content, { clientId: "ci", scope: "email tsg_id:1" }), true);
   assert.equal(matchesIdentity(content, { clientId: "ci", scope: "email" }), false);

@@ -15,19 +15,19 @@ const skip = process.platform === "win32" && "needs POSIX permissions";
 const asRoot = skip || (process.getuid?.() !== 0 && "needs root");
 
 for (const [name, [uid, gid, mode], user, expected] of [
-  ["of this user", [USER, USER, 0o755], USER, "accepts"],
-  ["of root", [0, 0, 0o755], USER, "accepts"],
-  ["of root with the sticky bit", [0, 0, 0o1777], USER, "accepts"],
-  ["of this user that its group can write to", [USER, USER, 0o775], USER, "warns about"],
-  ["of root that the root group can write to", [0, 0, 0o775], USER, "warns about"],
-  ["of root that another group can write to", [0, 50, 0o775], USER, "rejects"],
-  ["of this user that all can write to", [USER, USER, 0o777], USER, "rejects"],
-  ["of root that all can write to", [0, 0, 0o777], 0, "rejects"],
-  ["of another user", [OTHER, OTHER, 0o755], USER, "rejects"],
-  ["of another user with the sticky bit", [OTHER, OTHER, 0o1777], USER, "rejects"],
-  ["of another user, as root,", [OTHER, OTHER, 0o755], 0, "warns about"],
-  ["of another user that all can write to, as root,", [OTHER, OTHER, 0o777], 0, "rejects"],
-  ["of anyone on Windows", [0, 0, 0o777], undefined, "accepts"],
+  ["owned by the current user", [USER, USER, 0o755], USER, "accepts"],
+  ["owned by root", [0, 0, 0o755], USER, "accepts"],
+  ["owned by root with the sticky bit", [0, 0, 0o1777], USER, "accepts"],
+  ["owned by the current user that is group-writable", [USER, USER, 0o775], USER, "warns about"],
+  ["owned by root that is writable by the root group", [0, 0, 0o775], USER, "warns about"],
+  ["owned by root that is writable by another group", [0, 50, 0o775], USER, "rejects"],
+  ["owned by the current user that is world-writable", [USER, USER, 0o777], USER, "rejects"],
+  ["owned by root that is world-writable", [0, 0, 0o777], 0, "rejects"],
+  ["owned by another user", [OTHER, OTHER, 0o755], USER, "rejects"],
+  ["owned by another user with the sticky bit", [OTHER, OTHER, 0o1777], USER, "rejects"],
+  ["owned by another user when running as root", [OTHER, OTHER, 0o755], 0, "warns about"],
+  ["owned by another user that is world-writable when running as root", [OTHER, OTHER, 0o777], 0, "rejects"],
+  ["owned by any user on Windows", [0, 0, 0o777], undefined, "accepts"],
 ] as const)
   test(`${expected} a directory ${name}`, () => {
     const { error, warning } = checkDirectory({ uid, gid, mode }, user);
@@ -35,11 +35,11 @@ for (const [name, [uid, gid, mode], user, expected] of [
     assert.equal(actual, expected);
   });
 
-test("trusts the owner of the root directory, which is not 0 in a user namespace", () => {
+test("trusts the owner of the root directory, whose ID is not 0 in a user namespace", () => {
   assert.deepEqual(checkDirectory({ uid: 65_534, gid: 65_534, mode: 0o755 }, USER, 65_534), {});
 });
 
-test("creates missing directories for this user only, and has git ignore the last", async (t) => {
+test("creates missing directories with mode 0700, and makes git ignore the last one", async (t) => {
   const root = await createTempDir(t);
   const path = join(root, "a", "b", "auth.json");
   assert.deepEqual(await ensurePrivateDirectory(path), []);
@@ -48,31 +48,35 @@ test("creates missing directories for this user only, and has git ignore the las
   if (!skip) for (const name of ["a", "a/b"]) assert.equal((await stat(join(root, name))).mode & 0o777, 0o700);
 });
 
-test("creates nothing in a directory that exists", async (t) => {
+test("creates nothing in an existing directory", async (t) => {
   const root = await createTempDir(t);
   await ensurePrivateDirectory(join(root, "auth.json"));
   assert.deepEqual(await readdir(root), []);
 });
 
-test("creates a directory once for twenty concurrent callers", async (t) => {
+test("creates a directory only once for twenty concurrent callers", async (t) => {
   const path = join(await createTempDir(t), "a", "b", "auth.json");
   await Promise.all(Array.from({ length: 20 }, () => ensurePrivateDirectory(path)));
 });
 
-test("rejects a directory of /proc in time", { skip: process.platform !== "linux", timeout: 5000 }, async () => {
-  await assert.rejects(ensurePrivateDirectory("/proc/nope/auth.json"), {
-    kind: "file",
-    code: "auth_file_invalid_path",
-  });
-});
+test(
+  "rejects a directory in /proc without hanging",
+  { skip: process.platform !== "linux", timeout: 5000 },
+  async () => {
+    await assert.rejects(ensurePrivateDirectory("/proc/nope/auth.json"), {
+      kind: "file",
+      code: "auth_file_invalid_path",
+    });
+  },
+);
 
-test("rejects a path through a file", async (t) => {
+test("rejects a path in which a parent is a file", async (t) => {
   const root = await createTempDir(t);
   await writeFile(join(root, "file"), "");
   await assert.rejects(ensurePrivateDirectory(join(root, "file", "auth.json")), { code: "auth_file_invalid_path" });
 });
 
-test("rejects a directory that all can write to, at any level, and creates nothing in it", { skip }, async (t) => {
+test("rejects a world-writable directory at any level, and creates nothing in it", { skip }, async (t) => {
   const root = await createTempDir(t);
   await mkdir(join(root, "open"));
   await chmod(join(root, "open"), 0o777);
@@ -85,7 +89,7 @@ test("rejects a directory that all can write to, at any level, and creates nothi
   await assert.rejects(checkPrivateDirectory(join(root, "open", "private", "auth.json")), error);
 });
 
-test("warns once about directories that their group can write to", { skip }, async (t) => {
+test("warns once about group-writable directories", { skip }, async (t) => {
   const root = await createTempDir(t);
   await mkdir(join(root, "a", "b"), { recursive: true });
   for (const name of ["a", "a/b"]) await chmod(join(root, name), 0o775);
@@ -94,7 +98,7 @@ test("warns once about directories that their group can write to", { skip }, asy
   assert.match(warnings[0] ?? "", /a\/b can be written to by its group/);
 });
 
-test("checks the directory that a link leads to, and the link's own directory", { skip }, async (t) => {
+test("checks both the target of a symbolic link and the directory that contains the link", { skip }, async (t) => {
   const root = await createTempDir(t);
   for (const name of ["private", "open", "open/inner"]) await mkdir(join(root, name), 0o700);
   await symlink(join(root, "open", "inner"), join(root, "private", "link"));
@@ -104,7 +108,7 @@ test("checks the directory that a link leads to, and the link's own directory", 
     await assert.rejects(ensurePrivateDirectory(join(root, path)), { code: "auth_file_dir_insecure" }, path);
 });
 
-test("warns root about a link of another user", { skip: asRoot }, async (t) => {
+test("warns root about a symbolic link owned by another user", { skip: asRoot }, async (t) => {
   const root = await createTempDir(t);
   await mkdir(join(root, "a"));
   await symlink(join(root, "a"), join(root, "link"));
@@ -113,7 +117,7 @@ test("warns root about a link of another user", { skip: asRoot }, async (t) => {
   assert.match(warnings.join(), /link belongs to another user/);
 });
 
-test("accepts the trusted directory and those above it with any owner and mode", { skip: asRoot }, async (t) => {
+test("accepts the trusted directory and its parents with any owner and mode", { skip: asRoot }, async (t) => {
   const root = await createTempDir(t);
   const temp = join(root, "_work", "_temp");
   await mkdir(temp, { recursive: true });

@@ -22,13 +22,13 @@ const LIFETIME = 15 * MINUTE;
 
 interface SetupOptions {
   readonly lifetime?: Milliseconds;
-  /** Of the first token. Default: its whole lifetime. */
+  /** Remaining lifetime of the first token. Default: its whole lifetime. */
   readonly remaining?: Milliseconds;
   readonly seed?: number;
   readonly latency?: Milliseconds;
 }
 
-/** A refresher on a simulated clock and server, and the token that readers of its file have. */
+/** Creates a refresher with a simulated clock and server, and the token that readers of its file get. */
 function setUp({ lifetime = LIFETIME, remaining = lifetime, seed = 1, latency = 100 }: SetupOptions = {}) {
   const clock = createFakeClock();
   const random = createSeededRandom(seed);
@@ -52,7 +52,7 @@ function setUp({ lifetime = LIFETIME, remaining = lifetime, seed = 1, latency = 
 }
 
 for (const lifetime of [LIFETIME, 20_000])
-  test(`renews tokens of ${lifetime / 1000} s about twice in a lifetime without a gap`, async () => {
+  test(`renews tokens with a lifetime of ${lifetime / 1000} s about twice per lifetime without a gap`, async () => {
     const { clock, server, refresher, file, getRemaining } = setUp({ lifetime });
     for (let n = 0; n < 500; n++) {
       await clock.advance(lifetime / 10);
@@ -66,10 +66,10 @@ for (const lifetime of [LIFETIME, 20_000])
     assert.equal(clock.pendingTimers(), 0);
   });
 
-test("keeps a valid token whenever each outage ends before the token expires", async () => {
+test("always has a valid token if each outage ends before the token expires", async () => {
   const outage = fc.record({
     after: fc.integer({ min: 1000, max: 20 * MINUTE }),
-    /** As a share of what remains when it starts. */
+    /** Duration as a fraction of the token's remaining lifetime at the start of the outage. */
     share: fc.double({ min: 0.01, max: 0.8, noNaN: true }),
     mode: fc.constantFrom("unavailable" as const, "hang" as const),
     retryAfter: fc.constantFrom(0, 1000, 20_000),
@@ -90,7 +90,7 @@ test("keeps a valid token whenever each outage ends before the token expires", a
         server.mode = mode;
         server.retryAfterMs = retryAfter;
         file.isFull = fullDisk;
-        // After the outage, an attempt that hangs and the delay after it take their share.
+        // After the outage, a hanging attempt and the delay that follows it also take time.
         await advance(Math.max(0, getRemaining() * share - 60_000));
         server.mode = "ok";
         file.isFull = false;
@@ -104,7 +104,7 @@ test("keeps a valid token whenever each outage ends before the token expires", a
   );
 });
 
-test("reports the gap that an outage longer than the token causes, and ends it soon after the outage", async () => {
+test("reports the gap caused by an outage that outlasts the token, and closes it soon after the outage", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     const { clock, server, refresher, getRemaining } = setUp({ seed });
     const expiresAt = clock.now() + LIFETIME;
@@ -127,7 +127,7 @@ test("reports the gap that an outage longer than the token causes, and ends it s
   }
 });
 
-test("reports a gap when the disk is full for longer than the token is valid", async () => {
+test("reports a gap if the disk is full until after the token expires", async () => {
   const { clock, refresher, file, getRemaining } = setUp();
   file.isFull = true;
   await clock.advance(20 * MINUTE);
@@ -145,17 +145,17 @@ const error = (options: Partial<AuthErrorOptions>): AuthError =>
 
 for (const [name, thrown, isPermanent] of [
   ["an OAuth error response", error({ oauthError: "invalid_client", code: "invalid_client", status: 401 }), true],
-  ["a 401 of the token endpoint", error({ code: "invalid_client", status: 401 }), true],
-  ["a 401 of another server", error({ status: 401 }), false],
+  ["a 401 from the token endpoint", error({ code: "invalid_client", status: 401 }), true],
+  ["a 401 from another server", error({ status: 401 }), false],
   ["an invalid proxy variable", error({ kind: "config", code: "proxy_url_invalid" }), true],
-  ["a 403 page of a proxy", error({ status: 403 }), false],
+  ["a 403 page from a proxy", error({ status: 403 }), false],
   ["a 404 response", error({ status: 404 }), false],
   ["an HTML page", error({ kind: "protocol", code: "html_response" }), false],
   ["an untrusted certificate", error({ kind: "network", code: "untrusted_certificate" }), false],
   ["an unknown signing key", error({ kind: "verification", code: "signing_key_not_found" }), false],
   ["an unexpected exception", new TypeError("bug"), false],
 ] as const)
-  test(`${isPermanent ? "ends the renewals" : "retries"} after ${name}`, async () => {
+  test(`${isPermanent ? "stops renewing" : "retries"} after ${name}`, async () => {
     const clock = createFakeClock();
     let attempts = 0;
     const tokens = new TokenSource(
@@ -174,11 +174,11 @@ for (const [name, thrown, isPermanent] of [
     assert.equal(refresher.stats.rejection !== undefined, isPermanent);
     refresher.requestRenewal();
     await clock.advance(1000);
-    if (isPermanent) assert.equal(attempts, 1, "a requested renewal changes nothing");
+    if (isPermanent) assert.equal(attempts, 1, "a requested renewal has no effect");
     refresher.stop();
   });
 
-test("renews on request at once, and at most once a second during an outage", async () => {
+test("renews immediately on request, but at most once per second during an outage", async () => {
   const { clock, server, refresher } = setUp({ latency: 10 });
   refresher.requestRenewal();
   await clock.advance(20);
@@ -193,7 +193,7 @@ test("renews on request at once, and at most once a second during an outage", as
   refresher.stop();
 });
 
-test("respects Retry-After between attempts, also for renewals on request", async () => {
+test("respects Retry-After between attempts, even for renewals on request", async () => {
   for (const remaining of [LIFETIME, 1]) {
     const { clock, server, refresher } = setUp({ remaining, latency: 10 });
     server.mode = "unavailable";
@@ -212,7 +212,7 @@ test("respects Retry-After between attempts, also for renewals on request", asyn
   }
 });
 
-test("renews within a second after a suspend of the machine, or within a minute if an attempt was under way", async () => {
+test("renews within a second after the machine resumes, or within a minute if an attempt was in progress", async () => {
   for (const mode of ["ok", "hang"] as const) {
     const { clock, server, refresher, getRemaining } = setUp();
     server.mode = mode;
@@ -227,7 +227,7 @@ test("renews within a second after a suspend of the machine, or within a minute 
   }
 });
 
-test("makes the same requests whatever happens to the wall clock", async () => {
+test("sends the same requests even if the wall clock is changed", async () => {
   const [steady, adjusted] = [setUp(), setUp()];
   for (let hour = 0; hour < 6; hour++) {
     for (const { clock } of [steady, adjusted]) await clock.advance(HOUR);
@@ -237,7 +237,7 @@ test("makes the same requests whatever happens to the wall clock", async () => {
   for (const { refresher } of [steady, adjusted]) refresher.stop();
 });
 
-test("takes over a token that another user of the source requested", async () => {
+test("uses a token that another user of the source requested", async () => {
   const { clock, tokens, refresher, file } = setUp();
   const token = await clock.runUntil(tokens.refresh());
   await clock.advance(1000);
@@ -246,7 +246,7 @@ test("takes over a token that another user of the source requested", async () =>
   refresher.stop();
 });
 
-test("aborts the request under way when it is stopped", async () => {
+test("aborts the request in progress when it is stopped", async () => {
   const { clock, server, refresher } = setUp();
   server.mode = "hang";
   refresher.requestRenewal();
@@ -258,7 +258,7 @@ test("aborts the request under way when it is stopped", async () => {
   assert.equal(clock.pendingTimers(), 0);
 });
 
-test("spreads the renewals of 200 processes that share an old token", async () => {
+test("spreads out the renewals of 200 processes that share an old token", async () => {
   const all = Array.from({ length: 200 }, (_, n) => setUp({ remaining: 310_000, seed: n + 1 }));
   const seconds = await Promise.all(
     all.map(async ({ clock, server, refresher }) => {

@@ -32,14 +32,14 @@ const asRoot = process.getuid?.() !== 0 && "needs root";
 const TEMP_NAME = "0123456789ab.tmp";
 const always = () => Promise.resolve(true);
 
-test("reads a file with its mode", { skip: notOnWindows }, async (t) => {
+test("reads a file and its mode", { skip: notOnWindows }, async (t) => {
   const path = join(await createTempDir(t), "a.json");
   await writeFile(path, "x".repeat(65_536), { mode: 0o640 });
   const file = await readPrivateFile(path);
   assert.deepEqual([file?.text.length, file?.mode], [65_536, 0o640]);
 });
 
-test("reads a missing file as undefined", async (t) => {
+test("returns undefined for a missing file", async (t) => {
   assert.equal(await readPrivateFile(join(await createTempDir(t), "a.json")), undefined);
 });
 
@@ -60,10 +60,10 @@ const UNUSABLE: readonly UnusableCase[] = [
       await symlink(`${path}.target`, path);
     },
   },
-  { name: "a dangling link", code: "auth_file_insecure", create: (path) => symlink(`${path}.target`, path) },
+  { name: "a dangling symbolic link", code: "auth_file_insecure", create: (path) => symlink(`${path}.target`, path) },
   { name: "a FIFO", code: "auth_file_insecure", create: (path) => Promise.resolve(execFileSync("mkfifo", [path])) },
   {
-    name: "a file with another hard link",
+    name: "a file with a second hard link",
     code: "auth_file_insecure",
     create: async (path) => {
       await writeFile(path, "");
@@ -71,7 +71,7 @@ const UNUSABLE: readonly UnusableCase[] = [
     },
   },
   {
-    name: "a file of another user",
+    name: "a file owned by another user",
     code: "auth_file_insecure",
     skip: asRoot,
     create: async (path) => {
@@ -79,7 +79,11 @@ const UNUSABLE: readonly UnusableCase[] = [
       await chown(path, 12_345, 12_345);
     },
   },
-  { name: "a file above 64 KiB", code: "auth_file_not_managed", create: (path) => writeFile(path, "x".repeat(65_537)) },
+  {
+    name: "a file larger than 64 KiB",
+    code: "auth_file_not_managed",
+    create: (path) => writeFile(path, "x".repeat(65_537)),
+  },
 ];
 
 for (const { name, code, create, skip = false } of UNUSABLE)
@@ -92,14 +96,14 @@ for (const { name, code, create, skip = false } of UNUSABLE)
     });
   });
 
-test("shows a path without control characters", async () => {
+test("removes control characters from a path in an error message", async () => {
   await assert.rejects(readPrivateFile("/proc/self/stat/\u001b[31m\n::error::x"), ({ message }: Error) => {
     assert.doesNotMatch(message, /[\u001b\n]|::error/);
     return true;
   });
 });
 
-test("reads a file that is replaced all the time", async (t) => {
+test("reads complete contents while the file is repeatedly replaced", async (t) => {
   const path = join(await createTempDir(t), "a.json");
   const state = { done: false };
   await writeFile(path, "0");
@@ -114,7 +118,7 @@ test("reads a file that is replaced all the time", async (t) => {
   await writer;
 });
 
-test("writes a file with mode 0600 whatever the umask, and leaves nothing else", async (t) => {
+test("writes a file with mode 0600 regardless of the umask, and leaves no other files", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   const umask = process.umask(0o777);
@@ -146,7 +150,7 @@ test("changes nothing when the file must not be replaced", async (t) => {
   assert.deepEqual(await readdir(directory), ["a.json"]);
 });
 
-test("decides again whether to replace when its temporary file was removed", async (t) => {
+test("decides again whether to replace the file if its temporary file was removed", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   let calls = 0;
@@ -160,25 +164,29 @@ test("decides again whether to replace when its temporary file was removed", asy
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("reports by code why a file cannot be written, and leaves nothing", { skip: notOnWindows }, async (t) => {
-  const directory = await createTempDir(t);
-  await writeFile(join(directory, "file"), "");
-  await mkdir(join(directory, "directory"));
-  const cases: readonly (readonly [string, string])[] = [
-    ["missing/a.json", "auth_file_invalid_path"],
-    ["file/a.json", "auth_file_invalid_path"],
-    ["directory", "auth_file_invalid_path"],
-    ["a".repeat(300), "auth_file_invalid_path"],
-    ["/proc/nope/a.json", "auth_file_invalid_path"],
-  ];
-  for (const [name, code] of cases) {
-    const path = name.startsWith("/") ? name : join(directory, name);
-    await assert.rejects(writeFileAtomic(path, "x", always), { kind: "file", code }, name);
-  }
-  assert.deepEqual(await readdir(directory), ["directory", "file"]);
-});
+test(
+  "reports in the error code why a file cannot be written, and leaves no files behind",
+  { skip: notOnWindows },
+  async (t) => {
+    const directory = await createTempDir(t);
+    await writeFile(join(directory, "file"), "");
+    await mkdir(join(directory, "directory"));
+    const cases: readonly (readonly [string, string])[] = [
+      ["missing/a.json", "auth_file_invalid_path"],
+      ["file/a.json", "auth_file_invalid_path"],
+      ["directory", "auth_file_invalid_path"],
+      ["a".repeat(300), "auth_file_invalid_path"],
+      ["/proc/nope/a.json", "auth_file_invalid_path"],
+    ];
+    for (const [name, code] of cases) {
+      const path = name.startsWith("/") ? name : join(directory, name);
+      await assert.rejects(writeFileAtomic(path, "x", always), { kind: "file", code }, name);
+    }
+    assert.deepEqual(await readdir(directory), ["directory", "file"]);
+  },
+);
 
-test("reports a directory that this user must not write to", { skip: notOnWindows || asRoot }, async (t) => {
+test("reports a directory that the current user may not write to", { skip: notOnWindows || asRoot }, async (t) => {
   const directory = await createTempDir(t);
   await chmod(directory, 0o555);
   process.seteuid?.(12_345);
@@ -190,30 +198,34 @@ test("reports a directory that this user must not write to", { skip: notOnWindow
   }
 });
 
-test("keeps the old file on a full disk and reports the disk", { skip: notOnWindows || asRoot }, async (t) => {
-  const directory = await createTempDir(t);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", directory], { stdio: "ignore" });
-  } catch {
-    t.skip("cannot mount a file system here");
-    return;
-  }
-  try {
-    const path = join(directory, "a.json");
-    await writeFileAtomic(path, "old", always);
-    await writeFile(join(directory, "fill"), "x".repeat(8192));
-    await assert.rejects(writeFileAtomic(path, "x".repeat(30_000), always), {
-      kind: "file",
-      code: "auth_file_disk_full",
-    });
-    assert.equal(await readFile(path, "utf8"), "old");
-    assert.deepEqual(await readdir(directory), ["a.json", "fill"]);
-  } finally {
-    execFileSync("umount", [directory]);
-  }
-});
+test(
+  "keeps the old file if the disk is full, and reports the full disk",
+  { skip: notOnWindows || asRoot },
+  async (t) => {
+    const directory = await createTempDir(t);
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", directory], { stdio: "ignore" });
+    } catch {
+      t.skip("cannot mount a file system here");
+      return;
+    }
+    try {
+      const path = join(directory, "a.json");
+      await writeFileAtomic(path, "old", always);
+      await writeFile(join(directory, "fill"), "x".repeat(8192));
+      await assert.rejects(writeFileAtomic(path, "x".repeat(30_000), always), {
+        kind: "file",
+        code: "auth_file_disk_full",
+      });
+      assert.equal(await readFile(path, "utf8"), "old");
+      assert.deepEqual(await readdir(directory), ["a.json", "fill"]);
+    } finally {
+      execFileSync("umount", [directory]);
+    }
+  },
+);
 
-test("removes a file, its temporary files and its lock, and nothing else", async (t) => {
+test("removes only a file, its temporary files, and its lock", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await writeFile(path, "own");
@@ -225,7 +237,7 @@ test("removes a file, its temporary files and its lock, and nothing else", async
   assert.equal(await removeManagedFile(path, () => true), false);
 });
 
-test("does not remove a file that is not managed, nor a link", { skip: notOnWindows }, async (t) => {
+test("removes neither an unmanaged file nor a symbolic link", { skip: notOnWindows }, async (t) => {
   const directory = await createTempDir(t);
   await writeFile(join(directory, "other"), "other");
   await symlink("other", join(directory, "link"));
@@ -234,7 +246,7 @@ test("does not remove a file that is not managed, nor a link", { skip: notOnWind
   assert.deepEqual(await readdir(directory), ["link", "other"]);
 });
 
-test("keeps temporary files whose writers may be running", async (t) => {
+test("keeps temporary files whose writers may still be running", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await writeFile(getSiblingPath(path, TEMP_NAME), "");
@@ -245,7 +257,7 @@ test("keeps temporary files whose writers may be running", async (t) => {
   assert.deepEqual(await readdir(directory), [`.a.json.${TEMP_NAME}`]);
 });
 
-test("a removed file does not come back from a write that was about to rename", async (t) => {
+test("does not recreate a removed file when a pending write renames its temporary file", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await writeFile(path, "own");
@@ -253,7 +265,7 @@ test("a removed file does not come back from a write that was about to rename", 
   let calls = 0;
   const shouldReplace = async (): Promise<boolean> => {
     const isThere = await exists();
-    // Suspended here, while the file is removed.
+    // The write is suspended here while the file is removed.
     if (calls++ === 0) await removeManagedFile(path, () => true);
     return isThere;
   };
@@ -277,7 +289,7 @@ test("retries a busy file on Windows only", async (t) => {
   assert.equal(calls, 1);
 });
 
-test("reports a file system that does not respond, and respects the deadline and the signal", async (t) => {
+test("reports an unresponsive file system, and respects the deadline and the signal", async (t) => {
   const path = join(await createTempDir(t), "a.json");
   const hang = () => new Promise<boolean>(() => undefined);
   const { systemClock: clock } = await import("../../../shared/clock.ts");

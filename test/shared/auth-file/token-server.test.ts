@@ -68,7 +68,7 @@ interface Changes {
   readonly method?: string;
   readonly path?: string;
   readonly body?: string;
-  /** Undefined removes a header. */
+  /** A value of undefined removes the header. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -108,7 +108,7 @@ before(async () => {
 });
 after(() => fixture.server.close());
 
-test("responds with the token, its remaining lifetime, its scope and the job, not to be stored", async () => {
+test("responds with the token, its remaining lifetime, its scope, and the job, and forbids caching", async () => {
   const response = await send(fixture);
   assert.equal(response.status, 200);
   assert.deepEqual(parse(response), {
@@ -124,7 +124,7 @@ test("responds with the token, its remaining lifetime, its scope and the job, no
 
 const encode = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1);
 
-test("accepts the secret of the file and the client's own, in the header and in the form", async () => {
+test("accepts the secret from the file and the client's own secret, in the header or the form", async () => {
   for (const secret of [JOB_SECRET, CLIENT_SECRET]) {
     const form = `${FORM}&client_id=${encode(CLIENT_ID)}&client_secret=${encode(secret)}`;
     const cases: readonly Changes[] = [
@@ -138,15 +138,15 @@ test("accepts the secret of the file and the client's own, in the header and in 
   }
 });
 
-test("accepts credentials with any characters, as Go sends them and as RFC 6749 does", async (t) => {
+test("accepts credentials with any characters, encoded as in Go or as in RFC 6749", async (t) => {
   const [clientId, clientSecret] = ["a:b+c %41&=é", 's:e+c r%2Bt&x=y;ü€ \\"'];
   const other = await start(t, { clientId, clientSecret });
   for (const authorization of [basic(clientId, clientSecret), basic(encode(clientId), encode(clientSecret))])
-    // With a colon in the ID, only the encoded form is unambiguous.
+    // If the ID contains a colon, only the encoded form is unambiguous.
     assert.equal((await send(other, { headers: { Authorization: authorization } })).status, 200);
 });
 
-test("rejects other credentials with invalid_client and a challenge, before anything else is checked", async () => {
+test("rejects other credentials with invalid_client and a challenge before any other check", async () => {
   for (const authorization of [
     basic(CLIENT_ID, "other"),
     basic("other", JOB_SECRET),
@@ -169,12 +169,12 @@ for (const [name, changes, expected] of [
   ["another grant", { body: "grant_type=password" }, [400, "unsupported_grant_type"]],
   ["no grant", { body: "" }, [400, "unsupported_grant_type"]],
   ["another scope", { body: "grant_type=client_credentials&scope=tsg_id%3A2" }, [400, "invalid_scope"]],
-  ["a part of the scope", { body: "grant_type=client_credentials&scope=email" }, [400, "invalid_scope"]],
+  ["only part of the scope", { body: "grant_type=client_credentials&scope=email" }, [400, "invalid_scope"]],
   ["another path", { path: "/" }, [404, "invalid_request"]],
   ["the path with a query", { path: `${TOKEN_SERVER_PATH}?x` }, [404, "invalid_request"]],
   ["GET", { method: "GET", body: "" }, [405, "invalid_request"]],
   ["OPTIONS", { method: "OPTIONS", body: "" }, [405, "invalid_request"]],
-  ["a body above 16 KiB", { body: "x".repeat(16_385) }, [413, "invalid_request"]],
+  ["a body larger than 16 KiB", { body: "x".repeat(16_385) }, [413, "invalid_request"]],
   [
     "a body of unknown length",
     { body: "0\r\n\r\n", headers: { "Content-Length": undefined, "Transfer-Encoding": "chunked" } },
@@ -195,7 +195,7 @@ for (const [name, changes, expected] of [
     assert.doesNotMatch(response.text, /access-token/);
   });
 
-test("closes the connection after malformed requests and continues to serve", async () => {
+test("closes the connection after malformed requests and keeps serving others", async () => {
   for (const text of [
     "\0\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a b\r\nContent-Length: x\r\n\r\n",
@@ -207,7 +207,7 @@ test("closes the connection after malformed requests and continues to serve", as
   assert.equal((await send(fixture)).status, 200);
 });
 
-test("closes incomplete requests after a few seconds and serves others meanwhile", async () => {
+test("closes incomplete requests after a few seconds and serves others in the meantime", async () => {
   const connections = ["", "POST ", toRequest(fixture.server.port, {}).slice(0, -5)].map((text) => {
     const connection = openRawConnection(fixture.server.port);
     connection.write(text);
@@ -221,12 +221,12 @@ test("closes incomplete requests after a few seconds and serves others meanwhile
   }
 });
 
-test("listens on 127.0.0.1 only", () => {
+test("listens only on 127.0.0.1", () => {
   const { port, address } = fixture.server;
   assert.deepEqual(address, { authUrl: toTokenServerUrl(port), clientSecret: JOB_SECRET });
 });
 
-test("renews a token first that has less than 90 s, or half of its lifetime, left", async (t) => {
+test("first renews a token that is valid for less than 90 s, or less than half of a shorter lifetime", async (t) => {
   for (const [lifetime, remaining, needsRenewal] of [
     [900_000, 95_000, false],
     [900_000, 85_000, true],
@@ -244,13 +244,13 @@ test("renews a token first that has less than 90 s, or half of its lifetime, lef
   }
 });
 
-test("responds 503 with Retry-After when no new token arrives within 25 s", async (t) => {
+test("responds with 503 and Retry-After if no new token arrives within 25 s", async (t) => {
   const clock = createFakeClock();
   const other = await start(t, { clock, remaining: 60_000 });
   const pending = send(other);
   while (other.refresher.requested === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await clock.advance(24_900);
-  assert.equal(clock.pendingTimers(), 1, "it waits");
+  assert.equal(clock.pendingTimers(), 1, "the request is still waiting");
   await clock.advance(200);
   const response = await pending;
   assert.deepEqual(summarize(response), [503, "temporarily_unavailable"]);
@@ -267,7 +267,7 @@ const rejection = new AuthError('the auth server rejected "the client".', {
   },
 });
 
-test("serves the last token after a rejection while that is usable, then the reason with its hint", async (t) => {
+test("serves the last usable token after a rejection, and then the reason and its hint", async (t) => {
   assert.equal((await send(await start(t, { rejection }))).status, 200);
   const response = await send(await start(t, { rejection, remaining: 50_000 }));
   assert.deepEqual(summarize(response), [401, "invalid_client"]);
@@ -277,7 +277,7 @@ test("serves the last token after a rejection while that is usable, then the rea
   );
 });
 
-test("ends the waiting of all clients when the renewal is rejected", async (t) => {
+test("responds to all waiting clients when the renewal is rejected", async (t) => {
   const other = await start(t, { remaining: 0 });
   const responses = [send(other), send(other)];
   while (other.refresher.requested < 2) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -285,7 +285,7 @@ test("ends the waiting of all clients when the renewal is rejected", async (t) =
   for (const response of responses) assert.equal((await response).status, 401);
 });
 
-test("shuts down with the secret of the file only, and closes all connections", async () => {
+test("shuts down only on a request with the secret from the file, and closes all connections", async () => {
   const other = await setUp();
   const idle = openRawConnection(other.server.port);
   for (const authorization of [`Bearer ${CLIENT_SECRET}`, basic(CLIENT_ID, JOB_SECRET), "Bearer ", undefined]) {
@@ -299,7 +299,7 @@ test("shuts down with the secret of the file only, and closes all connections", 
   assert.equal((await sendRaw(other.server.port, "")).status, 0);
 });
 
-test("shuts down although the client has left", async () => {
+test("shuts down even if the client has disconnected", async () => {
   let finish = (): void => undefined;
   const stopped = new Promise<object>((resolve) => {
     finish = () => {
@@ -331,7 +331,7 @@ const content = (port: number, changes: object = {}) => ({
   ...{ jwt: "x", jwtExpiresAt: 0, jwtLifetime: 0, ...changes },
 });
 
-test("the client gets the token and the job of a running server", async (t) => {
+test("the client gets the token and the job from a running server", async (t) => {
   assert.deepEqual(await requestServedToken(content(fixture.server.port)), { token: "access-token", jobId: "job-1" });
   const clientId = "a:b+c %41&=é";
   const other = await start(t, { clientId });
@@ -339,7 +339,7 @@ test("the client gets the token and the job of a running server", async (t) => {
   assert.equal(await requestServedToken(content(fixture.server.port, { clientSecret: "x".repeat(43) })), undefined);
 });
 
-test("the client sends the secret only to a URL of a token server", async (t) => {
+test("the client sends the secret only to a valid token server URL", async (t) => {
   const scripted = await startScriptedServer({ token: {}, jwks: {}, other: {} });
   t.after(scripted.close);
   for (const authUrl of [
@@ -351,7 +351,7 @@ test("the client sends the secret only to a URL of a token server", async (t) =>
   assert.equal(scripted.requests.length, 0);
 });
 
-test("the client does not accept the response of another program", async (t) => {
+test("the client does not accept a response from another program", async (t) => {
   const valid = { access_token: "x", token_type: "Bearer", job_id: "y" };
   const cases: readonly ScriptedResponse[] = [
     { status: 500, body: valid },
@@ -371,7 +371,7 @@ test("the client does not accept the response of another program", async (t) => 
   }
 });
 
-test("the client gives up in time when nothing responds", async (t) => {
+test("the client gives up before the deadline if nothing responds", async (t) => {
   const silent = await startSilentPort(t);
   const scripted = await startScriptedServer({ token: [{ hang: true }, { body: "{", endless: true }], jwks: {} });
   t.after(scripted.close);
@@ -380,7 +380,7 @@ test("the client gives up in time when nothing responds", async (t) => {
   assert.equal(await requestServedToken(content(silent)), undefined);
 });
 
-test("the client stops a refresher and returns what it did", async () => {
+test("the client stops a refresher and returns its statistics", async () => {
   const gap = { since: 1, failedAttempts: 2, error: { message: "m", hint: "h" } };
   const stats = { renewals: 3, outages: 1, gap, rejection: { message: "m", hint: "h" } };
   const other = await setUp({ onShutdown: () => Promise.resolve(stats) });

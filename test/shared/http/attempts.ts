@@ -12,7 +12,7 @@ import { startScriptedServer, type ScriptedResponse, type ScriptedServer } from 
 import type { Certificates } from "../../support/certificates.ts";
 import { setVariables } from "../../support/variables.ts";
 
-/** A context without retries. */
+/** Returns a context without retries. */
 export const createContext = (changes: Partial<RequestContext> = {}): RequestContext => ({
   clock: systemClock,
   random: Math.random,
@@ -24,18 +24,18 @@ export const createContext = (changes: Partial<RequestContext> = {}): RequestCon
   ...changes,
 });
 
-/** A request and what it is sent with. */
+/** A request and the options with which it is sent. */
 export interface Attempt extends Partial<AttemptOptions>, Partial<Pick<HttpRequest, "method" | "headers" | "body">> {
   readonly secureContext?: RequestContext["secureContext"];
 }
 
-/** Sends one request, with 5 s for it by default. */
+/** Sends one request with a default timeout of 5 s. */
 export function send(url: string, { method = "GET", headers = {}, body, secureContext, ...options }: Attempt = {}) {
   const request = { method, headers, url: new URL(url), ...(body !== undefined && { body }) };
   return sendRequest(request, createContext({ secureContext }), { timeoutMs: 5000, ...options });
 }
 
-/** The error of a request that fails. */
+/** Returns the error with which a request fails. */
 export async function getError(work: Promise<unknown>): Promise<AuthError> {
   const outcome = await work.then(
     () => "a response",
@@ -45,14 +45,14 @@ export async function getError(work: Promise<unknown>): Promise<AuthError> {
   return outcome;
 }
 
-/** A server with one response to all requests. */
+/** Starts a server that sends the same response to all requests. */
 export async function serve(t: TestContext, response: ScriptedResponse, tls?: Certificates): Promise<ScriptedServer> {
   const server = await startScriptedServer({ token: response, jwks: response, ...(tls && { tls }) });
   t.after(server.close);
   return server;
 }
 
-/** Listens until the test ends. Returns the port. */
+/** Makes a server listen until the test ends, and returns its port. */
 export async function listen(t: TestContext, server: Server, host = "127.0.0.1", port = 0): Promise<number> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -68,7 +68,7 @@ export async function listen(t: TestContext, server: Server, host = "127.0.0.1",
   return (server.address() as AddressInfo).port;
 }
 
-/** Replaces DNS until the test ends: `addresses` for every host after `delayMs`, an error code, or no result. */
+/** Mocks DNS until the test ends. Each lookup returns addresses or an error code after `delayMs`, or never returns. */
 export function mockDns(t: TestContext, result: readonly string[] | string | undefined, delayMs = 0): void {
   const lookup = (_host: string, _options: unknown, callback: (error: unknown, addresses?: unknown) => void): void => {
     if (result === undefined) return;
@@ -84,7 +84,7 @@ export function mockDns(t: TestContext, result: readonly string[] | string | und
   t.mock.method(dns, "lookup", lookup as typeof dns.lookup);
 }
 
-/** No proxy variables, except for those given. */
+/** Unsets all proxy variables except the given ones until the test ends. */
 export function setProxyVariables(t: TestContext, variables: Readonly<Record<string, string>> = {}): void {
   const names = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"];
   const unset = Object.fromEntries(

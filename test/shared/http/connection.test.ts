@@ -19,10 +19,10 @@ const tls = createCertificates();
 const other = createCertificates();
 const secureContext = createSecureContext(tls.ca);
 
-/** Others queue connections and use loopback addresses differently. */
+/** Other systems queue connections and use loopback addresses differently. */
 const isLinux = process.platform === "linux";
 
-/** A time limit that a test waits for. */
+/** A time limit, in milliseconds, that is short enough for a test to wait for. */
 const SHORT = 300;
 
 type Failure = readonly [code: AuthErrorCode, kind: AuthErrorKind, retryable: boolean];
@@ -38,9 +38,9 @@ async function getClosedPort(t: TestContext): Promise<number> {
 // DNS and TCP
 
 for (const delayMs of [0, 30, 300]) {
-  test(`the second address is used if the first one refuses, with a DNS delay of ${delayMs} ms`, async (t) => {
+  test(`uses another address if the first one refuses the connection, with a DNS delay of ${delayMs} ms`, async (t) => {
     const server = await serve(t, { body: "{}" }, tls);
-    // The server listens on 127.0.0.1 only.
+    // The server listens only on 127.0.0.1.
     mockDns(t, ["::1", "127.0.0.2", "127.0.0.1"], delayMs);
     const steps: ConnectionStep[] = [];
     const url = server.tokenUrl.replace("127.0.0.1", HOST);
@@ -59,7 +59,7 @@ for (const delayMs of [0, 30, 300]) {
   });
 }
 
-test("the second address is used if the first one drops packets", { skip: !isLinux }, async (t) => {
+test("uses the second address if the first one drops packets", { skip: !isLinux }, async (t) => {
   const port = await startSilentPort(t);
   const respond = (socket: Socket) => socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\n{}"));
   await listen(t, createServer(respond), "127.0.0.2", port);
@@ -67,7 +67,7 @@ test("the second address is used if the first one drops packets", { skip: !isLin
   assert.equal((await send(`http://localhost:${port}/`, { timeoutMs: 20_000 })).body, "{}");
 });
 
-/** Blocks for 700 ms before it accepts connections. By then a client has sent its first SYN packet, but not the second. */
+/** Blocks for 700 ms before it accepts connections, which is before a client sends its second SYN packet. */
 const SLOW_LISTENER = `
   const { parentPort } = require("node:worker_threads");
   const respond = (socket) => socket.on("error", () => {}).once("data", () => socket.end("HTTP/1.1 200 OK\\r\\n\\r\\n{}"));
@@ -76,18 +76,22 @@ const SLOW_LISTENER = `
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700));
   });`;
 
-test("a slow first address has more than 250 ms if the second one refuses", { skip: !isLinux }, async (t) => {
-  const worker = new Worker(SLOW_LISTENER, { eval: true });
-  const [port] = (await once(worker, "message")) as [number];
-  const crowd = Array.from({ length: 8 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
-  t.after(async () => {
-    for (const socket of crowd) socket.destroy();
-    await worker.terminate();
-  });
-  await delay(100);
-  mockDns(t, ["127.0.0.1", "127.0.0.2"]);
-  assert.equal((await send(`http://localhost:${port}/`, { timeoutMs: 20_000 })).body, "{}");
-});
+test(
+  "waits longer than 250 ms for a slow first address if the second one refuses the connection",
+  { skip: !isLinux },
+  async (t) => {
+    const worker = new Worker(SLOW_LISTENER, { eval: true });
+    const [port] = (await once(worker, "message")) as [number];
+    const crowd = Array.from({ length: 8 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
+    t.after(async () => {
+      for (const socket of crowd) socket.destroy();
+      await worker.terminate();
+    });
+    await delay(100);
+    mockDns(t, ["127.0.0.1", "127.0.0.2"]);
+    assert.equal((await send(`http://localhost:${port}/`, { timeoutMs: 20_000 })).body, "{}");
+  },
+);
 
 interface NetworkRow {
   readonly what: string;
@@ -103,10 +107,10 @@ const NETWORK: readonly NetworkRow[] = [
   { what: "a silent name server", failure: ["dns_lookup_failed", "timeout", true], message: /DNS lookup for auth\.scm\.test did not complete within 0\.3 s/ },
   { what: "a closed port", dns: ["127.0.0.1"], port: getClosedPort, failure: ["connection_refused", "network", true], message: /refused the connection/ },
   { what: "dropped packets", dns: ["127.0.0.1"], port: startSilentPort, failure: ["connect_timeout", "timeout", true], message: /could not connect to auth\.scm\.test:\d+ within 0\.3 s/ },
-  { what: "no route", dns: ["255.255.255.255"], failure: ["connection_refused", "network", true], message: /could not connect to auth\.scm\.test:443 \(E[A-Z]+\)/ },
+  { what: "an unreachable address", dns: ["255.255.255.255"], failure: ["connection_refused", "network", true], message: /could not connect to auth\.scm\.test:443 \(E[A-Z]+\)/ },
 ]; // prettier-ignore
 for (const { what, dns, port, failure, message } of NETWORK) {
-  test(`${what} fails as ${failure[0]}, and nothing was sent`, async (t) => {
+  test(`reports ${what} as ${failure[0]} and sends nothing`, async (t) => {
     setProxyVariables(t);
     mockDns(t, dns);
     const url = `https://${HOST}:${(await port?.(t)) ?? 443}/`;
@@ -116,7 +120,7 @@ for (const { what, dns, port, failure, message } of NETWORK) {
   });
 }
 
-test("a failure to connect names a proxy variable that https does not use", async (t) => {
+test("mentions a proxy variable that does not apply to https URLs if a connection fails", async (t) => {
   mockDns(t, "ENOTFOUND");
   for (const variable of ["HTTP_PROXY", "ALL_PROXY", "all_proxy"]) {
     setProxyVariables(t, { [variable]: "http://proxy.test:3128" });
@@ -129,9 +133,9 @@ test("a failure to connect names a proxy variable that https does not use", asyn
 // TLS
 
 for (const [what, start] of [
-  ["silent", (t: TestContext) => listen(t, createServer())],
+  ["gets no response", (t: TestContext) => listen(t, createServer())],
   [
-    "reset",
+    "is reset",
     (t: TestContext) =>
       listen(
         t,
@@ -139,27 +143,27 @@ for (const [what, start] of [
       ),
   ],
   [
-    "closed",
+    "is closed",
     (t: TestContext) =>
       listen(
         t,
         createServer((socket) => socket.once("data", () => socket.end())),
       ),
   ],
-  ["plain HTTP", async (t: TestContext) => (await serve(t, {})).port],
+  ["gets plain HTTP", async (t: TestContext) => (await serve(t, {})).port],
 ] as const) {
-  test(`a port where TLS is ${what} is not reported as a problem of TCP`, async (t) => {
+  test(`does not report a TCP failure if the TLS handshake ${what}`, async (t) => {
     const port = await start(t);
-    const timeoutMs = what === "silent" ? SHORT : 5000;
+    const timeoutMs = what === "gets no response" ? SHORT : 5000;
     const error = await getError(send(`https://127.0.0.1:${port}/`, { timeoutMs }));
     assert.deepEqual([error.code, error.retryable, error.requestSent], ["tls_handshake_failed", true, false]);
-    assert.equal(error.kind, what === "silent" ? "timeout" : "network");
+    assert.equal(error.kind, what === "gets no response" ? "timeout" : "network");
     assert.match(error.message, new RegExp(`the TCP connection to 127.0.0.1:${port} works, but the TLS handshake`));
     assert.match(error.hint, /NODE_OPTIONS=--tls-max-v1\.2/);
   });
 }
 
-test("an unknown authority is not trusted, whatever NODE_TLS_REJECT_UNAUTHORIZED is", async (t) => {
+test("does not trust an unknown authority, regardless of NODE_TLS_REJECT_UNAUTHORIZED", async (t) => {
   t.mock.method(process, "emitWarning", () => undefined);
   const server = await serve(t, {}, tls);
   for (const [n, value] of [undefined, "0"].entries()) {
@@ -179,7 +183,7 @@ for (const [what, certificates, hint] of [
   ["for another name", createCertificates(["other.test"]), /CA certificate/],
   ["that has expired", createCertificates(undefined, -60_000), /Check this machine's clock first/],
 ] as const) {
-  test(`a certificate ${what} is not trusted`, async (t) => {
+  test(`does not trust a certificate ${what}`, async (t) => {
     const server = await serve(t, {}, certificates);
     const error = await getError(send(server.tokenUrl, { secureContext: createSecureContext(certificates.ca) }));
     assert.deepEqual([error.code, error.kind, server.requests.length], ["untrusted_certificate", "network", 0]);
@@ -190,12 +194,12 @@ for (const [what, certificates, hint] of [
 // Proxies
 
 interface ProxyOptions extends Partial<ConnectProxyOptions> {
-  /** Added to the proxy URL. */
+  /** User information that is added to the proxy URL. */
   readonly login?: string;
   readonly server?: Certificates;
 }
 
-/** A TLS server behind a proxy that maps a host to it, and the variable that names the proxy. */
+/** Starts a TLS server behind a proxy that maps a host to it, and sets the proxy variable. */
 async function startProxy(t: TestContext, { login = "", server: certificates = tls, ...options }: ProxyOptions = {}) {
   const server = await serve(t, { body: "{}" }, certificates);
   const proxy = await startConnectProxy({ to: (host) => (host === HOST ? server.port : undefined), ...options });
@@ -204,7 +208,7 @@ async function startProxy(t: TestContext, { login = "", server: certificates = t
   return { server, proxy, url: server.tokenUrl.replace("127.0.0.1", HOST) };
 }
 
-test("the server is verified through a proxy, and each step is reported", async (t) => {
+test("verifies the server through a proxy and reports each step", async (t) => {
   const { server, proxy, url } = await startProxy(t);
   const steps: ConnectionStep[] = [];
   const onConnection = (step: ConnectionStep): void => void steps.push(step);
@@ -225,20 +229,20 @@ for (const [login, credentials] of [
   ["user:p@ss@", "user:p@ss"],
   ["user@", "user:"],
 ] as const) {
-  test(`a proxy receives user and password of "${login}" decoded`, async (t) => {
+  test(`sends the decoded user and password of "${login}" to a proxy`, async (t) => {
     const { proxy, url } = await startProxy(t, { credentials, login });
     assert.equal((await send(url, { secureContext })).status, 200);
     assert.equal(proxy.connects.length, 1);
   });
 }
 
-test("an https proxy is verified by its own name, not by the server's", async (t) => {
+test("verifies an https proxy by its own name, not by the server's", async (t) => {
   const ca = (...all: readonly Certificates[]) =>
     createSecureContext(all.map((certificates) => certificates.ca).join(""));
   const own = createCertificates(["127.0.0.1"]);
   const good = await startProxy(t, { tls: own });
   assert.equal((await send(good.url, { secureContext: ca(tls, own) })).status, 200);
-  // Who has a certificate for the server must not receive the proxy's password.
+  // A party that has a certificate for the server must not receive the proxy password.
   const forServer = createCertificates([HOST]);
   for (const [certificates, context] of [
     [forServer, ca(tls, forServer)],
@@ -256,11 +260,11 @@ const PROXY_FAILURES: readonly (readonly [what: string, ProxyOptions, Failure, m
   ["forbids the host", { response: 403 }, ["proxy_refused", "rejected", false], /refused the tunnel to auth\.scm\.test:\d+ \(status 403\)/],
   ["does not know the host", { to: () => undefined }, ["proxy_refused", "network", true], /status 502/],
   ["is overloaded", { response: 503 }, ["proxy_refused", "network", true], /status 503/],
-  ["limits requests", { response: 429 }, ["proxy_refused", "network", true], /status 429/],
+  ["responds with 429", { response: 429 }, ["proxy_refused", "network", true], /status 429/],
   ["does not respond", { response: "hang" }, ["proxy_unreachable", "timeout", true], /opened no tunnel to auth\.scm\.test:\d+ within 0\.3 s/],
 ]; // prettier-ignore
 for (const [what, options, failure, message] of PROXY_FAILURES) {
-  test(`a proxy that ${what} fails as ${failure[0]}`, async (t) => {
+  test(`reports a proxy that ${what} as ${failure[0]}`, async (t) => {
     const { proxy, server, url } = await startProxy(t, options);
     const error = await getError(send(url, { timeoutMs: failure[1] === "timeout" ? SHORT : 5000, secureContext }));
     assert.deepEqual([error.code, error.kind, error.retryable, error.requestSent], [...failure, false]);
@@ -271,14 +275,14 @@ for (const [what, options, failure, message] of PROXY_FAILURES) {
 }
 
 const RAW_PROXIES: readonly (readonly [what: string, reply: string, code: AuthErrorCode, text: RegExp])[] = [
-  ["supports Negotiate and NTLM only", "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n", "proxy_auth_required", /by Negotiate or NTLM \(407\).*Only Basic authentication is supported.*Cntlm/],
-  ["supports Basic as well", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /rejected the user and password.*Add the user/],
-  ["sends a page with its 200", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "proxy_refused", /status 200 with content/],
+  ["supports only Negotiate and NTLM", "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n", "proxy_auth_required", /by Negotiate or NTLM \(407\).*Only Basic authentication is supported.*Cntlm/],
+  ["also supports Basic", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /rejected the user and password.*Add the percent-encoded user/],
+  ["sends a page with status 200", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "proxy_refused", /status 200 with content/],
   ["does not speak HTTP", "SSH-2.0-test\r\n", "proxy_unreachable", /could not connect to the proxy .*HPE_/],
   ["closes the connection", "", "proxy_unreachable", /could not connect to the proxy .*ECONNRESET/],
 ]; // prettier-ignore
 for (const [what, reply, code, text] of RAW_PROXIES) {
-  test(`a proxy that ${what} fails as ${code}`, async (t) => {
+  test(`reports a proxy that ${what} as ${code}`, async (t) => {
     const proxy = await startChaosProxy(0, { reply });
     t.after(proxy.close);
     setProxyVariables(t, { HTTPS_PROXY: `127.0.0.1:${proxy.port}` });
@@ -288,7 +292,7 @@ for (const [what, reply, code, text] of RAW_PROXIES) {
   });
 }
 
-test("TLS that fails in a tunnel is not reported as a problem of the proxy", async (t) => {
+test("does not blame the proxy if TLS fails in the tunnel", async (t) => {
   const port = await listen(
     t,
     createServer((socket) => socket.once("data", () => socket.end())),
@@ -302,7 +306,7 @@ test("TLS that fails in a tunnel is not reported as a problem of the proxy", asy
   );
 });
 
-test("a proxy that cannot be reached is named with its variable", async (t) => {
+test("names an unreachable proxy and its variable", async (t) => {
   const port = await getClosedPort(t);
   setProxyVariables(t, { HTTPS_PROXY: `http://user:s3cret@127.0.0.1:${port}` });
   const refused = await getError(send(`https://${HOST}/`));

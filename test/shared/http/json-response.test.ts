@@ -33,7 +33,7 @@ const ROWS: readonly Row[] = [
   { status: 204, body: "", expected: ["transient", "protocol", "invalid_json", "the token request did not return JSON."] },
 ]; // prettier-ignore
 for (const { status, body = "{}", headers = {}, detail, expected } of ROWS) {
-  test(`a response ${status} with ${JSON.stringify(body)} ${JSON.stringify({ headers, detail })} is ${expected[2]}`, () => {
+  test(`reports status ${status} with ${JSON.stringify(body)} ${JSON.stringify({ headers, detail })} as ${expected[2]}`, () => {
     const failure = classifyJsonResponse("token", { status, body, headers, clockOffset: undefined }, quote, detail);
     assert.ok(failure);
     const { type, error } = failure;
@@ -42,12 +42,12 @@ for (const { status, body = "{}", headers = {}, detail, expected } of ROWS) {
   });
 }
 
-test("an error page of a proxy has a hint about proxies", () => {
+test("adds a hint about proxies to an error page from a proxy", () => {
   const response = { status: 403, body: "<html>", headers: {}, clockOffset: undefined };
   assert.match(classifyJsonResponse("jwks", response, quote)?.error.hint ?? "", /HTML page instead of JSON/);
 });
 
-test("a JSON response is not a failure", () => {
+test("does not report a JSON response as a failure", () => {
   for (const body of ["{}", "[]", "null", "1"])
     assert.equal(classifyJsonResponse("token", { status: 200, body, headers: {}, clockOffset: 0 }, quote), undefined);
   assert.deepEqual([parseJson("[1]"), parseJson("[1"), parseJson("")], [[1], undefined, undefined]);

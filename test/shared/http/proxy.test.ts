@@ -13,32 +13,32 @@ const PROXIES: readonly (readonly [what: string, Variables, url: string, proxy: 
   ["no variable", {}, SCM, undefined],
   ["https_proxy", { https_proxy: P }, SCM, P],
   ["HTTPS_PROXY", { HTTPS_PROXY: P }, SCM, P],
-  ["both cases", { https_proxy: P, HTTPS_PROXY: "http://other.test:1" }, SCM, P],
+  ["both the lowercase and the uppercase variable", { https_proxy: P, HTTPS_PROXY: "http://other.test:1" }, SCM, P],
   ["an empty variable", { https_proxy: "" }, SCM, undefined],
-  ["a variable for http only", { http_proxy: P, HTTP_PROXY: P }, SCM, undefined],
+  ["variables for http only", { http_proxy: P, HTTP_PROXY: P }, SCM, undefined],
   ["all_proxy", { all_proxy: P, ALL_PROXY: P }, SCM, undefined],
   ["an https proxy", { https_proxy: "https://proxy.test" }, SCM, "https://proxy.test"],
   ["a trailing slash", { https_proxy: `${P}/` }, SCM, P],
   ["an address without a scheme", { https_proxy: "10.0.0.1:3128" }, SCM, "http://10.0.0.1:3128"],
-  ["no_proxy of the host", { https_proxy: P, no_proxy: "auth.scm.test" }, SCM, undefined],
-  ["NO_PROXY of the host", { https_proxy: P, NO_PROXY: "AUTH.scm.test" }, SCM, undefined],
-  ["no_proxy of the domain", { https_proxy: P, no_proxy: "a.test, scm.test" }, SCM, undefined],
-  ["no_proxy of the domain with a dot", { https_proxy: P, no_proxy: ".scm.test" }, SCM, undefined],
-  ["no_proxy of the domain with an asterisk", { https_proxy: P, no_proxy: "a, *.SCM.test" }, SCM, undefined],
-  ["no_proxy with an asterisk and the port", { https_proxy: P, no_proxy: "*.scm.test:443" }, SCM, undefined],
-  ["no_proxy with an asterisk and another port", { https_proxy: P, no_proxy: "*.scm.test:8443" }, SCM, P],
-  ["no_proxy with an asterisk and the host itself", { https_proxy: P, no_proxy: "*.auth.scm.test" }, SCM, P],
-  ["no_proxy of the port", { https_proxy: P, no_proxy: "auth.scm.test:443" }, SCM, undefined],
-  ["no_proxy of another port", { https_proxy: P, no_proxy: "auth.scm.test:8443" }, SCM, P],
-  ["no_proxy of all hosts", { https_proxy: P, no_proxy: "*" }, SCM, undefined],
-  ["no_proxy of a name with the same end", { https_proxy: P, no_proxy: "cm.test" }, SCM, P],
-  ["localhost", { https_proxy: P }, "https://localhost:8443/", undefined],
-  ["loopback", { https_proxy: P, http_proxy: P }, "http://127.0.0.1:8080/", undefined],
-  ["IPv6 loopback", { https_proxy: P }, "https://[::1]:8443/", undefined],
+  ["the host in no_proxy", { https_proxy: P, no_proxy: "auth.scm.test" }, SCM, undefined],
+  ["the host in NO_PROXY", { https_proxy: P, NO_PROXY: "AUTH.scm.test" }, SCM, undefined],
+  ["the domain in no_proxy", { https_proxy: P, no_proxy: "a.test, scm.test" }, SCM, undefined],
+  ["the domain with a leading dot in no_proxy", { https_proxy: P, no_proxy: ".scm.test" }, SCM, undefined],
+  ["the domain with an asterisk in no_proxy", { https_proxy: P, no_proxy: "a, *.SCM.test" }, SCM, undefined],
+  ["an asterisk and the port in no_proxy", { https_proxy: P, no_proxy: "*.scm.test:443" }, SCM, undefined],
+  ["an asterisk and another port in no_proxy", { https_proxy: P, no_proxy: "*.scm.test:8443" }, SCM, P],
+  ["an asterisk before the host itself in no_proxy", { https_proxy: P, no_proxy: "*.auth.scm.test" }, SCM, P],
+  ["the host and port in no_proxy", { https_proxy: P, no_proxy: "auth.scm.test:443" }, SCM, undefined],
+  ["the host and another port in no_proxy", { https_proxy: P, no_proxy: "auth.scm.test:8443" }, SCM, P],
+  ["all hosts in no_proxy", { https_proxy: P, no_proxy: "*" }, SCM, undefined],
+  ["a mere suffix of the domain in no_proxy", { https_proxy: P, no_proxy: "cm.test" }, SCM, P],
+  ["a localhost URL", { https_proxy: P }, "https://localhost:8443/", undefined],
+  ["an IPv4 loopback URL", { https_proxy: P, http_proxy: P }, "http://127.0.0.1:8080/", undefined],
+  ["an IPv6 loopback URL", { https_proxy: P }, "https://[::1]:8443/", undefined],
   ["an invalid proxy that is not used", { https_proxy: "::", no_proxy: "scm.test" }, SCM, undefined],
 ];
 for (const [what, variables, url, expected] of PROXIES) {
-  test(`the proxy with ${what} is ${expected ?? "none"}`, (t) => {
+  test(`uses ${expected ?? "no proxy"} with ${what}`, (t) => {
     setProxyVariables(t, variables);
     const proxy = getProxy(new URL(url));
     assert.equal(proxy?.url.href, expected === undefined ? undefined : `${expected}/`);
@@ -46,7 +46,7 @@ for (const [what, variables, url, expected] of PROXIES) {
   });
 }
 
-test("a proxy has its host with port and decoded credentials", (t) => {
+test("returns a proxy's host and port and its decoded credentials", (t) => {
   for (const [value, host, user, password] of [
     ["http://us%40er:p%3Aw%2F@proxy.test", "proxy.test:80", "us@er", "p:w/"],
     ["https://user:p@ss@proxy.test", "proxy.test:443", "user", "p@ss"],
@@ -65,7 +65,7 @@ const INVALID = [
   "xhttp://proxy.test", "httpx://proxy.test", "http://CORP\\user:s3cret@proxy.test:1", `"${P}"`, `'${P}'`,
   "http://proxy.test:3128/path", "http://proxy.test:3128/?q", "http://proxy.test:3128#x", "http://user:1/s3cret@proxy.test",
 ]; // prettier-ignore
-test("an invalid proxy URL is an error that names the variable without its value", (t) => {
+test("names the variable, but not its value, in the error for an invalid proxy URL", (t) => {
   for (const value of INVALID) {
     for (const name of ["https_proxy", "HTTPS_PROXY"]) {
       setProxyVariables(t, { [name]: value });
@@ -83,7 +83,7 @@ test("an invalid proxy URL is an error that names the variable without its value
   }
 });
 
-test("a proxy variable is unused if https URLs have none and the host is not excluded", (t) => {
+test("reports an unused proxy variable if https URLs have no proxy and the host is not excluded", (t) => {
   const rows: readonly (readonly [Variables, url: string, variable: string | undefined])[] = [
     [{}, SCM, undefined],
     [{ HTTP_PROXY: P }, SCM, "HTTP_PROXY"],
@@ -119,13 +119,13 @@ const PASSWORDS: readonly (readonly [value: string | undefined, passwords: reado
   ["http://proxy.test/path:word@x", []],
 ];
 for (const [value, passwords] of PASSWORDS) {
-  test(`the passwords of ${JSON.stringify(value)} are ${JSON.stringify(passwords)}`, () => {
+  test(`finds the passwords ${JSON.stringify(passwords)} in ${JSON.stringify(value)}`, () => {
     for (const name of ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"])
       assert.deepEqual(getProxyPasswords({ [name]: value }), passwords);
   });
 }
 
-test("the passwords of all proxy variables are found, each once", () => {
+test("finds the passwords in all proxy variables without duplicates", () => {
   const [one, two] = ["http://user:pass-1@proxy.test", "http://user:pass-2@proxy.test"];
   assert.deepEqual(getProxyPasswords({ https_proxy: one, HTTPS_PROXY: two, http_proxy: one }), ["pass-1", "pass-2"]);
 });

@@ -17,10 +17,10 @@ import { getError, listen, send, serve } from "./attempts.ts";
 const tls = createCertificates();
 const secureContext = createSecureContext(tls.ca);
 
-/** A time limit that a test waits for. */
+/** A time limit, in milliseconds, that is short enough for a test to wait for. */
 const SHORT = 300;
 
-test("a request has the given method, headers, body and User-Agent, and nothing of the runner", async (t) => {
+test("sends the given method, headers, body, and User-Agent, and nothing that identifies the runner", async (t) => {
   setVariables(t, { ACTIONS_ORCHESTRATION_ID: "abc" });
   const server = await serve(t, { body: { ok: true } });
   const headers = { accept: "application/json", "content-type": "text/plain" };
@@ -37,11 +37,11 @@ test("a request has the given method, headers, body and User-Agent, and nothing 
   });
 });
 
-test("a body is decoded as UTF-8 without a byte order mark", async (t) => {
+test("decodes a body as UTF-8 and removes the byte order mark", async (t) => {
   assert.equal((await send((await serve(t, { body: "\ufeff{}é" })).tokenUrl)).body, "{}é");
 });
 
-test("every status is a response, sent for once, and redirects are not followed", async (t) => {
+test("returns a response with any status after one request, and does not follow redirects", async (t) => {
   for (const status of [201, 204, 301, 302, 307, 308, 401, 407, 429, 500, 503, 599]) {
     const server = await serve(t, { status, headers: { location: "/elsewhere", "retry-after": "1" } });
     assert.equal((await send(server.tokenUrl)).status, status);
@@ -49,7 +49,7 @@ test("every status is a response, sent for once, and redirects are not followed"
   }
 });
 
-test("the server's clock is read from the Date header", async (t) => {
+test("determines the server's clock from the Date header", async (t) => {
   const rows: readonly (readonly [header: string, offset: number | undefined])[] = [
     [`Date: ${new Date().toUTCString()}\r\n`, 0],
     [`Date: ${new Date(Date.now() + 3_600_000).toUTCString()}\r\n`, 3_600_000],
@@ -65,7 +65,7 @@ test("the server's clock is read from the Date header", async (t) => {
   }
 });
 
-test("a body may have 1 MiB by default, or as much as the caller permits", async (t) => {
+test("limits a body to 1 MiB by default, or to the caller's limit", async (t) => {
   const url = async (size: number): Promise<string> => (await serve(t, { body: " ".repeat(size) })).tokenUrl;
   const MIB = 1024 * 1024;
   assert.equal((await send(await url(MIB))).body.length, MIB);
@@ -75,7 +75,7 @@ test("a body may have 1 MiB by default, or as much as the caller permits", async
   assert.match(error.message, /exceeds 1024 KiB/);
 });
 
-test("IPv6 loopback works with and without TLS", async (t) => {
+test("connects to IPv6 loopback with and without TLS", async (t) => {
   const respond = (socket: Socket): void => {
     socket.on("data", (chunk: Buffer) => {
       const host = /^host: (.*)$/im.exec(chunk.toString())?.[1] ?? "";
@@ -92,7 +92,7 @@ test("IPv6 loopback works with and without TLS", async (t) => {
     assert.equal((await send(url, { secureContext })).body, new URL(url).host);
 });
 
-// Failures after the connection was opened
+// Failures after the connection is opened
 
 type Failure = readonly [code: AuthErrorCode, kind: AuthErrorKind, retryable: boolean];
 
@@ -112,23 +112,51 @@ const FAILURES: readonly FailureRow[] = [
     failure: ["response_truncated", "timeout", true],
   },
   {
-    server: "drips its headers",
+    server: "sends its headers too slowly",
     faults: { drip: { bytes: 1, everyMs: 20 } },
     failure: ["response_timeout", "timeout", true],
   },
   {
-    server: "drips its body",
+    server: "sends its body too slowly",
     response: { body: "x".repeat(9000) },
     faults: { drip: { bytes: 180, everyMs: 60 } },
     failure: ["response_truncated", "timeout", true],
   },
-  { server: "resets at once", faults: { refuse: true }, failure: ["connection_lost", "network", true] },
-  { server: "resets before the response", faults: { resetAfter: 0 }, failure: ["connection_lost", "network", true] },
-  { server: "ends before the response", faults: { endAfter: 0 }, failure: ["connection_lost", "network", true] },
-  { server: "resets in the headers", faults: { resetAfter: 20 }, failure: ["connection_lost", "network", true] },
-  { server: "ends in the headers", faults: { endAfter: 20 }, failure: ["connection_lost", "network", true] },
-  { server: "resets in the body", faults: { resetAfter: 200 }, failure: ["response_truncated", "network", true] },
-  { server: "ends in the body", faults: { endAfter: 200 }, failure: ["response_truncated", "network", true] },
+  {
+    server: "resets the connection immediately",
+    faults: { refuse: true },
+    failure: ["connection_lost", "network", true],
+  },
+  {
+    server: "resets the connection before the response",
+    faults: { resetAfter: 0 },
+    failure: ["connection_lost", "network", true],
+  },
+  {
+    server: "closes the connection before the response",
+    faults: { endAfter: 0 },
+    failure: ["connection_lost", "network", true],
+  },
+  {
+    server: "resets the connection in the headers",
+    faults: { resetAfter: 20 },
+    failure: ["connection_lost", "network", true],
+  },
+  {
+    server: "closes the connection in the headers",
+    faults: { endAfter: 20 },
+    failure: ["connection_lost", "network", true],
+  },
+  {
+    server: "resets the connection in the body",
+    faults: { resetAfter: 200 },
+    failure: ["response_truncated", "network", true],
+  },
+  {
+    server: "closes the connection in the body",
+    faults: { endAfter: 200 },
+    failure: ["response_truncated", "network", true],
+  },
   {
     server: "sends an endless body",
     response: { body: "{", endless: true },
@@ -147,9 +175,9 @@ const FAILURES: readonly FailureRow[] = [
 ];
 for (const { server, response = { body: " ".repeat(300) }, faults = {}, failure } of FAILURES) {
   for (const certificates of [undefined, tls]) {
-    // Bytes of TLS records are not those of the response.
+    // The fault positions count bytes of the plain response, not of TLS records.
     if (certificates && Object.keys(faults).length > 0) continue;
-    test(`a server that ${server} fails as ${failure[0]} over ${certificates ? "https" : "http"}`, async (t) => {
+    test(`reports a server that ${server} as ${failure[0]} over ${certificates ? "https" : "http"}`, async (t) => {
       const { port, tokenUrl } = await serve(t, response, certificates);
       const proxy = await startChaosProxy(port, faults);
       t.after(proxy.close);
@@ -164,7 +192,7 @@ for (const { server, response = { body: " ".repeat(300) }, faults = {}, failure 
   }
 }
 
-/** A TLS server that writes `text` after the first bytes of each connection. */
+/** Starts a TLS server that writes `text` after it receives the first bytes on each connection. */
 const startTlsReply = (t: Parameters<typeof listen>[0], text: string, onEnd: (socket: Socket) => void) =>
   listen(
     t,
@@ -178,14 +206,14 @@ const startTlsReply = (t: Parameters<typeof listen>[0], text: string, onEnd: (so
     }),
   );
 
-test("a response 101 over https is an error at once, not a hang", async (t) => {
+test("fails immediately if a server responds with 101 over https", async (t) => {
   const text = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
   const port = await startTlsReply(t, text, () => undefined);
   const error = await getError(send(`https://127.0.0.1:${port}/`, { secureContext, timeoutMs: 60_000 }));
   assert.deepEqual([error.code, error.requestSent], ["connection_lost", true]);
 });
 
-test("endless informational responses end at the time limit", async (t) => {
+test("fails at the time limit if informational responses never end", async (t) => {
   const port = await startTlsReply(t, "", (socket) => {
     const timer = setInterval(() => socket.write("HTTP/1.1 102 Processing\r\n\r\n"), 5);
     socket.once("close", () => {
@@ -196,13 +224,13 @@ test("endless informational responses end at the time limit", async (t) => {
   assert.equal(error.code, "response_timeout");
 });
 
-test("an error of TLS after the request was sent does not claim that no secret was sent", async (t) => {
+test("does not claim that no secret was sent if TLS fails after the request", async (t) => {
   const received: Buffer[] = [];
   const collect = (socket: Socket): void => {
     socket.on("error", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => received.push(chunk));
   };
-  // With TLS 1.3 a missing client certificate is reported after the client has sent its request.
+  // With TLS 1.3, a missing client certificate is reported after the client has sent its request.
   const wantsCertificate = createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true }, collect);
   const port = await listen(t, createTlsServer({ ...tls }, collect));
   // Inserts a record that cannot be decrypted.
@@ -226,7 +254,7 @@ test("an error of TLS after the request was sent does not claim that no secret w
 
 // Keep-alive
 
-/** A TLS server behind a proxy that counts connections. */
+/** Starts a TLS server behind a proxy that counts connections. */
 async function startKeepAliveServer(t: Parameters<typeof serve>[0]) {
   const server = await serve(t, { body: "{}", headers: { connection: "keep-alive" } }, tls);
   const proxy = await startChaosProxy(server.port, {});
@@ -238,7 +266,7 @@ async function startKeepAliveServer(t: Parameters<typeof serve>[0]) {
   return { server, proxy, agent, url: server.tokenUrl.replace(`:${server.port}`, `:${proxy.port}`) };
 }
 
-test("an agent keeps a connection for the next request, which reports no steps", async (t) => {
+test("reuses an agent's connection for the next request without reporting connection steps", async (t) => {
   const { server, proxy, agent, url } = await startKeepAliveServer(t);
   const steps: string[] = [];
   const options = { agent, secureContext, onConnection: ({ step }: { step: string }) => void steps.push(step) };
@@ -247,9 +275,9 @@ test("an agent keeps a connection for the next request, which reports no steps",
 });
 
 for (const end of ["closed", "reset"] as const) {
-  test(`a request on a kept connection that was ${end} is sent once more`, async (t) => {
+  test(`resends a request once if the reused connection was ${end}`, async (t) => {
     const sockets: Socket[] = [];
-    // Takes the second request of a connection and breaks it without a response.
+    // Receives the second request on a connection, and closes or resets the connection without a response.
     const server = createTlsServer({ ...tls }, (socket) => {
       sockets.push(socket);
       socket.on("error", () => socket.destroy());
@@ -268,7 +296,7 @@ for (const end of ["closed", "reset"] as const) {
   });
 }
 
-test("a response 101 on a kept connection is not a hang", async (t) => {
+test("does not hang if a server responds with 101 on a reused connection", async (t) => {
   const server = createTlsServer({ ...tls }, (socket) => {
     socket.on("error", () => socket.destroy());
     socket.once("data", () => {
@@ -286,10 +314,10 @@ test("a response 101 on a kept connection is not a hang", async (t) => {
   for (let n = 0; n < 2; n++) assert.equal((await send(url, { agent, secureContext, timeoutMs: 60_000 })).status, 200);
 });
 
-// The end of a request
+// Aborts and cleanup
 
 for (const phase of ["tls", "waiting", "reading"] as const) {
-  test(`an abort ends a request at once (${phase}), with the caller's reason as the cause`, async (t) => {
+  test(`aborts a request immediately (${phase}) with the caller's reason as the cause`, async (t) => {
     const abort = new AbortController();
     const response: ScriptedResponse = phase === "waiting" ? { hang: true } : { body: "{}  ", stallAfterBytes: 2 };
     const silent = `https://127.0.0.1:${await listen(t, createServer())}/`;
@@ -305,13 +333,13 @@ for (const phase of ["tls", "waiting", "reading"] as const) {
   });
 }
 
-test("nothing is sent after an abort", async (t) => {
+test("sends nothing if the signal is already aborted", async (t) => {
   const server = await serve(t, {});
   const error = await getError(send(server.tokenUrl, { signal: AbortSignal.abort() }));
   assert.deepEqual([error.code, error.requestSent, server.requests.length], ["aborted", false, 0]);
 });
 
-test("many requests leave no listener, timer, warning or connection", async (t) => {
+test("leaves no listeners, timers, warnings, or connections behind after many requests", async (t) => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error): number => warnings.push(warning);
   process.on("warning", onWarning);
@@ -326,13 +354,13 @@ test("many requests leave no listener, timer, warning or connection", async (t) 
   for (let n = 0; n < 200; n++) await send(server.tokenUrl, { signal });
   assert.deepEqual([server.requests.length, warnings], [200, []]);
   assert.equal(added.mock.callCount(), removed.mock.callCount());
-  // The server's side closes a moment later.
+  // The server closes its side shortly afterward.
   for (let n = 0; n < 100 && count("TCPSocketWrap") > 0; n++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(count("TCPSocketWrap"), 0);
   assert.ok(count("Timeout") <= timers + 1);
 });
 
-test("a process ends once its requests have ended, whatever their outcome", async (t) => {
+test("lets the process exit after its requests end, whatever their outcome", async (t) => {
   const closed = createServer();
   const refused = await listen(t, closed);
   closed.close();

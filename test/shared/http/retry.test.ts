@@ -35,7 +35,7 @@ const policies: fc.Arbitrary<RetryPolicy> = fc.record({
 
 // Time limits and delays
 
-test("an attempt has its share of the time, at most 30 s", () => {
+test("divides the remaining time among the attempts, with at most 30 s per attempt", () => {
   const rows: readonly (readonly [timeLeft: Milliseconds, attemptsLeft: number, expected: Milliseconds])[] = [
     [180_000, 3, 30_000],
     [60_000, 3, 15_000],
@@ -48,7 +48,7 @@ test("an attempt has its share of the time, at most 30 s", () => {
     assert.equal(getAttemptTimeout({ attempt: 1, timeLeft, attemptsLeft, policy: LIBRARY }), expected);
 });
 
-test("attempts follow the schedule if load is spread, and the last one has all the time", () => {
+test("uses the scheduled attempt timeouts if load is spread, and 30 s for the last attempt", () => {
   const getTimeouts = (policy: RetryPolicy): readonly Milliseconds[] =>
     Array.from({ length: policy.maxRetries + 1 }, (_, n) =>
       getAttemptTimeout({ attempt: n + 1, attemptsLeft: policy.maxRetries - n, timeLeft: 3_600_000, policy }),
@@ -65,42 +65,42 @@ const input: DelayInput = {
 const overloaded: Partial<DelayInput> = { reason: "overloaded" };
 const DELAYS: readonly (readonly [what: string, Partial<DelayInput>, expected: Milliseconds | undefined])[] = [
   ["a transient failure", {}, 150],
-  ["a second one", { attempt: 2 }, 300],
-  ["a third one", { attempt: 3 }, 600],
-  ["many", { attempt: 21 }, 2500],
-  ["many, with the library's policy", { attempt: 21, policy: LIBRARY }, 22_500],
+  ["a second transient failure", { attempt: 2 }, 300],
+  ["a third transient failure", { attempt: 3 }, 600],
+  ["many transient failures", { attempt: 21 }, 2500],
+  ["many transient failures with the library's policy", { attempt: 21, policy: LIBRARY }, 22_500],
   ["an overload", overloaded, 1500],
   ["a second overload", { ...overloaded, attempt: 2 }, 6000],
   ["many overloads", { ...overloaded, attempt: 9 }, 15_000],
   ["an overload with little time left", { ...overloaded, attempt: 2, timeLeft: 8000 }, 1000],
-  ["an overload, with the library's policy", { ...overloaded, policy: LIBRARY }, 450],
-  ["a failure, with the library's policy and bad luck", { policy: LIBRARY, random: () => 0 }, 300],
-  ["a failure with bad luck", { random: () => 0 }, 0],
-  ["a Retry-After", { retryAfter: 20_000 }, 20_150],
-  ["a Retry-After above all maximum delays", { retryAfter: 100_000 }, 100_150],
-  ["a Retry-After that leaves a second", { retryAfter: 119_000 }, 119_125],
-  ["a Retry-After that leaves less", { retryAfter: 119_001 }, undefined],
+  ["an overload with the library's policy", { ...overloaded, policy: LIBRARY }, 450],
+  ["a failure with the library's policy and a random number of 0", { policy: LIBRARY, random: () => 0 }, 300],
+  ["a failure with a random number of 0", { random: () => 0 }, 0],
+  ["a Retry-After of 20 s", { retryAfter: 20_000 }, 20_150],
+  ["a Retry-After longer than all maximum delays", { retryAfter: 100_000 }, 100_150],
+  ["a Retry-After that leaves 1 s", { retryAfter: 119_000 }, 119_125],
+  ["a Retry-After that leaves less than 1 s", { retryAfter: 119_001 }, undefined],
   ["a failure at the deadline", { timeLeft: 0 }, undefined],
   ["a failure after the deadline", { timeLeft: -1 }, undefined],
 ];
 for (const [what, change, expected] of DELAYS) {
-  test(`the delay after ${what} is ${expected === undefined ? "none" : `${expected} ms`}`, () => {
+  test(`${expected === undefined ? "does not retry" : `waits ${expected} ms`} after ${what}`, () => {
     assert.equal(getRetryDelay({ ...input, ...change }), expected);
   });
 }
 
-test("the library retries at least as late as urllib3's Retry(3, 0.3), whatever the random numbers", () => {
+test("never retries earlier than urllib3's Retry(3, 0.3) with the library's policy", () => {
   const delays = [1, 2, 3].map((attempt) =>
     getRetryDelay({ ...input, attempt, attemptsLeft: 4 - attempt, timeLeft: 60_000, policy: LIBRARY, random: () => 0 }),
   );
-  // urllib3 2: 0, then backoff_factor * 2^n.
+  // In urllib3 2, the first delay is 0, and later delays are backoff_factor * 2^n.
   const urllib3 = [0, 0.6, 1.2].map((seconds) => seconds * 1000);
   const sum = (list: readonly (number | undefined)[], end: number): number =>
     list.slice(0, end).reduce<number>((total, delay) => total + (delay ?? 0), 0);
   for (const end of [1, 2, 3]) assert.ok(sum(delays, end) >= sum(urllib3, end), delays.join());
 });
 
-test("a delay is between Retry-After and its share of the time, and within the schedule", () => {
+test("computes delays that respect Retry-After, the remaining time, and the schedule", () => {
   const inputs: fc.Arbitrary<DelayInput> = fc.record({
     reason: fc.constantFrom("transient", "overloaded"),
     attempt: fc.integer({ min: 1, max: 21 }),
@@ -127,7 +127,7 @@ test("a delay is between Retry-After and its share of the time, and within the s
   );
 });
 
-test("the tables are those of the documentation and cannot be changed", () => {
+test("provides the documented tables as immutable objects", () => {
   const transient = [408, 500, 502, 504].map((status) => [status, "transient"]);
   const overload = [429, 503].map((status) => [status, "overloaded"]);
   assert.deepEqual(RETRYABLE_STATUS, Object.fromEntries([...transient, ...overload]));
@@ -153,31 +153,31 @@ const RETRY_AFTER: readonly (readonly [value: string | undefined, expected: Mill
   ),
 ]; // prettier-ignore
 for (const [value, expected] of RETRY_AFTER) {
-  test(`a Retry-After of ${JSON.stringify(value)} is ${expected === undefined ? "ignored" : `${expected} ms`}`, () => {
+  test(`${expected === undefined ? "ignores" : `returns ${expected} ms for`} a Retry-After of ${JSON.stringify(value)}`, () => {
     const headers = value === undefined ? {} : { "retry-after": value };
     assert.equal(parseRetryAfter({ headers, clockOffset: undefined }, createFakeClock(NOW)), expected);
   });
 }
 
-test("a Retry-After date is compared with the server's clock", () => {
+test("compares a Retry-After date with the server's clock", () => {
   const headers = { "retry-after": "Sat, 31 Jan 2026 13:02:00 GMT" };
   assert.equal(parseRetryAfter({ headers, clockOffset: 3_600_000 }, createFakeClock(NOW)), 120_000);
 });
 
-// The loop, on a fake clock
+// The retry loop with a fake clock
 
 type Result = "success" | FailureType | "connection_lost" | "response_timeout" | "untrusted_certificate";
 
 interface Step {
   readonly result: Result;
-  /** The share of its time that the attempt takes. */
+  /** Duration of the attempt as a fraction of its timeout. Default: 0. */
   readonly share?: number;
-  /** In seconds. */
+  /** Value of the Retry-After header in seconds. */
   readonly retryAfter?: number | undefined;
 }
 
 interface Scenario {
-  /** Of the attempts in turn; the last one applies to all further attempts. */
+  /** The step for each attempt. The last step applies to all further attempts. */
   readonly steps: readonly Step[];
   readonly policy: RetryPolicy;
   readonly timeout: Milliseconds;
@@ -253,10 +253,10 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
   random: fraction,
 });
 
-/** An attempt has a millisecond even if there is none left; sums of fractions are not exact. */
+/** Tolerance in milliseconds: an attempt always gets 1 ms, and sums of fractions are inexact. */
 const GRACE = 1.001;
 
-test("attempts and delays fit the deadline, and all permitted attempts are made unless the server demands delays", async () => {
+test("meets the deadline, and makes all permitted attempts unless the server requires delays", async () => {
   const isRetried = ({ result }: Step): boolean => !["success", "permanent", "untrusted_certificate"].includes(result);
   await fc.assert(
     fc.asyncProperty(scenarios, async (scenario) => {
@@ -282,7 +282,7 @@ test("attempts and delays fit the deadline, and all permitted attempts are made 
   );
 });
 
-test("an abort ends attempts and delays at once and leaves nothing behind", async () => {
+test("ends attempts and delays immediately when aborted, and leaves no timers or listeners behind", async () => {
   await fc.assert(
     fc.asyncProperty(scenarios, times(60_000), async (scenario, abortAt) => {
       const undisturbed = await run(scenario);
@@ -307,7 +307,7 @@ const RESULTS: readonly (readonly [Result, attempts: number, code: string, first
   ["untrusted_certificate", 1, "untrusted_certificate"],
 ];
 for (const [result, attempts, code, firstDelay] of RESULTS) {
-  test(`${result} leads to ${attempts} of 4 attempts`, async () => {
+  test(`makes ${attempts} of 4 attempts if the result is ${result}`, async () => {
     const { sent, outcome, retries } = await run({ ...FOUR, steps: [{ result }] });
     assert.deepEqual([sent.length, outcome.value ?? outcome.error.code], [attempts, code]);
     assert.equal(retries[0]?.delayMs, firstDelay);
@@ -316,7 +316,7 @@ for (const [result, attempts, code, firstDelay] of RESULTS) {
   });
 }
 
-test("events report requests, responses and retries, without the query", async () => {
+test("reports requests, responses, and retries as events without the query", async () => {
   const steps: readonly Step[] = [
     { result: "connection_lost" },
     { result: "transient" },
@@ -340,7 +340,7 @@ test("events report requests, responses and retries, without the query", async (
   assert.deepEqual([outcome.attempts, outcome.sentAt], [3, clock.elapsed() - 10_000]);
 });
 
-test("an error contains the reason why there were no more attempts, and what the server demands", async () => {
+test("reports in the error why there were no more attempts, and the server's Retry-After", async () => {
   const getSummary = async (steps: readonly Step[], change: Partial<Scenario> = {}) => {
     const { outcome } = await run({ ...FOUR, ...change, steps });
     return [outcome.error?.message, outcome.error?.retryAfterMs];
@@ -348,7 +348,7 @@ test("an error contains the reason why there were no more attempts, and what the
   const once = { policy: { ...ACTION, maxRetries: 0 } };
   const steps = (retryAfter?: number): readonly Step[] => [{ result: "overloaded", retryAfter }];
   assert.deepEqual(await getSummary(steps(120), { timeout: 60_000 }), [
-    "HTTP error: it broke (Retry-After is 2 min, but only 1 min are left).",
+    "HTTP error: it broke (Retry-After is 2 min, but the remaining time is only 1 min).",
     120_000,
   ]);
   assert.deepEqual(await getSummary([{ result: "transient", share: 5 }], { timeout: 4000 }), [
@@ -357,12 +357,12 @@ test("an error contains the reason why there were no more attempts, and what the
   ]);
   assert.deepEqual(await getSummary(steps(90), once), ["HTTP error: it broke.", 90_000]);
   assert.deepEqual(await getSummary(steps(), once), ["HTTP error: it broke.", undefined]);
-  // The Retry-After of an earlier attempt does not count.
+  // The Retry-After from an earlier attempt is ignored.
   const [, retryAfterMs] = await getSummary([...steps(1), { result: "connection_lost" }]);
   assert.equal(retryAfterMs, undefined);
 });
 
-test("a bug is not retried", async () => {
+test("does not retry after an unexpected exception", async () => {
   const bug = new TypeError("x is not a function");
   const request = { method: "GET", url: new URL("https://a.test/"), headers: {} } as const;
   const call = { name: "jwks", request, parse: (): Outcome<number> => ({ type: "success", value: 1 }) } as const;
@@ -374,7 +374,7 @@ test("a bug is not retried", async () => {
   );
 });
 
-test("a request over the network is retried until it succeeds, and reports its connections", async (t) => {
+test("retries a network request until it succeeds, and reports its connections", async (t) => {
   const server = await serve(t, { body: "{}" });
   const events: AuthEvent[] = [];
   const onEvent = (event: AuthEvent): void => void events.push(event);

@@ -13,7 +13,7 @@ import { startScriptedServer } from "../../support/scripted-server.ts";
 const dir = await mkdtemp(join(tmpdir(), "scm-auth-tls-"));
 after(() => rm(dir, { recursive: true, force: true }));
 
-/** An authority, and the URL of a server with a certificate of it. */
+/** Creates an authority and starts a server with a certificate issued by it. Returns the server URL and the CA file. */
 async function startAuthority(name: string): Promise<{ readonly url: string; readonly file: string }> {
   const certificates = createCertificates();
   const file = join(dir, `${name}.pem`);
@@ -26,7 +26,7 @@ const user = await startAuthority("user");
 const extra = await startAuthority("extra");
 const unknown = await startAuthority("unknown");
 
-/** The outcomes at the three servers in a process with this `ca` and environment. */
+/** Returns the outcomes for the three servers in a process with the given `ca` and environment. */
 async function getOutcomes(ca: string, env: NodeJS.ProcessEnv, flags: readonly string[] = []) {
   const script = fileURLToPath(new URL("request-process.ts", import.meta.url));
   const args = [...flags, script, ca, "20000", user.url, extra.url, unknown.url];
@@ -38,21 +38,26 @@ async function getOutcomes(ca: string, env: NodeJS.ProcessEnv, flags: readonly s
 
 const NO = "untrusted_certificate";
 const TRUST: readonly (readonly [what: string, ca: string, NodeJS.ProcessEnv, outcomes: readonly string[]])[] = [
-  ["nothing but Node's defaults", "-", {}, [NO, NO, NO]],
-  ["a CA", user.file, {}, ["200", NO, NO]],
-  ["NODE_EXTRA_CA_CERTS", "-", { NODE_EXTRA_CA_CERTS: extra.file }, [NO, "200", NO]],
-  ["a CA and NODE_EXTRA_CA_CERTS", user.file, { NODE_EXTRA_CA_CERTS: extra.file }, ["200", "200", NO]],
-  ["a CA and a NODE_EXTRA_CA_CERTS that does not exist", user.file, { NODE_EXTRA_CA_CERTS: "no.pem" }, ["200", NO, NO]],
+  ["only Node's defaults", "-", {}, [NO, NO, NO]],
+  ["a given CA", user.file, {}, ["200", NO, NO]],
+  ["the CA in NODE_EXTRA_CA_CERTS", "-", { NODE_EXTRA_CA_CERTS: extra.file }, [NO, "200", NO]],
+  ["a given CA and the CA in NODE_EXTRA_CA_CERTS", user.file, { NODE_EXTRA_CA_CERTS: extra.file }, ["200", "200", NO]],
+  [
+    "a given CA if the file in NODE_EXTRA_CA_CERTS does not exist",
+    user.file,
+    { NODE_EXTRA_CA_CERTS: "no.pem" },
+    ["200", NO, NO],
+  ],
 ];
 for (const [what, ca, env, outcomes] of TRUST) {
-  test(`a process trusts ${what}`, async () => {
+  test(`trusts ${what}`, async () => {
     assert.deepEqual(await getOutcomes(ca, env), outcomes);
   });
 }
 
-test("a process trusts a CA and the system's CAs", async (t) => {
+test("trusts a given CA and the system's CAs", async (t) => {
   if (process.platform !== "linux") {
-    t.skip("only on Linux a variable sets the system's CAs");
+    t.skip("the system's CAs can be set by a variable only on Linux");
     return;
   }
   const outcomes = await getOutcomes(user.file, { SSL_CERT_FILE: extra.file, NODE_USE_SYSTEM_CA: "1" });
@@ -61,7 +66,7 @@ test("a process trusts a CA and the system's CAs", async (t) => {
 
 const { ca } = createCertificates();
 
-test("a context has Node's CA certificates and the CA, and the process is not changed", (t) => {
+test("adds the CA to Node's CA certificates in a context without changing the process", (t) => {
   const create = t.mock.method(tls, "createSecureContext");
   const before = tls.getCACertificates("default");
   createSecureContext(ca);
@@ -70,14 +75,14 @@ test("a context has Node's CA certificates and the CA, and the process is not ch
   assert.deepEqual(tls.getCACertificates("default"), before);
 });
 
-test("there is one context for one CA text, and none without a CA", () => {
+test("reuses one context for the same CA text, and returns undefined without a CA", () => {
   assert.equal(createSecureContext(undefined), undefined);
   assert.equal(createSecureContext(ca), createSecureContext(ca));
   assert.notEqual(createSecureContext(ca), createSecureContext(createCertificates().ca));
   assert.notEqual(createSecureContext(ca), createSecureContext(ca, []));
 });
 
-test("Node before 22.15 has the bundled CA certificates and NODE_EXTRA_CA_CERTS", (t) => {
+test("uses the bundled CA certificates and NODE_EXTRA_CA_CERTS with Node.js versions before 22.15", (t) => {
   const descriptor = Object.getOwnPropertyDescriptor(tls, "getCACertificates");
   assert.ok(descriptor);
   const variable = process.env["NODE_EXTRA_CA_CERTS"];
@@ -93,7 +98,7 @@ test("Node before 22.15 has the bundled CA certificates and NODE_EXTRA_CA_CERTS"
   assert.equal(defaultCACertificates(), tls.rootCertificates);
 });
 
-test("a secret may be sent by https, or to loopback", () => {
+test("allows a secret to be sent only over https or to loopback", () => {
   const yes = ["https://a.test", "http://localhost:1/", "http://127.0.0.1/", "http://127.9.9.9/", "http://[::1]:80/"];
   const no = [
     ...["http://a.test", "http://localhost.a.test", "http://127.0.0.1.a.test", "http://10.0.0.1/", "http://[::2]/"],

@@ -11,14 +11,14 @@ import structs from "google-protobuf/google/protobuf/struct_pb.js";
 import type { JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { unwrap, type Properties } from "./values.ts";
 
-/** How the processes of a stack are started. */
+/** Options for starting the processes of a stack. */
 export interface StackProcessOptions {
   /** The directory of the program. */
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The node of all processes. Default: this one. */
+  /** The Node executable for all processes. Default: the current one. */
   readonly node?: string | undefined;
-  /** Receives everything that is sent over gRPC: `from dynamic: check`. */
+  /** Receives every gRPC message with a name such as `from dynamic: check`. */
   readonly onMessage?: ((name: string, message: string) => void) | undefined;
 }
 
@@ -33,7 +33,7 @@ interface Fields {
 export class DynamicProcess {
   readonly #client: ResourceProviderClient;
   readonly #onMessage: StackProcessOptions["onMessage"];
-  /** Ends the process as the engine does. Returns what it wrote. */
+  /** Stops the process as the engine does. Resolves to its output. */
   readonly stop: () => Promise<string>;
 
   private constructor(port: string, onMessage: StackProcessOptions["onMessage"], stop: () => Promise<string>) {
@@ -76,7 +76,7 @@ export class DynamicProcess {
     return started;
   }
 
-  /** @returns the inputs and the failures as the engine prints them */
+  /** @returns the inputs, and the failures as printed by the engine */
   async check(olds: Properties, news: Properties) {
     const response: CheckResponse = await this.#call("check", new messages.CheckRequest(), { olds, news });
     const failures = response.getFailuresList().map((failure) => failure.getProperty() + failure.getReason());

@@ -24,21 +24,21 @@ export interface StateEntry {
   readonly outputs: Properties;
 }
 
-/** By URN, in the order of registration. */
+/** Resources by URN, in order of registration. */
 export type State = ReadonlyMap<string, StateEntry>;
 
-/** How the resources of a phase are treated. */
+/** Options for a phase. */
 export interface PhaseOptions {
   readonly isPreview: boolean;
   readonly state: State;
   /** Starts the dynamic provider process when it is needed for the first time. */
   readonly getDynamic: () => Promise<DynamicProcess>;
   readonly onMessage: StackProcessOptions["onMessage"];
-  /** Names of resources; undefined for all. */
+  /** The names of the targeted resources, or undefined to target all resources. */
   readonly targets: readonly string[] | undefined;
   /** Reads each resource when it is registered (`up --refresh --run-program`). */
   readonly refresh: boolean;
-  /** Responds with the state to what the program registers (`refresh` and `destroy`). */
+  /** Responds to registrations with the resources in the state, as `refresh` and `destroy` do. */
   readonly isReadOnly: boolean;
 }
 
@@ -60,25 +60,25 @@ const unary =
     }
   };
 
-/** `LogSeverity` of the engine: debug messages are not shown, errors make an operation fail. */
+/** The engine's `LogSeverity`. Debug messages are not shown, and errors make an operation fail. */
 const DEBUG = 0;
 const ERROR = 3;
 
 /**
- * One phase of an operation, the preview or the operation itself. It serves the program and calls the dynamic provider in
- * the order of the engine (Pulumi 3.260).
+ * One phase of an operation: the preview or the operation itself. It serves the program and calls the dynamic provider
+ * in the same order as the engine (Pulumi 3.260).
  */
 export class Phase {
-  /** What happened: `create scm-auth`. */
+  /** The steps taken, for example `create scm-auth`. */
   readonly steps: string[] = [];
-  /** What the user sees as "Diagnostics". */
+  /** The messages that Pulumi shows under "Diagnostics". */
   readonly diagnostics: string[] = [];
   readonly next = new Map<string, StateEntry>();
-  /** Old resources that were replaced, to be deleted at the end. */
+  /** Replaced resources, which are deleted at the end. */
   readonly replaced: StateEntry[] = [];
   hasFailed = false;
   readonly #options: PhaseOptions;
-  /** `check` and `diff` run one after another. */
+  /** Makes calls of `check` and `diff` run sequentially. */
   #queue: Promise<unknown> = Promise.resolve();
   readonly #registered = createGate();
   readonly #ended = createGate();
@@ -92,7 +92,7 @@ export class Phase {
     return this.#registered.opened;
   }
 
-  /** Lets a program end that waits for the end of the operation. */
+  /** Lets the program exit if it is waiting for the end of the operation. */
   end(): void {
     this.#registered.open();
     this.#ended.open();
@@ -103,7 +103,7 @@ export class Phase {
     this.diagnostics.push(`error: ${message}`);
   }
 
-  /** What a program calls. */
+  /** The services that a program calls. */
   get services(): EngineServices {
     const empty = (): object => new empties.Empty();
     return {
@@ -146,7 +146,7 @@ export class Phase {
     };
   }
 
-  /** Reads the resources of the state and compares them without `check`, as a refresh does. */
+  /** Reads the resources in the state and compares them without calling `check`, as a refresh does. */
   async readAll(): Promise<State> {
     const read = [...this.#options.state].map(async ([urn, entry]) => {
       const refreshed = isDynamic(entry) ? await this.#read(entry) : entry;
@@ -193,7 +193,7 @@ export class Phase {
     return { ...entry, inputs, id, outputs: markSecrets(inputs, outputs, request.getAdditionalsecretoutputsList()) };
   }
 
-  /** `check`, then `diff`. */
+  /** Calls `check` and then `diff`. */
   async #compare(entry: StateEntry, old: StateEntry | undefined) {
     const inputs = await this.#check(entry, old?.inputs ?? {});
     if (old === undefined) return { inputs, step: "create" } as const;
@@ -226,7 +226,7 @@ export class Phase {
   }
 }
 
-/** The engine takes ignored inputs from the state, before `check`. */
+/** Replaces ignored inputs with those in the state, as the engine does before `check`. */
 function applyIgnoreChanges(inputs: Properties, olds: Properties | undefined, names: readonly string[]): Properties {
   if (olds === undefined) return inputs;
   const kept = Object.entries(inputs).filter(([name]) => !names.includes(name));
@@ -236,7 +236,7 @@ function applyIgnoreChanges(inputs: Properties, olds: Properties | undefined, na
   };
 }
 
-/** What a preview knows: the inputs, and after an update nothing else. */
+/** Returns the outputs that are known in a preview. After an update, only the inputs are known. */
 function previewOutputs(step: string, inputs: Properties, old: StateEntry | undefined): Properties {
   const names = step === "update" ? Object.keys(old?.outputs ?? {}) : [];
   return { ...Object.fromEntries(names.map((name) => [name, UNKNOWN])), ...inputs };

@@ -13,16 +13,16 @@ export interface EngineServices {
   readonly engine: UntypedServiceImplementation;
 }
 
-/** How a program is run. */
+/** Options for running a program. */
 export interface ProgramOptions extends StackProcessOptions {
   readonly typescript?: boolean | undefined;
-  /** A script that replaces the program host and gets the same flags, as a program of the Automation API is its own host. */
+  /** A script that replaces the program host and receives the same flags, as in the Automation API. */
   readonly host?: string | undefined;
 }
 
 const PROGRAM_TIMEOUT_MS = 60_000;
 
-/** Runs a program in the real program host of `@pulumi/pulumi`, like Pulumi's language host for Node.js. */
+/** Runs a program in the real program host of `@pulumi/pulumi`, as Pulumi's language host for Node.js does. */
 export async function runProgram(
   { directory, env, node = process.execPath, typescript = false, host }: ProgramOptions,
   isPreview: boolean,

@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 import { buildPulumi, type PulumiCode } from "../../../scripts/build/pulumi.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-/** The SDK of all projects. */
+/** The path of the SDK that all projects use. */
 export const SDK = join(root, "node_modules/@pulumi/pulumi");
 
 let code: Promise<PulumiCode> | undefined;
 
-/** Writes files, and the directories that they need. */
+/** Writes files and creates their directories. */
 export async function writeFiles(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(directory, name)), { recursive: true });
@@ -23,7 +23,9 @@ export async function link(target: string, path: string): Promise<void> {
   await symlink(target, path);
 }
 
-/** Writes the package, built from the current sources. A copy, because Node resolves dependencies from the real path. */
+/**
+ * Installs the package, built from the current sources, as a copy, because Node resolves imports from the real path.
+ */
 export async function installPackage(directory: string): Promise<void> {
   code ??= buildPulumi();
   await mkdir(directory, { recursive: true });
@@ -31,7 +33,7 @@ export async function installPackage(directory: string): Promise<void> {
   await writeFiles(join(directory, "dist/pulumi"), (await code).files);
 }
 
-/** Creates a project like `npm install`: with the package and the SDK in `node_modules`. */
+/** Creates a project with the package and the SDK in `node_modules`, as after `npm install`. */
 export async function createProject(directory: string, files: Readonly<Record<string, string>>): Promise<string> {
   await writeFiles(directory, { "package.json": "{}", ...files });
   await installPackage(join(directory, "node_modules/scm-auth"));
@@ -40,8 +42,8 @@ export async function createProject(directory: string, files: Readonly<Record<st
 }
 
 /**
- * Installs the SDK like a package manager that hoists. Its programs are copies: Node resolves from the real path of the
- * program, and the rest can be links.
+ * Installs the SDK like a package manager that hoists dependencies. The SDK's programs are copies, because Node
+ * resolves imports from a program's real path. Everything else is linked.
  */
 export async function installSdk(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
@@ -49,7 +51,7 @@ export async function installSdk(directory: string): Promise<void> {
     if (entry === "cmd") await cp(join(SDK, entry), join(directory, entry), { recursive: true });
     else await symlink(join(SDK, entry), join(directory, entry));
   }
-  // The dependencies of the programs.
+  // The SDK's programs need these dependencies.
   for (const name of await readdir(join(root, "node_modules")))
     if (name !== "@pulumi" && !name.startsWith("."))
       await symlink(join(root, "node_modules", name), join(directory, "../..", name));

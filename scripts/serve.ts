@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { startScmServer } from "../test/support/scm-server.ts";
 
 /**
- * `npm run serve` starts a local server shaped like Strata Cloud Manager's: token endpoint, JWKS and a small API. On a
- * terminal it runs until Ctrl-C. As a step of a workflow it continues in a background process for the steps that follow,
- * sets what they need as outputs, and ends after 30 minutes at the latest.
+ * `npm run serve` starts a local server that imitates Strata Cloud Manager. It has a token endpoint, a JWKS, and a
+ * small API. In a terminal, it runs until it is interrupted with Ctrl-C. In a workflow step, it keeps running in a
+ * background process for later steps, sets the values that they need as outputs, and exits after at most 30 minutes.
  */
 
 const MAX_BACKGROUND_MS = 30 * 60 * 1000;
@@ -16,7 +16,7 @@ const BACKGROUND_FLAG = "--background";
 
 type Outputs = Readonly<Record<string, string>>;
 
-/** Starts the server in this process. The file with its CA is removed when the process exits. */
+/** Starts the server in this process. Its CA certificate file is removed when the process exits. */
 async function serve(): Promise<Outputs> {
   const server = await startScmServer();
   const caFile = join(process.env["RUNNER_TEMP"] ?? tmpdir(), `scm-server-${server.port}-ca.pem`);
@@ -24,7 +24,7 @@ async function serve(): Promise<Outputs> {
   process.once("exit", () => {
     rmSync(caFile, { force: true });
   });
-  // Without a listener, a signal ends the process without an `exit` event.
+  // Without a listener, a signal terminates the process without emitting `exit`.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   return {
@@ -38,7 +38,7 @@ async function serve(): Promise<Outputs> {
   };
 }
 
-/** Starts the server in a process that outlives this one. Its outputs are its only message. */
+/** Starts the server in a process that outlives this one. The process sends its outputs as its only message. */
 async function serveInBackground(): Promise<Outputs> {
   const child = fork(import.meta.filename, [BACKGROUND_FLAG], { detached: true, stdio: "ignore" });
   const exited = once(child, "exit").then(() => {

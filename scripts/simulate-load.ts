@@ -7,15 +7,16 @@ import { Redactor } from "../shared/redact.ts";
 import { createSeededRandom } from "../test/support/seeded-random.ts";
 
 /**
- * `node scripts/simulate-load.ts` prints the tables of docs/retries.md: jobs that sign in at the same time at a server with
- * ten slots, under several retry policies. It takes some minutes. Time is simulated, so the machine does not matter.
+ * `node scripts/simulate-load.ts` prints the tables in docs/retries.md. It simulates jobs that sign in at the same time
+ * to a server with ten slots, with several retry policies. It takes several minutes. Time is simulated, so the results
+ * do not depend on the machine.
  */
 
 const SEEDS = 20;
 const SLOTS = 10;
-/** How long the server works on a request. */
+/** The time that the server needs to process a request. */
 const WORK: Milliseconds = 300;
-/** The limit of the policies that are compared. */
+/** The time limit for a sign-in with the policies that this project's policy is compared to. */
 const TIMEOUT: Milliseconds = 180_000;
 
 const LOADS = [
@@ -26,19 +27,19 @@ const LOADS = [
   { name: "1,000 jobs in 5 s", jobs: 1000, within: 5000 },
 ] as const;
 
-/** What the server does with requests beyond its slots. */
+/** What the server does with requests that arrive while all slots are busy. */
 type OverloadMode = "hang" | "429";
 
-/** One attempt: resolves with the status, or rejects with an AuthError after the time limit. */
+/** Makes one attempt. Resolves to the status, or rejects with an AuthError after the time limit. */
 type Send = (timeoutMs: Milliseconds) => Promise<number>;
 
 interface Policy {
   readonly name: string;
-  /** Resolves when signed in, and rejects with an AuthError when it gives up. */
+  /** Resolves when the job has signed in. Rejects with an AuthError when it gives up. */
   readonly signIn: (send: Send, clock: Clock, random: RandomSource) => Promise<unknown>;
 }
 
-/** A clock whose time passes only when every job waits. */
+/** A clock that advances only when every job is waiting. */
 class SimulatedClock implements Clock {
   #now: Milliseconds = 0;
   #timers: { readonly due: Milliseconds; readonly callback: () => void; cancelled: boolean }[] = [];
@@ -68,7 +69,7 @@ class SimulatedClock implements Clock {
   }
 }
 
-/** A server with {@link SLOTS} slots. */
+/** Creates a server with {@link SLOTS} slots. */
 function createServer(clock: Clock, mode: OverloadMode): Send {
   let free = SLOTS;
   return (timeoutMs) =>
@@ -90,7 +91,7 @@ function createServer(clock: Clock, mode: OverloadMode): Send {
     });
 }
 
-/** A policy with a fixed time limit for each attempt. */
+/** Creates a policy with a fixed time limit for each attempt. */
 const fixedPolicy = (
   name: string,
   attemptTimeout: Milliseconds,
@@ -111,7 +112,7 @@ const fixedPolicy = (
   },
 });
 
-/** The retry code of this project. */
+/** Creates a policy that uses this project's retry code. */
 const ownPolicy = (name: string, policy: RetryPolicy, timeoutMs: Milliseconds): Policy => ({
   name,
   signIn: (send, clock, random) =>
@@ -136,7 +137,7 @@ const ownPolicy = (name: string, policy: RetryPolicy, timeoutMs: Milliseconds): 
     ),
 });
 
-/** urllib3's `Retry.get_backoff_time`: no delay at first, then doubled. */
+/** urllib3's `Retry.get_backoff_time`: no delay before the first retry, then a delay that doubles. */
 const urllib3Delay = (attempt: number): Milliseconds => (attempt === 1 ? 0 : 300 * 2 ** (attempt - 1));
 
 const POLICIES: readonly Policy[] = [
@@ -182,7 +183,10 @@ async function simulate(
   return results;
 }
 
-/** A cell of the tables: share signed in, time of the last one, requests per job. See docs/retries.md. */
+/**
+ * Formats a table cell: the percentage of jobs that signed in, the time of the last sign-in, and the number of requests
+ * per job. See docs/retries.md.
+ */
 function toCell(runs: readonly (readonly JobResult[])[]): string {
   const shares = runs.map((run) => run.filter(({ signedInAt }) => signedInAt !== undefined).length / run.length);
   const lastTimes = runs

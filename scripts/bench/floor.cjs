@@ -1,6 +1,7 @@
 "use strict";
-// The least that a step which signs in can cost: a new process, TLS, the token request and the JWKS request in parallel, an
-// RS256 signature verified with node:crypto, the outputs appended to the runner's file. It checks and hides nothing else.
+// The minimum work of a sign-in step: it starts a process, sends the token request and the JWKS request in parallel
+// over TLS, verifies an RS256 signature with node:crypto, and appends the outputs to the runner's file. It validates
+// and masks nothing else.
 const { createPublicKey, verify } = require("node:crypto");
 const { appendFileSync, readFileSync } = require("node:fs");
 const { request } = require("node:https");

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** A TCP proxy on loopback that makes a server appear far away. */
+/** A TCP proxy on the loopback interface that makes a server appear far away. */
 export interface LatencyProxy {
   readonly port: number;
   readonly close: () => Promise<void>;
@@ -9,11 +9,11 @@ export interface LatencyProxy {
 const LOOPBACK = "127.0.0.1";
 
 /**
- * Starts a proxy that delays every chunk by half the round trip in its direction. It cannot delay the TCP handshake, so
- * the first chunk of each client waits for one more round trip.
+ * Starts a proxy that delays every chunk by half a round trip. It cannot delay the TCP handshake, so it delays the
+ * first chunk from each client by another full round trip.
  *
- * @param target - the port of the server on loopback
- * @param roundTrip - in milliseconds
+ * @param target - the server's port on the loopback interface
+ * @param roundTrip - the round-trip time in milliseconds
  */
 export async function startLatencyProxy(target: number, roundTrip: number): Promise<LatencyProxy> {
   const sockets = new Set<Socket>();
@@ -41,7 +41,7 @@ export async function startLatencyProxy(target: number, roundTrip: number): Prom
   };
 }
 
-/** Forwards one direction in order. A queue keeps the order of timers that are due at the same time. */
+/** Forwards data in one direction. A queue preserves the order of chunks whose timers are due at the same time. */
 function forward(from: Socket, to: Socket, delay: number, earliest: number): void {
   const queue: (() => void)[] = [];
   let lastAt = 0;

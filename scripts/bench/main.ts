@@ -8,9 +8,9 @@ import { startScmServer } from "../../test/support/scm-server.ts";
 import { startLatencyProxy } from "./latency-proxy.ts";
 
 /**
- * `npm run bench` measures whole processes in turn (A B A B ...), and prints medians and the median of the ratios as a
- * Markdown table for docs/performance.md. It needs a machine that does nothing else. BENCH_RUNS is the number of runs of
- * each command (default 40).
+ * `npm run bench` times whole processes alternately (A B A B ...). It prints the medians and the median of the ratios
+ * as a Markdown table for docs/performance.md. Run it on an otherwise idle machine. BENCH_RUNS sets how often each
+ * command runs (default: 40).
  */
 
 const RUNS = Number(process.env["BENCH_RUNS"] ?? 40);
@@ -27,14 +27,14 @@ interface Command {
   readonly exitCode?: number;
 }
 
-/** The inputs as the runner passes them, with the defaults of action.yml. */
+/** Converts inputs to variables as the runner does, using the defaults in action.yml. */
 async function toInputVariables(inputs: Environment): Promise<Environment> {
   const action = parse(await readFile("action.yml", "utf8")) as { inputs: Record<string, { default?: string }> };
   const all = Object.entries(action.inputs).map(([name, { default: value = "" }]) => [name, inputs[name] ?? value]);
   return Object.fromEntries(all.map(([name = "", value]) => [`INPUT_${name.toUpperCase()}`, value]));
 }
 
-/** The wall-clock time of one process, in milliseconds. */
+/** Runs a process and returns its wall-clock time in milliseconds. */
 async function timeProcess({ args, env, exitCode = 0 }: Command, dir: string): Promise<number> {
   const output = join(dir, "output");
   await writeFile(output, "");
@@ -58,7 +58,7 @@ const median = (values: readonly number[]): number => {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 };
 
-/** One row: command A against command B, with a first pair that is not counted. */
+/** Compares command A with command B and returns a table row. The first pair of runs is a warm-up. */
 async function compare(name: string, target: string, a: Command, b: Command, dir: string): Promise<string> {
   const pairs: [number, number][] = [];
   for (let run = -1; run < RUNS; run++) {
@@ -103,7 +103,7 @@ try {
     const commands = await Promise.all([ACTION, FLOOR].map((script) => withInputs(script, inputs, env)));
     rows.push(await compare(name, target, ...(commands as [Command, Command]), dir));
   }
-  // Without a file for outputs, main.cjs fails before it does anything else.
+  // Without GITHUB_OUTPUT, main.cjs fails right after it starts.
   const start: Command = { args: [ACTION], env: { GITHUB_OUTPUT: undefined }, exitCode: 1 };
   rows.push(await compare("start of `main.cjs` against `node -e 0`", "1.60", start, { args: ["-e", "0"] }, dir));
 

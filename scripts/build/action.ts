@@ -5,13 +5,14 @@ import { lazyParts, TOOLKIT_PLUGINS } from "./options.ts";
 import { collectLicenses } from "./licenses.ts";
 
 /**
- * `npm run build` builds `dist/action/`, which is committed because the runner executes it as it is. The same sources give
- * the same bytes with every version of Node. `npm run build -- --check` changes nothing and fails if dist/action is stale.
+ * `npm run build` builds `dist/action/`, which is committed because the runner executes it directly. The same sources
+ * produce the same bytes with every version of Node. `npm run build -- --check` changes no files and fails if
+ * dist/action is stale.
  */
 
 const OUT = "dist/action";
 
-/** Builds the entry points, and every part that they load lazily, until no new part is found. */
+/** Builds the entry points and every module that is reachable from them by a dynamic import. */
 async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
   const sources = new Map([
     ["main", "action/main.ts"],
@@ -20,7 +21,7 @@ async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
   ]);
   const files = new Map<string, Uint8Array>();
   const outputs: esbuild.Metafile["outputs"] = {};
-  // Entries that are added while it runs are visited, too.
+  // The loop also visits entries that are added while it runs.
   for (const [name, source] of sources) {
     const { outputFiles, metafile } = await esbuild.build({
       entryPoints: { [name]: source },
@@ -28,9 +29,9 @@ async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
       outExtension: { ".js": ".cjs" },
       bundle: true,
       platform: "node",
-      // ARM32 runners and old versions of act run the action on Node 20.
+      // ARM32 runners and older versions of act run the action with Node 20.
       target: "node20",
-      // CommonJS starts faster than ES modules, and import() becomes require().
+      // CommonJS starts faster than ES modules. esbuild converts import() to require().
       format: "cjs",
       supported: { "dynamic-import": false },
       minify: true,
@@ -56,7 +57,7 @@ async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
   return files.set("LICENSES.txt", Buffer.from(await collectLicenses(outputs)));
 }
 
-/** The names of files that differ, or that exist on one side only. */
+/** Returns the names of files that differ, are missing, or are not part of the build. */
 async function findDifferences(files: ReadonlyMap<string, Uint8Array>): Promise<readonly string[]> {
   const committed = await readdir(OUT).catch((): string[] => []);
   const differences: string[] = [];
@@ -74,7 +75,7 @@ if (process.argv.includes("--check")) {
   if (stale.length > 0) {
     console.error(`dist/action is stale (${stale.join(", ")}): run \`npm run build\` and commit the result.`);
     process.exitCode = 1;
-  } else console.log(`dist/action is what the sources build (node ${process.version}).`);
+  } else console.log(`dist/action is up to date (Node ${process.version}).`);
 } else {
   await rm(OUT, { recursive: true, force: true });
   await mkdir(OUT, { recursive: true });

@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import type { Metafile } from "esbuild";
 
-/** The directory of the package that a bundled file belongs to: `node_modules/@scope/name`. */
+/** Matches the directory of the package that contains a bundled file, for example `node_modules/@scope/name`. */
 const PACKAGE_DIR = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
-/** The license texts of all packages that a bundle contains code of, as those licenses require. */
+/** Collects the license texts of all packages whose code is in a bundle, as those licenses require. */
 export async function collectLicenses(outputs: Metafile["outputs"]): Promise<string> {
   const files = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
   const packages = new Set(

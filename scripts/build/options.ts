@@ -2,9 +2,9 @@ import { relative, resolve } from "node:path";
 import type { BuildOptions, Plugin } from "esbuild";
 
 /**
- * Packages that @actions/http-client imports but that are not used here. undici is for a method that is not called, and
- * would be nine tenths of a bundle. tunnel makes the agent of a proxy, which shared/http/request.ts replaces: it opens
- * its tunnels itself (shared/http/connection.ts).
+ * Replacements for packages that @actions/http-client imports but that this project does not use. undici would account
+ * for 90% of a bundle, but only a method that is never called needs it. tunnel creates proxy agents, but this project
+ * opens its own tunnels (shared/http/connection.ts).
  */
 const UNUSED_PACKAGES: Readonly<Record<string, string>> = {
   undici: "export class ProxyAgent { constructor() { throw new Error('undici is not part of this bundle'); } }",
@@ -20,7 +20,7 @@ const withoutUnusedPackages: Plugin = {
   },
 };
 
-/** The packages of @actions/* have no side effects but do not declare it, so unused parts would stay in the bundle. */
+/** The @actions/* packages have no side effects but do not declare that, so unused code would remain in the bundle. */
 const withoutSideEffects: Plugin = {
   name: "without-side-effects",
   setup(build) {
@@ -33,10 +33,10 @@ const withoutSideEffects: Plugin = {
   },
 };
 
-/** The plugins of every bundle. */
+/** The plugins used for every bundle. */
 export const TOOLKIT_PLUGINS: readonly Plugin[] = [withoutUnusedPackages, withoutSideEffects];
 
-/** How the code of the npm package is bundled. It is not minified: users step through it and see its stack traces. */
+/** Options for bundling the npm package. The code is not minified because users debug it and see its stack traces. */
 export const PACKAGE_OPTIONS = {
   bundle: true,
   platform: "node",
@@ -50,9 +50,9 @@ export const PACKAGE_OPTIONS = {
 } as const satisfies BuildOptions;
 
 /**
- * Replaces each `import("./x.ts")` with a file of its own, `./x.cjs`, which is loaded when the import runs.
+ * Makes each `import("./x.ts")` load a separate file, `./x.cjs`, when the import is evaluated.
  *
- * @param onPart - receives the name and the source of each such file
+ * @param onPart - receives the name and source path of each such file
  */
 export const lazyParts = (onPart: (name: string, source: string) => void): Plugin => ({
   name: "lazy-parts",

@@ -8,13 +8,16 @@ import { buildPulumi } from "./pulumi.ts";
 import { bundleTypes } from "./types.ts";
 
 /**
- * `npm run build:package` builds what `npm pack` includes and git ignores: `dist/library/` (ES modules, CommonJS, types)
- * and `dist/pulumi/`, each with the licenses of bundled code.
+ * `npm run build:package` builds the directories that npm publishes and git ignores: `dist/library/` (ES modules,
+ * CommonJS, and types) and `dist/pulumi/`. Each contains the licenses of the bundled code.
  */
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
-/** CommonJS packages `require` Node's modules, which ES modules cannot: there they are imported. */
+/**
+ * Replaces `require` of built-in modules in bundled CommonJS packages with `import`, because ES modules have no
+ * `require`.
+ */
 const importBuiltins: esbuild.Plugin = {
   name: "import-builtins",
   setup(build) {

@@ -2,7 +2,7 @@ import { builtinModules } from "node:module";
 import * as esbuild from "esbuild";
 import { PACKAGE_OPTIONS, TOOLKIT_PLUGINS } from "./options.ts";
 
-/** The code of `scm-auth/pulumi`, and what is in it. */
+/** The code of `scm-auth/pulumi`, and esbuild's metadata about it. */
 export interface PulumiCode {
   readonly files: Readonly<Record<string, string>>;
   readonly outputs: esbuild.Metafile["outputs"];
@@ -18,8 +18,8 @@ const OPTIONS = {
 const COMMONJS = { ...OPTIONS, format: "cjs", outExtension: { ".js": ".cjs" } } as const;
 
 /**
- * Bundles what programs import as `scm-auth/pulumi`, and the handler that Pulumi's dynamic provider process loads, which
- * is one file without dependencies.
+ * Bundles the module that programs import as `scm-auth/pulumi`, and the handler that Pulumi's dynamic provider process
+ * loads. The handler is a single file without dependencies.
  */
 export async function buildPulumi(): Promise<PulumiCode> {
   const [program, handler, esm] = await Promise.all([
@@ -27,7 +27,7 @@ export async function buildPulumi(): Promise<PulumiCode> {
     esbuild.build({
       ...COMMONJS,
       entryPoints: { handler: "provider/dynamic/handler.ts" },
-      // The serialized provider in the state calls what `require` returns.
+      // The serialized provider in the state calls the value returned by `require`.
       footer: { js: "module.exports = handler;" },
     }),
     esbuild.build({ ...OPTIONS, format: "esm", entryPoints: { index: "provider/index.ts" } }),
@@ -36,7 +36,7 @@ export async function buildPulumi(): Promise<PulumiCode> {
   return {
     files: {
       "index.cjs": program.outputFiles[0]?.text ?? "",
-      // ES modules use the CommonJS file: with two copies, a program that mixes both would sign in twice.
+      // ES modules use the CommonJS file. With two copies, a program that loads both would sign in twice.
       "index.js": `import pulumi from "./index.cjs";\nexport const { ${names.sort().join(", ")} } = pulumi;\n`,
       "handler.cjs": handler.outputFiles[0]?.text ?? "",
       "handler.d.cts":

@@ -3,16 +3,17 @@ import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 
 /**
- * The types of ES modules are those of the CommonJS file. If they were declared twice, a class from one would not be
- * assignable to the other, because classes with private fields are compared by declaration.
+ * The ES module declarations re-export the CommonJS declarations. If the types were declared twice, a class from one
+ * file would not be assignable to the same class from the other, because classes with private fields are compared
+ * nominally.
  */
 const SAME_TYPES = 'export * from "./index.cjs";\n';
 
 /**
  * Bundles all public types of an entry point into one declaration file.
  *
- * @param external - prefixes of packages that the types may import
- * @returns the files by name
+ * @param external - prefixes of package names that the types may import
+ * @returns the text of each file, by file name
  */
 export async function bundleTypes(
   entry: string,

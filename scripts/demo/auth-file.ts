@@ -7,7 +7,7 @@ import { startScmServer, type ScmServer } from "../../test/support/scm-server.ts
 import { assertNoSecret } from "../../test/support/secrets.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The fields of an auth file that the demo needs. */
+/** The fields of an auth file that the demo uses. */
 interface AuthFile {
   readonly client_id: string;
   readonly client_secret: string;
@@ -17,18 +17,18 @@ interface AuthFile {
 }
 
 const TAGS_PATH = "/config/objects/v1/tags";
-/** The lifetime of the tokens in seconds. SCM's are valid for 900. */
+/** The token lifetime in seconds. SCM's tokens are valid for 900 seconds. */
 const TTL = 6;
 
 /**
- * Shows what the step writes, a refresh of a short-lived token, the token server, and the post step.
+ * Shows the file that the step writes, the refresh of a short-lived token, the token server, and the post step.
  *
- * @returns what went wrong
+ * @returns descriptions of what went wrong
  */
 export async function showAuthFile(terminal: Terminal, signal: AbortSignal): Promise<readonly string[]> {
-  terminal.heading("An auth file for Terraform, OpenTofu and Pulumi");
+  terminal.heading("An auth file for Terraform, OpenTofu, and Pulumi");
   terminal.text(
-    `Their scm providers read the token from a file. Here tokens are valid for ${TTL} seconds instead of 15 minutes, so that you see one expire:`,
+    `Their scm providers read the token from a file. In this demo, tokens are valid for ${TTL} seconds instead of 15 minutes, so that you can see one expire:`,
   );
   const server = await startScmServer({ ttl: TTL });
   const job = await createJob();
@@ -54,25 +54,27 @@ export async function showAuthFile(terminal: Terminal, signal: AbortSignal): Pro
     const first = await readAuthFile(path);
     assertNoSecret({ log: main.log }, [first.client_secret]);
     const mode = ((await stat(path)).mode & 0o777).toString(8);
-    terminal.text(`The file (mode 0${mode}), with token and job secret hidden. The account's secret is not in it:`);
+    terminal.text(
+      `The file has mode 0${mode}. The token and the job secret are hidden here. It does not contain the account's secret:`,
+    );
     terminal.quote(JSON.stringify({ ...first, client_secret: "***", jwt: "***" }, undefined, 2).split("\n"));
 
     const expired = await waitForExpiry(first.jwt, server, signal);
     const current = await readAuthFile(path);
     const statuses = [await callApi(server, first.jwt), await callApi(server, current.jwt)];
-    terminal.text("The step has ended, but its background process keeps the token fresh. Some seconds later:");
+    terminal.text("The step has ended, but its background process keeps refreshing the token. A few seconds later:");
     terminal.quote([
-      `GET ${TAGS_PATH}, with the first token -> ${statuses[0]}`,
-      `GET ${TAGS_PATH}, with the token in the file -> ${statuses[1]}`,
+      `GET ${TAGS_PATH} with the first token -> ${statuses[0]}`,
+      `GET ${TAGS_PATH} with the token in the file -> ${statuses[1]}`,
     ]);
     const served = await requestServedToken(first);
     terminal.text(
-      "A provider that does not read the file again signs in at the address in it. The token server responds:",
+      "A provider that does not reread the file signs in at the URL in it, where the token server responds:",
     );
     terminal.quote([`POST ${first.auth_url} -> ${served.status}, a token for ${served.expiresIn} s`]);
 
     const post = await runAction({ ...step, post: { state: main.state } });
-    terminal.text("When the job ends, the post step removes the file and ends the background process:");
+    terminal.text("When the job ends, the post step removes the file and stops the background process:");
     terminal.quote(post.log.split("\n"));
     const isRemoved = await stat(path).then(
       () => false,
@@ -86,7 +88,7 @@ export async function showAuthFile(terminal: Terminal, signal: AbortSignal): Pro
       ...(isRemoved ? [] : ["the auth file was not removed"]),
     ];
   } finally {
-    // A refresher without its file ends.
+    // The background process exits when its file is removed.
     await job.remove();
     await server.close();
   }
@@ -94,7 +96,7 @@ export async function showAuthFile(terminal: Terminal, signal: AbortSignal): Pro
 
 const readAuthFile = async (path: string): Promise<AuthFile> => JSON.parse(await readFile(path, "utf8")) as AuthFile;
 
-/** Waits until the API rejects a token. */
+/** Waits until the API rejects a token. Resolves to false if it never does. */
 async function waitForExpiry(token: string, server: ScmServer, signal: AbortSignal): Promise<boolean> {
   const deadline = performance.now() + 2000 * TTL;
   while (performance.now() < deadline) {
@@ -109,7 +111,7 @@ async function callApi({ apiUrl, ca }: ScmServer, token: string): Promise<number
   return (await httpRequest(`${apiUrl}${TAGS_PATH}?folder=All`, { ca, headers })).status;
 }
 
-/** Signs in at the token server as the scm providers do when their token has expired. */
+/** Signs in to the token server as the scm providers do when their token has expired. */
 async function requestServedToken({ auth_url, client_id, client_secret, scope }: AuthFile) {
   const form = formRequest({ grant_type: "client_credentials", scope });
   const basic = Buffer.from(`${client_id}:${client_secret}`).toString("base64");

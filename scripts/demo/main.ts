@@ -7,20 +7,20 @@ import { showPulumi } from "./pulumi.ts";
 import { createTerminal } from "./terminal.ts";
 
 /**
- * `npm start` shows the real action at work on this machine, without an account: it signs in to a local SCM-shaped server,
- * fails with a wrong secret, keeps an auth file fresh, and serves a Pulumi program.
+ * `npm start` shows the real action at work on this machine, without an account. It signs in to a local server that
+ * imitates SCM, fails with a wrong secret, refreshes an auth file, and runs a Pulumi program.
  */
 
 const TAGS_PATH = "/config/objects/v1/tags";
 
 const terminal = createTerminal(process.stdout);
 
-/** The checks that failed. The demo is successful only if there are none. */
+/** Descriptions of the checks that failed. The demo succeeds only if there are none. */
 type Problems = readonly string[];
 
 async function signIn(server: ScmServer, signal: AbortSignal): Promise<Problems> {
   terminal.heading("A workflow step signs in");
-  terminal.text("This is the step. The action gets its inputs as it does on GitHub.");
+  terminal.text("This is the step. The action receives its inputs as it does on GitHub.");
   terminal.quote([
     "- uses: OWNER/scm-auth@v1",
     "  id: scm",
@@ -33,7 +33,7 @@ async function signIn(server: ScmServer, signal: AbortSignal): Promise<Problems>
   ]);
   const before = server.requests.length;
   const run = await runStep(server, server.clientSecret, signal);
-  terminal.text("Its log. Masked values are hidden as GitHub hides them:");
+  terminal.text("This is its log, with values masked as on GitHub:");
   terminal.quote(run.log.split("\n"));
   const requests = server.requests.slice(before);
   terminal.text(`It took ${(run.durationMs / 1000).toFixed(2)} s and sent ${requests.length} requests:`);
@@ -41,11 +41,11 @@ async function signIn(server: ScmServer, signal: AbortSignal): Promise<Problems>
 
   terminal.heading("Later steps use its outputs");
   const outputs = Object.entries(run.outputs).filter(([, value]) => value !== "");
-  terminal.text("The token was verified. It is masked, so no log shows it.");
+  terminal.text("The token has been verified. It is masked, so it does not appear in logs.");
   terminal.quote(outputs.map(([name, value]) => `${name}: ${name === "access-token" ? hide(value) : value}`));
   const withToken = await listTags(server, run.token);
   const withoutToken = await listTags(server, undefined);
-  terminal.text("One API call with the token, and one without:");
+  terminal.text("Here is one API call with the token and one without it:");
   terminal.quote([
     `GET ${TAGS_PATH}?folder=All, with "Authorization: Bearer ***"`,
     `  -> ${withToken.status} ${withToken.result}`,
@@ -61,18 +61,18 @@ async function signIn(server: ScmServer, signal: AbortSignal): Promise<Problems>
 
 async function signInWithWrongSecret(server: ScmServer, signal: AbortSignal): Promise<Problems> {
   terminal.heading("The same step with a wrong secret");
-  terminal.text("The error says what happened, and the hint says what to do:");
+  terminal.text("The error says what happened, and the hint says what to do about it:");
   const run = await runStep(server, randomUUID(), signal);
   terminal.quote(run.log.split("\n"));
   const outputs = Object.keys(run.outputs).length;
-  terminal.text(`Exit code ${String(run.exitCode)}, ${outputs} outputs: the job stops here.`);
+  terminal.text(`The exit code is ${String(run.exitCode)}, and ${outputs} outputs are set, so the job stops here.`);
   return [
     ...(run.exitCode === 1 ? [] : [`the wrong secret exited with ${String(run.exitCode ?? run.signal)} instead of 1`]),
     ...(outputs === 0 ? [] : ["the wrong secret produced outputs"]),
   ];
 }
 
-/** Runs the step. It fails if a secret or token is visible in anything that the step writes. */
+/** Runs the step. Rejects if anything that the step writes contains a secret or a token. */
 const runStep = (server: ScmServer, secret: string, signal: AbortSignal): Promise<ActionRun> =>
   runAction({
     inputs: {
@@ -105,11 +105,11 @@ async function listTags({ apiUrl, ca }: ScmServer, token: string | undefined) {
 const hide = (token: string): string => `*** (${token.length} characters)`;
 
 async function runDemo(signal: AbortSignal): Promise<Problems> {
-  terminal.text("scm-auth at work on this machine: no account, and no network beyond the local server.");
+  terminal.text("This demo runs scm-auth on this machine. It needs no account and connects only to a local server.");
   const server = await startScmServer();
   try {
-    terminal.heading("A local server shaped like Strata Cloud Manager's");
-    terminal.text("It has a token endpoint and signing keys like SCM's auth server, and a small API, all over TLS.");
+    terminal.heading("A local server that imitates Strata Cloud Manager");
+    terminal.text("Like SCM, it has a token endpoint, signing keys, and a small API, all over TLS.");
     terminal.quote([`auth  ${server.tokenUrl}`, `keys  ${server.jwksUrl}`, `API   ${server.apiUrl}`]);
     return [
       ...(await signIn(server, signal)),
@@ -127,7 +127,7 @@ const interrupt = (): void => {
   interrupted.abort();
 };
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, interrupt);
-// The reader may stop early, for example `npm start | head`.
+// The reader may close the pipe early, as in `npm start | head`.
 process.stdout.on("error", interrupt);
 
 process.exitCode = 1;
@@ -137,7 +137,7 @@ try {
     terminal.text(`Something went wrong: ${problems.join("; ")}. Please report it.`);
   } else {
     terminal.heading("Where to continue");
-    terminal.text("Everything above was searched for the secret and the tokens. Nothing was found.");
+    terminal.text("All output above was searched for the secret and the tokens, and none were found.");
     terminal.quote([
       "README.md          how to use it",
       "docs/auth-file.md  the auth file in detail",

@@ -7,13 +7,13 @@ import { startScmServer } from "../../test/support/scm-server.ts";
 import { assertNoSecret } from "../../test/support/secrets.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What is shown of the program. */
+/** The part of the program that is shown. */
 const PROGRAM = `const auth = new scmAuth.AuthFile("scm-auth", { path: ".scm/auth.json" });
 const token = scmAuth.getAccessTokenOutput({ authFile: auth.path });
 token.accessToken.apply(async (value) => pulumi.log.info(await listTags(value)));
 `;
 
-/** What the program needs besides: the packages, and one API call. */
+/** The part of the program that is not shown: the imports and one API call. */
 const PRELUDE = `const pulumi = require("@pulumi/pulumi");
 const scmAuth = require("scm-auth/pulumi");
 async function listTags(token) {
@@ -28,14 +28,14 @@ const TAGS = "tags in SCM: production (Red), staging (Blue)";
 /**
  * Shows an update that creates the auth file and reads from the API, a preview on a new machine, and a destroy.
  *
- * @returns what went wrong
+ * @returns descriptions of what went wrong
  */
 export async function showPulumi(terminal: Terminal, signal: AbortSignal): Promise<readonly string[]> {
   terminal.heading("A Pulumi program");
-  terminal.text("The program names a file. scm-auth/pulumi makes sure that it contains a valid token.");
+  terminal.text("The program names a file. scm-auth/pulumi ensures that the file contains a valid token.");
   terminal.quote(PROGRAM.trimEnd().split("\n"));
   terminal.text(
-    "The program and its dynamic provider run for real, in the processes of @pulumi/pulumi. A small stand-in for Pulumi's engine drives them.",
+    "The program and its dynamic provider run in the real processes of @pulumi/pulumi. A small stand-in replaces Pulumi's engine.",
   );
   const server = await startScmServer();
   const root = await realpath(await mkdtemp(join(tmpdir(), "scm-auth-demo-")));
@@ -66,17 +66,17 @@ export async function showPulumi(terminal: Terminal, signal: AbortSignal): Promi
     };
     const up = await run("up");
     const state = stack.decryptedState;
-    terminal.text("A new machine has the state but not the file. A preview there shows no change:");
+    terminal.text("A new machine has the state but not the file. A preview there shows no changes:");
     await rm(join(directory, ".scm"), { recursive: true, force: true });
     const preview = await run("preview");
     const destroy = await run("destroy");
     terminal.text(
-      `Token requests: ${up.requests} for the update and its preview, ${preview.requests} on the new machine, ${destroy.requests} for the destroy. The state contains neither the secret nor a token.`,
+      `Token requests: ${up.requests} by the update and its preview, ${preview.requests} on the new machine, ${destroy.requests} by the destroy. The state contains neither the secret nor a token.`,
     );
     assertNoSecret({ state, log: logs.join("\n") }, [server.clientSecret, ...server.issued]);
     const requests = up.requests + preview.requests + destroy.requests;
     return [
-      ...(up.ok && preview.ok && destroy.ok ? [] : ["an operation of Pulumi failed"]),
+      ...(up.ok && preview.ok && destroy.ok ? [] : ["a Pulumi operation failed"]),
       ...(up.log.includes(TAGS) ? [] : ["the program did not read the tags"]),
       ...(preview.steps.length === 0 ? [] : ["the preview shows a change"]),
       ...(requests === 2 ? [] : [`Pulumi sent ${requests} token requests instead of 2`]),
@@ -87,7 +87,7 @@ export async function showPulumi(terminal: Terminal, signal: AbortSignal): Promi
   }
 }
 
-/** What happened to resources and what the program logged, without repetitions. */
+/** Returns the resource operations and the program's messages, without duplicates. */
 function toLog({ steps, diagnostics }: OperationResult): readonly string[] {
   const lines = [...new Set([...steps, ...diagnostics.split("\n")])].filter((line) => line !== "");
   return lines.length === 0 ? ["no changes"] : lines;

@@ -1,11 +1,11 @@
 import { styleText } from "node:util";
 
-/** Writes the sections of the demo to stdout, wrapped to the width of the terminal. */
+/** Writes the demo's sections to stdout, wrapped to the terminal width. */
 export interface Terminal {
-  /** A numbered heading. */
+  /** Writes a numbered heading. */
   readonly heading: (text: string) => void;
   readonly text: (text: string) => void;
-  /** Quoted output, each line wrapped on its own. */
+  /** Writes quoted output and wraps each line separately. */
   readonly quote: (lines: readonly string[]) => void;
 }
 
@@ -35,7 +35,7 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-/** Breaks at spaces and keeps the indentation of the first line. Words that are longer than a line stay whole. */
+/** Breaks a line at spaces and keeps its indentation. Words longer than a line are not broken. */
 function wrap(text: string, width: number): readonly string[] {
   const indentation = /^ */.exec(text)?.[0] ?? "";
   const lines: string[] = [];

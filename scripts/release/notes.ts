@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 
 /**
- * Prints the release notes of a version: `node scripts/release/notes.ts 1.2.3`. Fails, and so stops the release, if
- * package.json has another version or CHANGELOG.md has no dated section for it at the top (Keep a Changelog).
+ * `node scripts/release/notes.ts 1.2.3` prints the release notes for a version. It fails, which stops the release, if
+ * package.json has a different version or if the first dated section of CHANGELOG.md is for a different version.
  */
 
-/** `## [1.2.3] - 2026-01-31`, and everything up to the next section or the link references. */
+/** Matches `## [1.2.3] - 2026-01-31` and everything up to the next section or the link references. */
 const SECTION = /^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)\n([^]*?)(?=^## |^\[[^\]]+\]: |(?![^]))/m;
 
 const [, , version = ""] = process.argv;

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 /**
- * Prints a software bill of materials (CycloneDX) of one or more bundles: `node scripts/release/sbom.ts dist/action`. It
- * lists the packages whose code is in the bundles, which their LICENSES.txt names, out of all packages in the lockfile.
+ * `node scripts/release/sbom.ts dist/action` prints a software bill of materials (CycloneDX) for one or more bundles.
+ * It lists the packages named in the LICENSES.txt of each bundle, with their data from the lockfile.
  */
 
-/** A CycloneDX document as far as it matters here. `bom-ref` is `name@version`. */
+/** The parts of a CycloneDX document that are used here. A `bom-ref` has the form `name@version`. */
 interface Bom {
   readonly metadata: { readonly component: Component };
   readonly components: readonly Component[];
@@ -35,11 +35,11 @@ function filterSbom(all: Bom, bundled: ReadonlySet<string>): Bom {
   const root = all.metadata.component["bom-ref"];
   return {
     ...all,
-    // npm names the root after the directory.
+    // npm names the root component after the directory.
     metadata: { ...all.metadata, component: { ...all.metadata.component, name: root.replace(/@[^@]*$/, "") } },
     components: all.components
       .filter((component) => bundled.has(component["bom-ref"]))
-      // npm's properties mark these packages as development dependencies, but here they are shipped.
+      // npm's properties mark these packages as development dependencies, but the bundles contain their code.
       .map(({ properties, ...component }) => component),
     dependencies: all.dependencies
       .filter(({ ref }) => ref === root || bundled.has(ref))

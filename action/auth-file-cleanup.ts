@@ -8,7 +8,7 @@ import { isRunning, type ProcessId } from "./refresher/job-monitor.ts";
 import { parseIfOwn } from "./refresher/managed-file.ts";
 import type { Runner } from "./runner.ts";
 
-/** Names of the state values that are saved for the post step. No value is a secret. */
+/** Names of the values saved for the post step. No value is a secret. */
 export const STATE = Object.freeze({
   /** The absolute path; empty if the post step of an earlier step removes the file. */
   path: "auth-file",
@@ -33,7 +33,7 @@ export async function cleanUpAuthFile(runner: Runner): Promise<void> {
   );
   const isFailed = AuthError.isAuthError(file);
   const content = file === undefined || isFailed ? undefined : parseIfOwn(file.text, fingerprint);
-  // Another program may be using the port of a refresher that was killed.
+  // If the refresher was killed, another program may be using its port.
   const stats = content && refresher && isRunning(refresher) ? await stopRefresher(content) : undefined;
   if (refresher !== undefined && stats === undefined) await terminate(refresher);
   // This also removes temporary files left behind by a process that was killed.

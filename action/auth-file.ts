@@ -33,9 +33,9 @@ export interface AuthFileContext {
   readonly inputs: { readonly authFile: AuthFileInput; readonly minTtl: Seconds | undefined };
   readonly env: Env;
   readonly limits: RequestLimits;
-  /** Returns an unsealed or new token, after masking it. */
+  /** Returns an unsealed or new token that is already masked. */
   readonly signIn: () => Promise<{ readonly token: AccessToken; readonly source: Source }>;
-  /** The path of the refresher script, set only in tests. Default: the bundle. */
+  /** The path of the refresher script, set only in tests. Default: the bundled script. */
   readonly refresherScript?: string;
 }
 
@@ -56,8 +56,8 @@ const GIT_TIMEOUT_MS = 3000;
 const JOB_VARIABLES = ["RUNNER_TRACKING_ID", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"];
 
 /**
- * Writes the auth file. The token in an existing file is reused if it is valid for long enough; otherwise, the step
- * signs in. With `keep-fresh`, a background process writes and refreshes it.
+ * Writes the auth file. The token in an existing file is reused if it is valid for long enough. If not, the step signs
+ * in. With `keep-fresh`, a background process writes and refreshes it.
  *
  * @throws AuthError
  */
@@ -137,8 +137,8 @@ function saveState(runner: Runner, path: string, fingerprint: string): void {
 
 /**
  * Returns the absolute path of the auth file. By default, the file is directly in RUNNER_TEMP, which the runner clears
- * between jobs. The runner could not clear a subdirectory created by root in a container. The file name is different
- * for each identity.
+ * between jobs. If root created a subdirectory in a container, the runner could not clear it. The file name is
+ * different for each identity.
  */
 export function resolvePath(input: AuthFileInput["path"], request: AuthRequest, env: Env): string {
   if (input !== true) return resolveAuthFilePath(input);
@@ -166,7 +166,7 @@ async function logLocation(runner: Runner, path: string, env: Env): Promise<void
   const entries = await readdir(workspace).catch((): readonly string[] | undefined => undefined);
   if (entries?.length === 0)
     runner.warning(
-      "The auth file is in the workspace, which is still empty. If actions/checkout follows, it deletes the file: run it before this step.",
+      "The auth file is in the workspace, which is still empty. If actions/checkout runs later, it deletes the file: run it before this step.",
     );
 }
 

@@ -19,11 +19,11 @@ export interface Row {
   /** The outcome of a step; undefined if the row is not a step. */
   readonly result?: "ok" | "FAILED" | "skipped" | "not run" | undefined;
   readonly durationMs?: Milliseconds | undefined;
-  /** Text from servers and settings is quoted by the redactor. */
+  /** The redactor quotes text from servers and settings. */
   readonly details: string;
 }
 
-/** The result in a few words, and how each step ended. */
+/** A short summary of the result, and the outcome of each step. */
 interface CheckReport {
   readonly headline: string;
   readonly rows: readonly Row[];
@@ -32,7 +32,7 @@ interface CheckReport {
 /**
  * Signs in and reports each step in the log and the job summary. Sets no outputs.
  *
- * @throws the AuthError of the sign-in, after writing the report
+ * @throws the AuthError from the sign-in, after writing the report
  */
 export async function runCheck(runner: Runner, context: SignInContext, limits: RequestLimits): Promise<void> {
   const signIn = await recordSignIn(context, limits);
@@ -51,7 +51,7 @@ export async function runCheck(runner: Runner, context: SignInContext, limits: R
   if (signIn.error !== undefined) throw signIn.error;
 }
 
-/** Signs in and returns what is known afterward. `received` is the token before verification. */
+/** Signs in and returns everything that is known afterward. `received` is the token before verification. */
 async function recordSignIn(context: SignInContext, limits: RequestLimits) {
   const events: AuthEvent[] = [];
   const tokens: string[] = [];
@@ -268,9 +268,9 @@ const toMarkdown = (report: CheckReport): readonly string[] => [
 const toMs = (duration: Milliseconds): string => String(Math.round(duration));
 
 /**
- * Formats text as a code span, in which Markdown, HTML, mentions, references and links have no effect. A backtick would
- * end the span, and a pipe would end the table cell. Renderers disagree on how to escape them, so they are replaced
- * with look-alikes.
+ * Formats text as a code span, in which Markdown, HTML, mentions, references, and links have no effect. A backtick
+ * would end the span, and a pipe would end the table cell. Renderers disagree on how to escape them, so they are
+ * replaced with look-alikes.
  */
 const toCodeSpan = (text: string): string =>
   text === "" ? "" : `\`${text.replaceAll("`", "´").replaceAll("|", "¦")}\``;

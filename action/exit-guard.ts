@@ -6,7 +6,10 @@ import { AuthError } from "../shared/errors.ts";
 /** How long to wait for stdout before exiting. A runner that does not read it must not keep the process alive. */
 const FLUSH_TIMEOUT_MS: Milliseconds = 3000;
 
-/** A run of the action. It must not produce outputs once `signal` is aborted, because something else has failed. */
+/**
+ * The main function of the action. It must not produce outputs once `signal` is aborted, because something else has
+ * failed.
+ */
 type GuardedRun = (signal: AbortSignal, setTimeLimit: (limit: Milliseconds) => void) => Promise<void>;
 
 /**
@@ -36,7 +39,7 @@ export function runGuarded(run: GuardedRun, report: (error: unknown) => void): v
   });
   const setTimeLimit = (limit: Milliseconds): void => {
     setTimeout(() => {
-      const hint = "A server, a proxy or the file system does not respond. Run again; if it persists, report it.";
+      const hint = "A server, a proxy, or the file system is not responding. Run again; if it persists, report it.";
       const message = `the step did not end within ${formatDuration(limit)}.`;
       fail(new AuthError(message, { kind: "timeout", code: "internal_error", hint }));
     }, limit).unref();
@@ -54,7 +57,7 @@ export function exitAfterFlush(): void {
 }
 
 /**
- * Exits even if a DNS lookup or a file operation hangs. In that case, `process.exit` would wait for the threads of
+ * Exits even if a DNS lookup or a file operation hangs. In that case, `process.exit` would wait for the threads in
  * libuv's pool, and a signal would cause the wrong exit code. Therefore, on Node 24 (except on Windows), the process is
  * replaced with one that only exits.
  */
@@ -82,8 +85,8 @@ export function disableDumps(): void {
 }
 
 /**
- * Silences Node's warnings. The runner reads stderr separately from stdout, so it may process a warning before the
- * masks.
+ * Silences Node's warnings. The runner reads stderr separately from stdout, so it may process a warning before it
+ * processes the masks.
  */
 export function silenceWarnings(): void {
   // This also keeps --throw-deprecation in NODE_OPTIONS from ending the step. With --no-deprecation, the property is

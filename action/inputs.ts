@@ -49,7 +49,7 @@ const FALSE = /^(false|False|FALSE)$/;
 /** Values that were probably meant as booleans, and control characters, which are not allowed in a path. */
 const NOT_A_PATH = /^(y|n|yes|no|on|off|0|1)$|\p{Cc}/iu;
 
-/** A check for an input that is not blank, and what the message says if the check fails. */
+/** A check for an input that is not blank, and a description of valid values for the error message. */
 type Rule = readonly [isValid: (text: string) => boolean, expected: string];
 
 const boolean: Rule = [(text) => TRUE.test(text) || FALSE.test(text), "true or false"];
@@ -62,7 +62,7 @@ const RULES: Readonly<Partial<Record<InputField, Rule>>> = {
   verify: boolean,
   maxRetries: integer(0, 20),
   timeout: integer(1, 3600),
-  authFile: [(text) => !NOT_A_PATH.test(text), "true, false or a file path"],
+  authFile: [(text) => !NOT_A_PATH.test(text), "true, false, or a file path"],
   keepFresh: boolean,
   minTtl: integer(0, 86_400),
   seal: boolean,
@@ -140,7 +140,7 @@ function assertInputsPassed(runner: Runner): void {
     {
       field: "INPUT_MAX-RETRIES",
       message: "is not in the environment, although this input has a default",
-      hint: "Something between the runner and this action drops variables with a hyphen in their names, so that most inputs are lost. Shells such as dash do: start node without a shell, or with one that keeps them (bash).",
+      hint: "Something between the runner and this action drops variables with a hyphen in their names, so most inputs are lost. Some shells, such as dash, do this: start node without a shell, or with one that keeps them, such as bash.",
     },
   ]);
 }

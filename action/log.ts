@@ -9,7 +9,7 @@ import { REQUEST_LABELS } from "../shared/http/retry.ts";
 import { INPUT_NAMES } from "./inputs.ts";
 import type { Runner } from "./runner.ts";
 
-/** The maximum number of annotations per level that GitHub shows for a step. */
+/** The maximum number of annotations of each level that GitHub shows for a step. */
 const MAX_ANNOTATIONS = 10;
 
 /** Reports why the step failed: one annotation for each issue, with a hint. */
@@ -70,7 +70,7 @@ export function logEvent(runner: Runner, event: AuthEvent): void {
   }
 }
 
-/** Where the token of a step comes from. */
+/** The origin of the token that a step provides. */
 export type Source = "new" | "auth-file" | "sealed";
 
 const SOURCES: Readonly<Record<Source, string>> = {

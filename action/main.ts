@@ -14,7 +14,7 @@ const EXIT_GRACE_MS: Milliseconds = 5000;
 
 const runner = new Runner();
 
-/** Runs the step. The order matters: mask, validate, sign in and verify, set outputs. */
+/** Runs the step. The order matters: mask, validate, sign in and verify, and set outputs. */
 async function run(signal: AbortSignal, setTimeLimit: (limit: Milliseconds) => void): Promise<void> {
   const secret = runner.getSecretInput("client-secret", getProxyPasswords(process.env));
   runner.info(`scm-auth ${VERSION}`);

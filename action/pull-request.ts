@@ -3,8 +3,8 @@ import type { Environment } from "../shared/environment.ts";
 import type { ConfigIssue } from "../shared/errors.ts";
 
 /**
- * Explains why the client secret is missing, and what to do. The blank input does not show that GitHub withholds
- * secrets from this run (GitHub docs, "Using secrets in GitHub Actions"), and no variable shows that a pull request
+ * Explains why the client secret is missing and what to do. The blank input does not reveal that GitHub withholds
+ * secrets from this run (GitHub docs, "Using secrets in GitHub Actions"), and no variable reveals that a pull request
  * comes from a fork.
  */
 export function explainMissingSecret(env: Environment): Pick<ConfigIssue, "message" | "hint"> {
@@ -25,7 +25,7 @@ export function explainMissingSecret(env: Environment): Pick<ConfigIssue, "messa
   }
   return {
     message: "is required",
-    hint: "Check that the secret name matches the repository settings. A secret of an environment needs `environment:` on the job, and a reusable workflow needs `secrets: inherit`.",
+    hint: "Check that the secret name matches the repository settings. An environment secret requires `environment:` on the job, and a reusable workflow requires `secrets: inherit`.",
   };
 }
 

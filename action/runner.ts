@@ -14,11 +14,11 @@ const MIN_MASK = 3;
 const WRITE_HINTS: Readonly<Record<string, string>> = {
   ENOENT: "The file does not exist: an earlier step may have deleted the runner's temporary directory.",
   ENOTDIR: "The file does not exist: an earlier step may have replaced the runner's temporary directory.",
-  EACCES: "Permission denied: run the job and this step as the user of the runner.",
-  EPERM: "Permission denied: run the job and this step as the user of the runner.",
-  EROFS: "The file system is read-only: check the disk of the runner.",
-  ENOSPC: "The disk of the runner is full: free disk space or inodes.",
-  EDQUOT: "The disk quota of the runner's user is exhausted: free disk space.",
+  EACCES: "Permission denied: run the job and this step as the runner's user.",
+  EPERM: "Permission denied: run the job and this step as the runner's user.",
+  EROFS: "The file system is read-only: check the runner's disk.",
+  ENOSPC: "The runner's disk is full. Free up disk space or inodes.",
+  EDQUOT: "The disk quota of the runner's user is exhausted. Free up disk space.",
 };
 
 /**
@@ -85,7 +85,7 @@ export class Runner {
     core.warning(this.#toLine(text), TITLE);
   }
 
-  /** An annotation with two lines: what happened, and what to do. */
+  /** Creates an annotation with two lines: what happened and what to do. */
   error(cause: string, hint: string): void {
     core.error(`${this.#toLine(cause)}\n${this.#toLine(`Hint: ${hint}`)}`, TITLE);
   }
@@ -158,7 +158,7 @@ export class Runner {
       write(path);
     } catch (cause) {
       const code = getErrorCode(cause) ?? "unknown error";
-      throw fail(`the file of ${variable} is not writable (${code})`, WRITE_HINTS[code], cause);
+      throw fail(`the file that ${variable} refers to is not writable (${code})`, WRITE_HINTS[code], cause);
     }
   }
 

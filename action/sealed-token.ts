@@ -9,8 +9,8 @@ import type { Runner } from "./runner.ts";
 
 /**
  * Returns the verified token from the input `sealed-token`. A sealed token that cannot be used is not an error:
- * undefined is returned, and the step signs in. A warning says why, because otherwise a whole matrix of jobs may sign
- * in unnoticed. Expired tokens cause no warning: they are normal in re-runs.
+ * undefined is returned, and the step signs in. A warning says why, because otherwise every job in a matrix might sign
+ * in unnoticed. Expired tokens cause no warning because they are normal in re-runs.
  *
  * @throws AuthError if the signing keys cannot be requested, because a sign-in also needs them
  */
@@ -40,7 +40,7 @@ export async function unseal(
 }
 
 /**
- * Returns the value of the output `sealed-token`, or undefined if the step received the token sealed.
+ * Returns the value of the output `sealed-token`, or undefined if the step itself received a sealed token.
  *
  * @throws AuthError
  */

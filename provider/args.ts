@@ -4,7 +4,7 @@ import type * as pulumi from "@pulumi/pulumi";
 export interface SignInArgs {
   /**
    * The client ID of the service account: `name@<TSG ID>.iam.panserviceaccount.com`. Default: `SCM_CLIENT_ID`. If this,
-   * `tsgId` or `scope` is set, `SCM_TSG_ID` and `SCM_SCOPE` are ignored.
+   * `tsgId`, or `scope` is set, `SCM_TSG_ID` and `SCM_SCOPE` are ignored.
    */
   clientId?: pulumi.Input<string>;
   /** The secret of the service account. It is never stored in the state. Default: `SCM_CLIENT_SECRET`. */

@@ -26,7 +26,7 @@ export class AuthFiles {
   readonly #isEngineConnected: () => boolean;
   readonly #refreshers = new Map<string, { readonly account: ServiceAccount; readonly refresher: TokenRefresher }>();
 
-  /** @param isEngineConnected - checked before each refresh; once it returns false, refreshing ends */
+  /** @param isEngineConnected - checked before each refresh; once it returns false, refreshing stops */
   constructor(isEngineConnected: () => boolean = () => true) {
     this.#isEngineConnected = isEngineConnected;
   }
@@ -60,8 +60,8 @@ export class AuthFiles {
   }
 
   /**
-   * Returns a newer token in the file, written by another process or by this one. A file that was removed does not come
-   * back.
+   * Returns a newer token in the file, written by another process or by this one. A file that was removed is not
+   * created again.
    */
   async #refresh(path: string, { context, tokens, timeout }: ServiceAccount, file: TokenSource, signal: AbortSignal) {
     if (!this.#isEngineConnected()) {
@@ -94,8 +94,8 @@ export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: Pr
 }
 
 /**
- * Returns the token for the arguments of getAccessToken: the token in the auth file while it is valid for long enough,
- * otherwise a token of the service account.
+ * Returns the token for the arguments of getAccessToken: the token in the auth file if it is valid for long enough. If
+ * not, a token for the service account.
  *
  * @throws AuthError, of kind `config` with all issues of the arguments
  */
@@ -115,7 +115,8 @@ export async function getTokenFromArgs(args: Args, accounts: ServiceAccounts): P
 const isPath = (value: unknown): value is string => typeof value === "string" && value.trim() !== "";
 
 const REFRESH_HINT = "Refresh the file or provide credentials.";
-const NO_FILE_HINT = "Create the file or provide credentials. A relative path starts at the program's directory.";
+const NO_FILE_HINT =
+  "Create the file or provide credentials. Relative paths are resolved from the program's directory.";
 
 /**
  * Returns the token in an auth file, for arguments without a client secret. The client ID and scope are those in the

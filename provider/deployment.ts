@@ -4,7 +4,7 @@ import { AuthFiles, type ProviderState } from "./auth-files.ts";
 import { formatError } from "./error-message.ts";
 import { ServiceAccounts } from "./service-accounts.ts";
 
-/** The state of one operation of the engine. A program that uses the Automation API can run several operations. */
+/** The state of one engine operation. A program that uses the Automation API can run several operations. */
 export interface Deployment extends ProviderState {
   /** The errors by message. The SDK logs an error only once if it is the same object each time. */
   readonly errors: Map<string, pulumi.RunError>;
@@ -34,7 +34,7 @@ export function getDeployment(): Deployment {
 }
 
 /**
- * Whether this is a unit test with `pulumi.runtime.setMocks`, in which nothing is read, written or requested. The SDK
+ * Whether this is a unit test with `pulumi.runtime.setMocks`, in which nothing is read, written, or requested. The SDK
  * has no flag for this, but in such a test its monitor contains the mocks.
  */
 export function isMocked(): boolean {

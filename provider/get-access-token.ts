@@ -5,9 +5,9 @@ import { getDeployment, isMocked, runForProgram } from "./deployment.ts";
 import { toResult, type GetAccessTokenResult } from "./service-accounts.ts";
 
 /**
- * Returns a token for use inside the program: the token in an auth file while it is valid, otherwise a new one, which
- * all callers in the process share. The token is not stored in the state. It is not marked as a secret; to get a
- * secret, use getAccessTokenOutput.
+ * Returns a token for use inside the program: the token in an auth file while it is valid, or a new one shared by all
+ * callers in the process. The token is not stored in the state. It is not marked as a secret; to get a secret, use
+ * getAccessTokenOutput.
  *
  * @throws pulumi.RunError if the sign-in fails
  * @example

@@ -32,7 +32,7 @@ export class AuthFile extends pulumi.CustomResource {
   /**
    * @param name - the unique name of the resource
    * @param args - the path of the file, and how to sign in
-   * @param opts - a bag of options that control this resource's behavior
+   * @param opts - options that control this resource's behavior
    * @throws pulumi.RunError for unknown arguments
    */
   constructor(name: string, args: AuthFileArgs, opts?: pulumi.CustomResourceOptions) {
@@ -48,8 +48,8 @@ export class AuthFile extends pulumi.CustomResource {
 
 /**
  * An access token as an output, for a resource of another provider that needs one. An update renews the token if it is
- * valid for less than `minTtl`, and otherwise shows no diff. The token is stored in the state, encrypted. For the `scm`
- * provider, use AuthFile instead; inside a program, use getAccessToken.
+ * valid for less than `minTtl`, and otherwise shows no diff. The token is stored in the state, encrypted. Use AuthFile
+ * instead for the `scm` provider, and getAccessToken inside a program.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ export class AccessToken extends pulumi.CustomResource {
   /**
    * @param name - the unique name of the resource
    * @param args - how to sign in
-   * @param opts - a bag of options that control this resource's behavior
+   * @param opts - options that control this resource's behavior
    * @throws pulumi.RunError for unknown arguments
    */
   constructor(name: string, args: AccessTokenArgs = {}, opts?: pulumi.CustomResourceOptions) {
@@ -96,7 +96,8 @@ const isOfType = (obj: unknown, type: string): boolean =>
  * Returns the inputs that a resource is registered with. The client secret is a secret even if the program does not
  * mark it as one.
  *
- * @throws pulumi.RunError for unknown arguments. They must not be sent to the engine: `client_secret` would be stored.
+ * @throws pulumi.RunError for unknown arguments. They must not be sent to the engine, because it would store
+ *   `client_secret`, for example.
  */
 function toInputs(kind: ResourceKind, name: string, args: object | undefined): pulumi.Inputs {
   // JavaScript programs can omit the arguments.

@@ -46,7 +46,7 @@ export const createLimits = (timeout: Seconds): RequestLimits => ({
 });
 
 /**
- * Returns the current token if it has the minimum remaining lifetime, otherwise a new one.
+ * Returns the current token if it has the minimum remaining lifetime. If not, returns a new one.
  *
  * @throws AuthError. After a rejection, the same error is thrown without a request during a pause that grows with each
  *   rejection
@@ -54,7 +54,7 @@ export const createLimits = (timeout: Seconds): RequestLimits => ({
 export const getToken = ({ tokens }: ServiceAccount, minTtl: Seconds | undefined): Promise<AccessToken> =>
   tokens.getToken({ minTtl: getMinRemaining(minTtl, tokens.current?.lifetime ?? 0) / 1000 });
 
-/** A collection of values returned by getAccessToken. */
+/** The values returned by getAccessToken. */
 export interface GetAccessTokenResult {
   /** The string to send as `Authorization: Bearer <accessToken>`. */
   readonly accessToken: string;

@@ -22,7 +22,9 @@ export class AccessToken {
   readonly lifetime: Milliseconds | undefined;
   /** The granted scope-tokens, separated by spaces. */
   readonly scope: string;
-  /** The TSG ID of the requested tenant, or else of the granted scope; undefined unless there is exactly one. */
+  /**
+   * The TSG ID in the requested scope or, if it has none, in the granted scope; undefined unless there is exactly one.
+   */
   readonly tsgId: string | undefined;
   /** The key that verified the signature; undefined if the signature was not verified. */
   readonly signingKey: SigningKey | undefined;

@@ -18,7 +18,10 @@ export interface AuthRequestInput {
   readonly clientId: string | undefined;
   /** The client secret of the service account. Required. */
   readonly clientSecret: string | undefined;
-  /** The numeric ID of the tenant service group (TSG). Default: the tenant in `scope`, otherwise in the client ID. */
+  /**
+   * The numeric ID of the tenant service group (TSG). Default: the tenant in `scope` or, if it contains none, in the
+   * client ID.
+   */
   readonly tsgId?: string | undefined;
   /** Scope-tokens separated by spaces (RFC 6749 section 3.3). Default: `tsg_id:<tsgId>`. */
   readonly scope?: string | undefined;
@@ -118,8 +121,8 @@ export class AuthRequest {
   }
 
   /**
-   * Takes each field from `input`, otherwise from the environment, like {@link AuthRequest.fromEnv}. Empty fields are
-   * treated as missing.
+   * Takes each field from `input` or, if missing, from the environment, like {@link AuthRequest.fromEnv}. Empty fields
+   * are treated as missing.
    *
    * @throws AuthError of kind `config`; its `issues` name each field as the caller wrote it, or its environment
    *   variable
@@ -156,7 +159,7 @@ defineInspect(
   (request) => `AuthRequest { ${request.clientId} ${request.scope} ${request.tokenUrl.href} }`,
 );
 
-/** Returns `value` if it is a request; otherwise parses it. @throws AuthError of kind `config` */
+/** Returns `value` if it is a request. If not, parses it. @throws AuthError of kind `config` */
 export const toAuthRequest = (value: AuthRequest | AuthRequestInput): AuthRequest =>
   AuthRequest.isAuthRequest(value) ? value : AuthRequest.parse(value);
 

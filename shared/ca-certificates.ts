@@ -66,7 +66,7 @@ function readCertificateFile(path: string, baseDescription: string): ParsedCerti
   return parseCertificates(text);
 }
 
-/** Decodes `text` if it is base64-encoded PEM; otherwise returns it unchanged. */
+/** Decodes `text` if it is base64-encoded PEM. If not, returns it unchanged. */
 function decodeBase64Pem(text: string): string {
   if (!BASE64.test(text)) return text;
   const decoded = Buffer.from(text, "base64").toString();

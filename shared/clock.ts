@@ -17,14 +17,14 @@ export interface Clock {
   readonly setTimeout: (callback: () => void, delay: Milliseconds) => () => void;
 }
 
-/** A wall clock jump of at most this length is attributed to NTP, not to a suspend. */
+/** A wall clock jump of at most this length is attributed to NTP, not to suspension. */
 const MAX_CLOCK_ADJUSTMENT: Milliseconds = 2000;
 
 /**
- * Creates a monotonic clock that includes suspended time. On Linux, Node's monotonic clock stops while the machine is
- * suspended (CLOCK_MONOTONIC in clock_gettime(2)), but tokens continue to age. If the wall clock has moved ahead of the
- * monotonic clock, the difference is treated as elapsed time. Setting the wall clock forward has the same effect and
- * causes one early renewal.
+ * Creates a monotonic clock that includes time during which the machine is suspended. On Linux, Node's monotonic clock
+ * stops while the machine is suspended (CLOCK_MONOTONIC in clock_gettime(2)), but tokens continue to age. If the wall
+ * clock has moved ahead of the monotonic clock, the difference is treated as elapsed time. Setting the wall clock
+ * forward has the same effect and causes one early renewal.
  */
 export function createElapsedClock(now: () => Milliseconds, monotonic: () => Milliseconds): () => Milliseconds {
   let offset = now() - monotonic();

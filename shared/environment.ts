@@ -19,7 +19,7 @@ export interface EnvironmentFields {
   /** The values, except those that have an issue. */
   readonly input: Readonly<Record<EnvironmentField, string | undefined>>;
   readonly issues: readonly ConfigIssue[];
-  /** The name of each field in messages: the variable that is set, otherwise the first one. */
+  /** The name of each field in messages: the variable that is set or, if none is, the first one. */
   readonly names: Readonly<Record<EnvironmentField, string>>;
 }
 

@@ -10,14 +10,14 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_config: "Fix the listed values.",
   not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
 
-  host_not_found: "Check the spelling of the host, and that this machine can resolve it.",
+  host_not_found: "Check the spelling of the host name, and whether this machine can resolve it.",
   dns_lookup_failed: "Retry; if it persists, check DNS and egress rules.",
-  connection_refused: `Nothing listens there, or a firewall rejects the connection. Check the URL and the egress rules ${NETWORK}.`,
-  connection_lost: `The network, a firewall or a proxy closed the connection. Retry; if it persists, check them ${NETWORK}.`,
+  connection_refused: `Nothing is listening there, or a firewall is rejecting the connection. Check the URL and the egress rules ${NETWORK}.`,
+  connection_lost: `The network, a firewall, or a proxy closed the connection. Retry; if it persists, check them ${NETWORK}.`,
   connect_timeout: `A firewall may be dropping packets. Allow the hosts and ports listed in ${DOCS_URL}/network.md.`,
   response_timeout:
     "SCM does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel or raise the timeout.",
-  response_truncated: "The server, a proxy or a load balancer closed the connection too early. Retry.",
+  response_truncated: "The server, a proxy, or a load balancer closed the connection too early. Retry.",
   untrusted_certificate: `No secret was sent. If a proxy inspects TLS, add its CA certificate, or set NODE_EXTRA_CA_CERTS; if the system trusts it already, set NODE_USE_SYSTEM_CA=1 ${NETWORK}.`,
   tls_handshake_failed: `No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2 ${NETWORK}.`,
   proxy_url_invalid:
@@ -37,7 +37,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_scope: NO_ACCESS,
   unauthorized_client: "This client may not use client_credentials. Use a service account of Strata Cloud Manager.",
   access_denied: "The account exists but access was denied: check its roles in this tenant.",
-  oauth_error: "Check the client ID, the tenant and the token URL.",
+  oauth_error: "Check the client ID, the tenant, and the token URL.",
 
   html_response: `Received an HTML page instead of JSON: a proxy or a captive portal is in the way, or the URL is wrong ${NETWORK}.`,
   invalid_json: `The response did not come from SCM's auth server, or was modified in transit. Check the URL ${NETWORK}.`,
@@ -71,10 +71,10 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   auth_file_dir_insecure:
     "Use a directory that only this user can write to (chmod go-w): providers trust the file in it.",
   auth_file_permission_denied: "Use a path in a directory that this user can write to.",
-  auth_file_disk_full: "Free disk space or inodes, or use a path on another disk.",
+  auth_file_disk_full: "Free up disk space or inodes, or use a path on another disk.",
   auth_file_io_error: "Check the path and the file system, or use another path.",
   refresher_failed:
-    "Without the background process a long apply could fail midway. Run again, or turn refreshing off if one token lifetime is enough.",
+    "Without the background process, a long apply could fail midway. Run again, or turn refreshing off if one token lifetime is enough.",
 
   sealed_token_expired: "Sign in again. Sealing does not extend a token's lifetime of about 15 minutes.",
   sealed_token_malformed: "Pass the sealed token unchanged, or sign in again.",
@@ -82,9 +82,9 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
     "Seal and unseal with the same client secret, and pass the sealed token unchanged; or sign in again.",
   sealed_token_too_large:
     "Pass only the sealed token. A token that is too long to be sealed must be requested by each job.",
-  sealed_token_not_jwt: "The recipient could not verify it. Sign in where the token is needed.",
+  sealed_token_not_jwt: "The recipient could not verify it. Sign in within the job that needs the token.",
 
   aborted: "The caller aborted the operation.",
   output_write_failed: "Check that the disk is not full and that the runner's files are writable.",
-  internal_error: "This is a bug. Please report it with this line, the version and the operating system.",
+  internal_error: "This is a bug. Please report it with this line, the version, and the operating system.",
 };

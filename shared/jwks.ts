@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from "./http/request.ts";
 import type { Failure, Outcome } from "./http/retry.ts";
 import type { Redactor } from "./redact.ts";
 
-/** An RSA public key that verifies signatures (RFC 7517 section 4, RFC 7518 section 6.3.1). */
+/** An RSA public key for verifying signatures (RFC 7517 section 4, RFC 7518 section 6.3.1). */
 export interface SigningKey {
   readonly kty: "RSA";
   /** The modulus, base64url-encoded. */
@@ -55,7 +55,7 @@ export function parseJwksResponse(response: HttpResponse, quote: Redactor["quote
     const { data } = schema.safeParse(key);
     return data && isUsable(data) ? [Object.freeze({ kty: data.kty, n: data.n, e: data.e, kid: data.kid })] : [];
   });
-  if (keys.length === 0) return invalidJwks("the JWKS contains no RSA key that can verify signatures.");
+  if (keys.length === 0) return invalidJwks("the JWKS contains no RSA key for verifying signatures.");
   return { type: "success", value: keys };
 }
 
@@ -109,8 +109,8 @@ export class JwksCache {
   /**
    * Starts loading the keys unless fresh keys are cached.
    *
-   * @param newTokenLimits - the limits of a sign-in, only for a new token: the authorization server has just issued it,
-   *   so its `kid` is looked up several times
+   * @param newTokenLimits - the limits of a sign-in, only for a new token. Because the authorization server has just
+   *   issued it, its `kid` is looked up several times
    */
   lookup(load: RequestJwks, newTokenLimits?: RequestLimits): JwksLookup {
     const fresh = this.#getCached(MAX_AGE);

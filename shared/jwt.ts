@@ -149,7 +149,7 @@ export function validateClaims(payload: unknown, expected: ExpectedClaims, clock
 export function validateTenants(granted: readonly string[], tsgIds: readonly string[]): void {
   const missing = tsgIds.filter((id) => !granted.includes(tsgScope(id)));
   if (missing.length > 0)
-    throw verificationError("tenant_mismatch", `the scope of the token does not grant tenant ${missing.join(", ")}.`);
+    throw verificationError("tenant_mismatch", `the token's scope does not grant tenant ${missing.join(", ")}.`);
 }
 
 function validateTimes({ exp, iat, nbf }: JWTClaims, { now, skew = 0 }: ClockInfo): void {
@@ -165,7 +165,7 @@ function validateTimes({ exp, iat, nbf }: JWTClaims, { now, skew = 0 }: ClockInf
     const difference = formatDuration(Math.abs(skew));
     throw verificationError(
       "clock_skew",
-      `the clock of this machine is ${difference} ${direction} the server's (clock skew).`,
+      `this machine's clock is ${difference} ${direction} the server's (clock skew).`,
     );
   }
   if (isExpired(now)) throw new TokenExpiredError(`the token expired ${formatDuration(now - end)} ago (exp).`);
@@ -199,12 +199,12 @@ export async function verifyJwt(
   if (alg !== ALGORITHM) throw verificationError("algorithm_not_allowed", `the token is not signed with ${ALGORITHM}.`);
   const keys = await findKeys(kid);
   if (keys.length === 0)
-    throw verificationError("signing_key_not_found", "no key in the JWKS matches the key ID (kid) of the token.");
+    throw verificationError("signing_key_not_found", "no key in the JWKS matches the token's key ID (kid).");
   // jose is loaded only when it is needed; requestToken() in sign-in.ts loads it in advance.
   const { isSignedBy } = await import("./jws.ts");
   for (const key of keys.slice(0, MAX_KEYS)) {
     checkDeadline();
     if (await isSignedBy(token, key)) return { claims: validateClaims(payload, expected, getClockInfo()), key };
   }
-  throw verificationError("invalid_signature", "the signature of the token could not be verified with the JWKS.");
+  throw verificationError("invalid_signature", "the token's signature could not be verified with the JWKS.");
 }

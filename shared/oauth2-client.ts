@@ -253,8 +253,8 @@ export class OAuth2Client {
   }
 
   /**
-   * The TSG ID of the current token's tenant; undefined before the first token, or if its scope has no tenant or
-   * several.
+   * The TSG ID of the current token's tenant; undefined before the first token, or if its scope does not contain
+   * exactly one tenant.
    */
   get tsgId(): string | undefined {
     return this.#tokens.current?.tsgId;

@@ -163,7 +163,7 @@ export class Redactor {
 }
 
 /**
- * The substrings that identify a secret: parts of its plain, hex, and base64 forms. A short form is used as a whole.
+ * The substrings that identify a secret: parts of its plain, hex, and base64 forms. A short form is used in full.
  */
 function getRuns(secret: string): readonly string[] {
   const forms = getLines(secret).flatMap((text) => [text, toHex(text), ...base64Fragments(text, "base64")]);

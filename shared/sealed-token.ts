@@ -22,7 +22,7 @@ export interface SealTokenOptions {
 export interface UnsealTokenOptions extends SealTokenOptions, CallOptions {
   /**
    * The minimum remaining lifetime in seconds, from 0 to 86400. Default: 300, or a third of the token's lifetime if
-   * shorter.
+   * that is shorter.
    */
   readonly minTtl?: Seconds | undefined;
 }
@@ -195,7 +195,11 @@ function validateArguments(
   const issues = [...optionIssues];
   if (verify === false) {
     const message = "must be true to seal or unseal a token";
-    issues.push({ field: "verify", message, hint: "Set verify to true, or sign in where the token is needed." });
+    issues.push({
+      field: "verify",
+      message,
+      hint: "Set verify to true, or sign in within the job that needs the token.",
+    });
   }
   if (typeof value !== "string") issues.push({ field, message: "must be a string", hint });
   if (issues.length > 0) throw configError(issues);

@@ -296,7 +296,7 @@ function resolveUrl(apiUrl: URL, path: string, query: RequestOptions["query"] = 
   const url = URL.canParse(path, apiUrl.href) ? new URL(path, apiUrl) : undefined;
   if (url?.origin !== apiUrl.origin || url.username !== "" || url.password !== "") {
     const hint = `Use a path such as /config/objects/v1/tags, or a URL on ${apiUrl.origin}.`;
-    throw configError([{ field: "path", message: "must stay on the origin of the API", hint }]);
+    throw configError([{ field: "path", message: "must be on the API's origin", hint }]);
   }
   for (const [name, values] of query instanceof URLSearchParams ? query : Object.entries(query))
     for (const value of [values].flat()) if (value !== undefined) url.searchParams.append(name, String(value));
@@ -325,7 +325,7 @@ const REQUEST_OPTIONS = {
         value instanceof URLSearchParams ||
         isRecord(value, (param) => (Array.isArray(param) ? param.every(isQueryParam) : isQueryParam(param))),
     ),
-    "an object of query parameters (strings, numbers, booleans and lists of them)",
+    "an object of query parameters (strings, numbers, booleans, and lists of them)",
   ],
   headers: (): OptionSchema => [
     z.custom((value) => isRecord(value, (header) => typeof header === "string")),

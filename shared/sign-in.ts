@@ -88,7 +88,7 @@ type IssuedToken = Omit<TimedResult<TokenResponse>, "attempts">;
  * Requests a token and verifies it. The JWKS is requested at the same time, because its URL does not depend on the
  * token.
  *
- * @throws AuthError; if both requests fail, the error of the token request
+ * @throws AuthError; if both requests fail, the error from the token request
  */
 export async function requestToken(context: SignInContext, limits: RequestLimits): Promise<AccessToken> {
   const { authRequest, clock, redactor, onToken } = context;
@@ -143,7 +143,7 @@ function createLoader(context: SignInContext, limits: RequestLimits): RequestJwk
   return async () => (await requestWithRetries(context, call, limits)).value;
 }
 
-/** Minimum time to wait for the token request to fail as well after the JWKS request has failed. */
+/** Minimum time to wait, after the JWKS request has failed, for the token request to fail as well. */
 const MIN_GRACE: Milliseconds = 2000;
 
 /**
@@ -178,7 +178,7 @@ async function verifySignature(
   if (!looksLikeJwt(accessToken)) throw opaqueTokenError();
   const checkDeadline = (): void => {
     if (clock.monotonic() < deadline) return;
-    const description = "timed out while the signature of the token was verified.";
+    const description = "timed out while verifying the token's signature.";
     throw new AuthError(description, { kind: "timeout", code: "response_timeout", hint: "Raise the timeout." });
   };
   const clockInfo = (): ClockInfo => getClockInfo(context, issued);
@@ -207,7 +207,7 @@ function createAccessToken(
   const { accessToken, expiresIn = Infinity, scope = authRequest.scope } = value;
   const { exp = Infinity, iat = 0 } = claims ?? {};
   // `expires_in` is measured from when the request was sent, because the server may have issued the token at any time
-  // since.
+  // since then.
   const toElapsed = clock.elapsed() - clock.now();
   const deadline = Math.min(sentAt + expiresIn * 1000, exp * 1000 + toElapsed);
   const end = claims ? exp * 1000 : deadline - toElapsed;

@@ -28,12 +28,13 @@ export function isRunning({ pid, startedAt }: ProcessId): boolean {
   try {
     process.kill(pid, 0);
   } catch {
-    // ESRCH, or EPERM if the ID now belongs to a process of another user.
+    // ESRCH, or EPERM if the ID now belongs to another user's process.
     return false;
   }
   if (startedAt === undefined) return true;
   const stat = readProcStat(pid);
-  // The process exists, but its status cannot be read, for example for lack of file descriptors. The next call decides.
+  // The process exists, but its status cannot be read, for example because no file descriptors are available. The next
+  // call tries again.
   return stat === undefined || (stat.startedAt === startedAt && !DEAD_STATE.test(stat.state));
 }
 

@@ -29,14 +29,14 @@ export function parseIfOwn(text: string, fingerprint: string): AuthFileContent |
 }
 
 /**
- * What became of the file. `unreadable` means that something exists at its path but cannot be read as a file owned by
+ * The state of the file. `unreadable` means that something exists at its path but cannot be read as a file owned by
  * this user.
  */
 type FileState = "managed" | "missing" | "replaced" | "unreadable";
 
 /**
  * How long each state may last before the file is considered gone. A check may happen while a program is replacing the
- * file, and another container may own the workspace for the duration of a step.
+ * file, and the workspace may belong to another container for the duration of a step.
  */
 const MAX_DURATION: Readonly<Record<FileState, Milliseconds>> = {
   managed: Infinity,
@@ -45,7 +45,7 @@ const MAX_DURATION: Readonly<Record<FileState, Milliseconds>> = {
   unreadable: 120_000,
 };
 
-/** The auth file that one refresher writes and watches. Any other file at its path is left unchanged. */
+/** The auth file that a refresher writes and watches. Any other file at its path is left unchanged. */
 export class ManagedAuthFile {
   readonly path: string;
   readonly #fingerprint: string;
@@ -81,7 +81,11 @@ export class ManagedAuthFile {
     });
   }
 
-  /** Updates the file. @throws AuthError, including if the file was removed or replaced: it must not come back */
+  /**
+   * Updates the file.
+   *
+   * @throws AuthError, including if the file was removed or replaced, because it must not be created again
+   */
   async update(text: string): Promise<void> {
     if (!(await writeFileAtomic(this.path, text, async () => (await this.#getState()) === "managed")))
       throw authFileError(this.path, "cannot be updated: it was removed or replaced", "auth_file_io_error");

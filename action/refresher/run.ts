@@ -56,7 +56,7 @@ const POLL_INTERVAL: Milliseconds = 250;
 const REQUEST_TIMEOUT: Milliseconds = 30_000;
 
 /**
- * Starts the token server, writes the file and refreshes it until the job ends or the file is removed.
+ * Starts the token server, writes the file, and refreshes it until the job ends or the file is removed.
  *
  * @throws AuthError, for example if the file cannot be written; an error from Node if no port is free
  */

@@ -9,7 +9,7 @@ import type { RefresherConfig, RefresherReply } from "./run.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Starting usually takes 0.2 s, but a machine that runs many jobs may be slow. */
+/** Startup usually takes 0.2 s but may take much longer on a machine that runs many jobs. */
 const START_TIMEOUT: Milliseconds = 15_000;
 
 /**
@@ -19,7 +19,7 @@ const START_TIMEOUT: Milliseconds = 15_000;
 const ENV_ALLOWLIST =
   /^(PATH|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|(HTTPS?|NO)_PROXY|NODE_USE_SYSTEM_CA|RUNNER_TEMP|RUNNER_TRACKING_ID)$/i;
 /**
- * Variables that contain paths. The paths must be absolute because the refresher has another working directory.
+ * Variables that contain paths. The paths must be absolute because the refresher has a different working directory.
  * `SSL_CERT_DIR` may contain several paths.
  */
 const PATH_VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF"] as const;
@@ -29,7 +29,7 @@ const NETWORK_FLAG =
   /^--(tls-(max|min)-v1\.\d|tls-cipher-list|dns-result-order|(no-)?network-family-autoselection|network-family-autoselection-attempt-timeout|openssl-config|max-http-header-size|use-(system|openssl|bundled)-ca)$/;
 /**
  * Limits V8's memory for new objects, in MiB. By default, the limit grows: after a thousand renewals, a process that
- * checks a file four times per second uses 190 MiB instead of 12 MiB.
+ * checks a file four times per second would use 190 MiB instead of 12 MiB.
  */
 const HEAP_FLAG = "--max-semi-space-size=2";
 
@@ -89,7 +89,7 @@ export function getEnvironment(env: Env): Record<string, string | undefined> {
   return {
     ...Object.fromEntries(Object.entries(env).filter(([name]) => ENV_ALLOWLIST.test(name))),
     ...Object.fromEntries(paths),
-    // Node passes this variable on unless the environment names it.
+    // Node passes this variable on unless the environment contains it.
     NODE_V8_COVERAGE: undefined,
   };
 }

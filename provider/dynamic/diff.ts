@@ -17,16 +17,16 @@ const toKey = (inputs: Properties): string =>
   JSON.stringify(Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 
 /**
- * Keeps what `check` learns for later calls in this process. The engine passes on the checked inputs unchanged, so they
- * are the key. They include the name of the resource.
+ * Stores what `check` learns for later calls in this process. The engine passes on the checked inputs unchanged, so
+ * they are the key. They include the name of the resource.
  */
 export class CheckCache {
   readonly #checked = new Map<string, { readonly clientSecret: unknown; readonly hasChanged: boolean | undefined }>();
 
   /**
-   * Keeps the secret here, because the engine would store it in the state.
+   * Stores the secret here, because the engine would store it in the state.
    *
-   * @param olds - the inputs of the last run; empty for a resource that is created or replaced
+   * @param olds - the inputs from the last run; empty for a resource that is being created or replaced
    * @returns the inputs without the secret
    */
   remember(olds: Properties, { clientSecret, ...inputs }: Properties): Properties {

@@ -10,8 +10,8 @@ import { CheckCache } from "./diff.ts";
 import type { DynamicResource, Properties } from "./resource.ts";
 import { KINDS, PROVIDER_VERSION, type ResourceKind } from "./serialized.ts";
 
-// Each process has one cache and one state, because the engine calls `handler` for each version of `__provider` in the
-// state.
+// There is one cache and one state per process, because the engine calls `handler` once for each version of
+// `__provider` in the state.
 const cache = new CheckCache();
 const state: ProviderState = { accounts: new ServiceAccounts(), files: new AuthFiles() };
 const resources: Readonly<Record<ResourceKind, DynamicResource>> = {
@@ -49,8 +49,8 @@ export function handler(version: number): dynamic.ResourceProvider<Properties, P
         const inputs = { __provider, name, kind, ...pickArgs(args, KINDS[kind]) };
         return { inputs: await resources[kind].check(olds, inputs), failures: [] };
       } catch (error) {
-        // The engine shows a failure once, but a thrown error twice. If a property were named, the engine would print
-        // its value, even a secret.
+        // The engine shows a failure once, but a thrown error twice. If the failure named a property, the engine would
+        // print its value, even if it is a secret.
         return { inputs: {}, failures: [{ property: "", reason: formatError(error) }] };
       }
     },
@@ -77,9 +77,9 @@ async function withUserErrors<T>(work: () => T | Promise<T>): Promise<T> {
     return await work();
   } catch (failure) {
     const error = new Error(formatError(failure));
-    // For an error thrown by `diff`, `read` or `delete`, the process prints the stack, and then the engine prints the
+    // For an error thrown by `diff`, `read`, or `delete`, the process prints the stack, and then the engine prints the
     // message.
-    error.stack = "see the error of the resource";
+    error.stack = "see the resource's error";
     throw error;
   }
 }

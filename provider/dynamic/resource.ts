@@ -1,4 +1,4 @@
-/** Properties of a resource as the engine passes them: inputs, or outputs of an earlier run. */
+/** Properties of a resource as the engine passes them: inputs, or outputs from an earlier run. */
 export type Properties = Readonly<Record<string, unknown>>;
 
 type Awaitable<T> = T | Promise<T>;
@@ -8,9 +8,9 @@ export interface DynamicResource {
   /** @returns the inputs to store */
   readonly check: (olds: Properties, news: Properties) => Awaitable<Properties>;
   /**
-   * `changes` is always set: without it, the engine compares the inputs, including the string `__provider`.
+   * `changes` is always set because, without it, the engine compares the inputs, including the string `__provider`.
    *
-   * @param olds - the outputs of the last run
+   * @param olds - the outputs from the last run
    */
   readonly diff: (olds: Properties, news: Properties) => { readonly changes: boolean; readonly replaces?: string[] };
   readonly create: (inputs: Properties) => Promise<{ readonly id: string; readonly outs: Properties }>;

@@ -11,10 +11,10 @@ export const PROVIDER_VERSION = 1;
  * serializer would write the code of this package to the state, which would then show a diff with each release.
  *
  * The engine runs the string that it finds in the state, so the string is the same for every resource and every 1.x
- * release. The code looks up the handler first from the working directory of the process, which is that of the program.
- * Then it looks from `@pulumi/pulumi`, which finds the dependencies of a library in a pnpm workspace. If the package is
- * missing, `check` and `read` say what to install, and `delete` does nothing: a stack can still be destroyed after
- * scm-auth is removed from the program.
+ * release. The code first looks up the handler from the process's working directory, which is also the program's. If
+ * that fails, it does so from `@pulumi/pulumi`, which finds the dependencies of a library in a pnpm workspace. If the
+ * package is missing, `check` and `read` say what to install, and `delete` does nothing, so that a stack can still be
+ * destroyed after scm-auth is removed from the program.
  */
 export const SERIALIZED_PROVIDER =
   "module.paths.push(...require.main.paths);this.handler=p=>{" +

@@ -34,7 +34,7 @@ export interface AuthFileResult {
   readonly expiresAt: Date;
   /** The granted scope, separated by spaces. */
   readonly scope: string;
-  /** Whether the file contained a valid token; otherwise a new one was requested. */
+  /** Whether the file contained a valid token. If not, a new one was requested. */
   readonly reused: boolean;
   /** Warnings for the user, for example about directory permissions. */
   readonly warnings: readonly string[];
@@ -46,7 +46,7 @@ export interface TokenFileOptions {
   readonly minTtl?: Seconds | undefined;
   /** Limits for the whole operation. At most two thirds of the time is spent waiting for another process. */
   readonly limits: RequestLimits;
-  /** If true, only an existing file is updated, so that a removed file does not come back. Default: false. */
+  /** If true, only an existing file is updated, so that a removed file is not created again. Default: false. */
   readonly onlyIfExists?: boolean | undefined;
 }
 
@@ -67,7 +67,7 @@ const LOCK_WAIT_RATIO = 2 / 3;
 const STALE_TEMP_AGE = 60_000;
 
 /**
- * Ensures that the auth file for the `scm` providers of Terraform, OpenTofu and Pulumi contains a valid token. The
+ * Ensures that the auth file for the `scm` providers of Terraform, OpenTofu, and Pulumi contains a valid token. The
  * client secret is not written to the file. The token in an existing file is reused if it passes verification. If
  * several processes call this function at once, usually only one of them signs in. If a token server serves the file,
  * the file keeps referring to it.
@@ -135,7 +135,7 @@ export async function ensureTokenFile(
   const { clock, random } = context;
   const { minTtl, limits, onlyIfExists = false } = options;
   const path = resolveAuthFilePath(options.path);
-  // A removed directory must not come back either.
+  // A removed directory must not be created again either.
   const warnings = await (onlyIfExists ? checkPrivateDirectory : ensurePrivateDirectory)(path, limits);
   const isUsable = (token: AccessToken | undefined): token is AccessToken =>
     token !== undefined && hasMinRemaining(token, minTtl, clock);
@@ -150,7 +150,7 @@ export async function ensureTokenFile(
     if (onlyIfExists && existing.file === undefined) throw authFileError(path, "was removed", "auth_file_invalid_path");
     const token = reused ?? (await getToken?.());
     if (token === undefined || !(await updateAuthFile(context, path, existing, token, limits))) return undefined;
-    // Keep a newer token of the source, which may not have been written yet.
+    // Keep a newer token from the source, which may not have been written yet.
     if (reused && (reused.remaining(clock) ?? 0) > (tokens.current?.remaining(clock) ?? 0)) tokens.adopt(reused);
     return { path, token, reused: reused !== undefined, server: existing.server, warnings };
   };

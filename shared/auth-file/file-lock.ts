@@ -15,8 +15,9 @@ const STALE_AFTER: Milliseconds = 10_000;
 const MAX_DELAY: Milliseconds = 160;
 
 /**
- * Runs `work` while no other process does so for the same file. The lock saves requests but guarantees nothing: `work`
- * runs without the lock if it cannot be created, for example because the disk is full, or after a long wait.
+ * Runs `work` while no other process does so for the same file. The lock saves requests but does not guarantee
+ * exclusive access: `work` runs without the lock if it cannot be created, for example because the disk is full, or
+ * after a long wait.
  *
  * @param work - must first check whether another process has already done the work
  * @throws AuthError if aborted while waiting; any error that `work` throws
@@ -51,7 +52,7 @@ async function acquire(lock: string, { clock, random, deadline, signal }: LockOp
       seenAt = now;
     } else if (now - seenAt >= STALE_AFTER) {
       const errno = await rmdir(lock).then(() => "ENOENT", getErrorCode);
-      // It is not an empty directory, or cannot be removed for another reason.
+      // The lock is not an empty directory, or it cannot be removed for another reason.
       if (errno !== "ENOENT") return undefined;
     }
     await sleep(clock, Math.min((0.25 + random() * 0.75) * MAX_DELAY, deadline - now), signal);

@@ -59,8 +59,8 @@ export function parseTokenServerPort(authUrl: string): number | undefined {
 
 /**
  * Returns the text of an auth file: a subset of the fields that the `scm` providers read (scm-go 1.0.9, struct
- * `Client`). `host` and `protocol` are omitted because the `prismasdwan` provider, which reads the same file, uses
- * another host.
+ * `Client`). `host` and `protocol` are omitted because the `prismasdwan` provider, which reads the same file, uses a
+ * different host.
  */
 export const serializeAuthFile = (content: AuthFileContent): string =>
   `${JSON.stringify(
@@ -132,7 +132,7 @@ export const isManaged = ({ authUrl, clientSecret }: TokenServerAddress): boolea
 
 /**
  * Whether the text is exactly what {@link serializeAuthFile} writes. The providers also honor `host`, `headers`,
- * `logging` and `skip_verify_certificate` in the file, so a file with additional fields must not be used as is.
+ * `logging`, and `skip_verify_certificate` in the file, so a file with additional fields must not be used as is.
  */
 export function isCanonical(text: string): boolean {
   const content = parseAuthFile(text);
@@ -144,7 +144,7 @@ export function isCanonical(text: string): boolean {
  * so that a valid file is not written again.
  *
  * @param server - a running token server; without one, the file contains the token URL and a placeholder
- * @throws AuthError of kind `protocol` if the lifetime of the token is unknown
+ * @throws AuthError of kind `protocol` if the token's lifetime is unknown
  */
 export function createAuthFileContent(
   request: Pick<AuthRequest, "clientId" | "scope" | "tokenUrl">,
@@ -155,11 +155,12 @@ export function createAuthFileContent(
   const { lifetime, expiresAt } = token;
   const remaining = token.remaining(clock);
   if (lifetime === undefined || remaining === undefined || expiresAt === undefined)
-    throw new AuthError("the lifetime of the token is unknown, so it cannot be stored in an auth file.", {
+    throw new AuthError("the token's lifetime is unknown, so it cannot be stored in an auth file.", {
       kind: "protocol",
       code: "token_lifetime_unknown",
     });
-  // The date must not be in the past while the token is valid: the providers would sign in with the placeholder.
+  // While the token is valid, the date must not be in the past. Otherwise, the providers would sign in with the
+  // placeholder.
   const margin = Math.min(EXPIRY_MARGIN, lifetime * EXPIRY_MARGIN_RATIO, remaining / 2);
   // Prefer the token's expiration date, which is the same for all readers. If this machine's clock differs too much
   // from the server's, use a date according to this machine's clock.

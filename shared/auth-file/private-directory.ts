@@ -48,7 +48,7 @@ export function checkDirectory(
 
 /**
  * Creates the directory of the auth file at `path` if it does not exist. The new directory is accessible only to this
- * user and ignored by git. Then checks the directory and all its parents.
+ * user and ignored by Git. Then checks the directory and all its parents.
  *
  * @param trustedDir - a directory that the platform assigned to this job (RUNNER_TEMP). It and its parents may have any
  *   owner and mode, because in a container they belong to a user of the host
@@ -74,8 +74,8 @@ export const checkPrivateDirectory = (path: string, limits: FileLimits = {}): Pr
 
 /**
  * Creates a directory and its missing parents if the closest existing parent passes the check. Returns false if the
- * directory already exists. Does not use `mkdir` with `recursive: true`, which never returns if it fails with ENOENT
- * although the parent exists, as in /proc.
+ * directory already exists. Does not use `mkdir` with `recursive: true`, which never returns if the parent exists but
+ * creating the directory fails with ENOENT, as in /proc.
  */
 async function createDirectory(directory: string, trustedDir: string | undefined): Promise<boolean> {
   try {

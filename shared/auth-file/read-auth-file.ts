@@ -20,11 +20,11 @@ export interface ExistingAuthFile {
   readonly file: FileSnapshot | undefined;
   /** Undefined if the file is empty or other users can access it. */
   readonly content?: AuthFileContent;
-  /** A token that was just verified: from the token server if one is running, otherwise from the file. */
+  /** A token that was just verified: from the token server or, if none is running, from the file. */
   readonly token?: AccessToken;
   /** The address of a running token server that belongs to the same job. */
   readonly server?: TokenServerAddress;
-  /** Why there is no token. */
+  /** The reason there is no token. */
   readonly reason?: AuthError;
 }
 
@@ -58,7 +58,7 @@ export async function readAuthFile(
   if (!matchesIdentity(content, authRequest)) {
     // The file may be replaced if its token has expired and is not being refreshed.
     if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return { file, content };
-    const message = "contains a valid token of another identity (client ID or scope)";
+    const message = "contains a valid token for another identity (client ID or scope)";
     throw authFileError(path, message, "auth_file_in_use");
   }
   const verified = served && context.verify ? await verify(context, served.token, limits) : {};

@@ -7,7 +7,7 @@ import { isPermanentRejection, type TokenSource } from "../token-source.ts";
 /** The text of an AuthError. */
 const failureSummary = z.object({ message: z.string(), hint: z.string() });
 
-/** A period without a valid token. Times are wall-clock times in milliseconds since 1970 UTC. */
+/** A period in which no valid token was available. Times are wall-clock times in milliseconds since 1970 UTC. */
 const refreshGap = z.object({
   since: z.number(),
   /** Undefined if the period has not ended. */
@@ -20,7 +20,7 @@ const refreshGap = z.object({
 
 /** Statistics of a {@link TokenRefresher}, as reported by the token server. */
 export const refreshStats = z.object({
-  /** The number of new tokens since the start. */
+  /** The number of tokens obtained since the refresher started. */
   renewals: z.int(),
   /** The number of outages. Consecutive failed token requests count as one outage. */
   outages: z.int(),
@@ -46,7 +46,7 @@ export interface RefresherOptions {
 }
 
 /**
- * The duration of the longest timer. After the machine resumes from suspension, `clock.elapsed()` is read within this
+ * The maximum duration of a timer. After the machine resumes from suspension, `clock.elapsed()` is read within this
  * time.
  */
 const TICK: Milliseconds = 1000;
@@ -134,7 +134,7 @@ export class TokenRefresher {
     this.#wake.abort();
   }
 
-  /** Statistics since the start. */
+  /** Statistics since the refresher started. */
   get stats(): RefreshStats {
     const rejection = this.#rejection && summarize(this.#rejection);
     return { renewals: this.#renewals, outages: this.#outages, gap: this.#getGap() ?? this.#lastGap, rejection };
@@ -269,10 +269,13 @@ export function getRenewalDelay(lifetime: Milliseconds, remaining: Milliseconds,
 export const getRetryDelay = (remaining: Milliseconds, random: RandomSource): Milliseconds =>
   randomBetween(MIN_RETRY_DELAY, getMaxRetryDelay(remaining), random);
 
-/** Limits a `Retry-After` delay, because the server may ask for more time than is left. */
+/** Limits a `Retry-After` delay, because the server may request a longer delay than the remaining lifetime. */
 export const clampRetryAfter = (retryAfter: Milliseconds, remaining: Milliseconds): Milliseconds =>
   Math.min(retryAfter, remaining <= 0 ? MAX_RETRY_AFTER : remaining * MAX_RETRY_AFTER_RATIO);
 
-/** Returns the time limit for an attempt. An attempt that hangs must leave time for others before the token expires. */
+/**
+ * Returns the time limit for an attempt. An attempt that hangs must leave time for further attempts before the token
+ * expires.
+ */
 export const getAttemptTimeout = (remaining: Milliseconds): Milliseconds =>
   remaining <= 0 ? MAX_ATTEMPT_TIMEOUT : clamp(remaining * ATTEMPT_RATIO, MIN_ATTEMPT_TIMEOUT, MAX_ATTEMPT_TIMEOUT);

@@ -136,11 +136,11 @@ export const isPrivate = ({ mode }: Pick<FileSnapshot, "mode">): boolean =>
   process.geteuid === undefined || (mode & 0o077) === 0;
 
 /**
- * Atomically replaces the file at `path`: readers see either the old content or the new content. The mode is set to
- * 0600 before the first byte is written. A symbolic link at `path` is replaced, not followed.
+ * Atomically replaces the file at `path`: readers see either the old or the new content. The mode is set to 0600 before
+ * the first byte is written. A symbolic link at `path` is replaced, not followed.
  *
  * @param shouldReplace - called right before the rename. If it returns false, nothing changes, so that a removed file
- *   does not come back
+ *   is not created again
  * @returns what `shouldReplace` returned
  * @throws AuthError of kind `file`; nothing is left behind
  */
@@ -211,8 +211,8 @@ export async function retryWhileBusy(operation: () => Promise<void>): Promise<vo
 }
 
 /**
- * Removes a file, its temporary files, and its lock. The file does not come back: a process that is about to rename a
- * temporary file no longer finds it.
+ * Removes a file, its temporary files, and its lock. The file is not created again, because a process that is about to
+ * rename a temporary file no longer finds it.
  *
  * @param isManaged - receives the text of the file; if it returns false, the file is kept
  * @returns whether a file was removed

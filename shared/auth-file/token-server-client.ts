@@ -12,7 +12,7 @@ import {
 } from "./format.ts";
 import { refreshStats, type RefreshStats } from "./refresher.ts";
 
-/** The response of a token server. It is not verified: another program may be listening on the port by now. */
+/** The response from a token server. It is not verified: another program may be listening on the port by now. */
 export interface ServedToken {
   readonly token: string;
   /** A digest that identifies the job that the server belongs to. */

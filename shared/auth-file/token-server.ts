@@ -16,7 +16,7 @@ import {
 } from "./format.ts";
 import type { TokenRefresher } from "./refresher.ts";
 
-/** What a token server serves, and to whom. */
+/** What a token server serves and to whom. */
 export interface TokenServerOptions {
   readonly clientId: string;
   /** The secret in the auth file. */
@@ -103,7 +103,7 @@ export class TokenServer {
     server.on("error", () => undefined);
   }
 
-  /** Listens on a free port of 127.0.0.1. @throws an error from Node if no port is free */
+  /** Listens on a free port on 127.0.0.1. @throws an error from Node if no port is free */
   static async listen(options: TokenServerOptions): Promise<TokenServer> {
     const server = createServer({
       headersTimeout: REQUEST_TIMEOUT,
@@ -159,7 +159,7 @@ export class TokenServer {
   async #shutDown(authorization: string, response: ServerResponse): Promise<Response> {
     const secret = /^bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1] ?? "";
     if (!timingSafeEqual(digest(secret), this.#jobDigest))
-      return errorResponse(401, "invalid_token", "the secret is not that of the auth file", {
+      return errorResponse(401, "invalid_token", "the secret does not match the one in the auth file", {
         "www-authenticate": "Bearer",
       });
     // Close even if the client disconnects before it receives the response.
@@ -169,7 +169,7 @@ export class TokenServer {
 
   /**
    * Returns the error response for an invalid request. Checks the client first, so that others learn nothing. A request
-   * without a scope means the scope in the file.
+   * without a scope implies the scope in the file.
    */
   #findRequestError(authorization: string, form: URLSearchParams): Response | undefined {
     const secret = form.get("client_secret") ?? "";

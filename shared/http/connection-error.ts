@@ -51,7 +51,10 @@ export function timeoutError({ phase, isSent }: Progress, target: Target, timeou
     case "tcp":
       return fail(`could not connect to ${host} ${limit}.`, "connect_timeout");
     case "proxy":
-      return fail(`${proxy} accepted the connection but opened no tunnel to ${host} ${limit}.`, "proxy_unreachable");
+      return fail(
+        `${proxy} accepted the connection but did not open a tunnel to ${host} ${limit}.`,
+        "proxy_unreachable",
+      );
     case "tls":
       return fail(`${getTransport(target)}, but the TLS handshake did not complete ${limit}.`, "tls_handshake_failed");
     case "waiting":
@@ -76,7 +79,7 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
     new AuthError(description, { kind: "network", code, requestSent: isSent, cause: error, hint });
   if (CERTIFICATE_CODE.test(errno) && (phase === "tls" || phase === "proxy")) {
     const detail = issuer === undefined ? errno : `${errno}, issued by ${issuer}`;
-    const clockHint = "No secret was sent. Check this machine's clock first, then the certificate of the server.";
+    const clockHint = "No secret was sent. Check this machine's clock first, then the server's certificate.";
     const description = `the certificate of ${phase === "proxy" ? proxy : host} is not trusted (${detail}).`;
     return fail(description, "untrusted_certificate", VALIDITY_CODE.test(errno) ? clockHint : undefined);
   }

@@ -17,9 +17,9 @@ export type Phase = ConnectionStep["step"] | "waiting" | "reading";
 /** The progress of an attempt. */
 export class Progress {
   phase: Phase = "waiting";
-  /** Whether the request is sent on a connection of an earlier request: no connection was opened for it. */
+  /** Whether the request is sent on a connection that was opened for an earlier request. */
   isReused = true;
-  /** The issuer of the certificate that was received last. */
+  /** The issuer of the most recently received certificate. */
   issuer: string | undefined;
   readonly #clock: Clock;
   readonly #onStep: ((step: ConnectionStep) => void) | undefined;
@@ -54,15 +54,15 @@ export interface ConnectionSettings {
   readonly progress: Progress;
   /** If true, the connection does not keep the process alive. */
   readonly unref: boolean;
-  /** Ends the attempt. openConnection() also aborts it if the connection closes without a response. */
+  /** Aborting it ends the attempt. openConnection() also does this if the connection closes without a response. */
   readonly abort: AbortController;
   /** Makes text from a certificate safe for a message. */
   readonly quote: (text: string, maxLength?: number) => string;
 }
 
 /**
- * How long to try each address of a host before the next one (RFC 8305). With Node's default of 250 ms, a distant host
- * is never reached if its first address is unreachable.
+ * How long to try each address of a host before trying the next one (RFC 8305). With Node's default of 250 ms, a
+ * distant host is never reached if its first address is unreachable.
  */
 const ADDRESS_TIMEOUT_MS: Milliseconds = 2500;
 

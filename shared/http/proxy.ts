@@ -73,7 +73,7 @@ export function getUnusedProxyVariable(url: URL): string | undefined {
 /** Minimum length of a masked password. Masking every occurrence of a shorter one would make logs unreadable. */
 const MIN_PASSWORD_LENGTH = 4;
 
-/** The passwords to mask from the proxy variables, as written and decoded, even if a URL is invalid. */
+/** The passwords to mask from the proxy variables, both as written and decoded, even if a URL is invalid. */
 export function getProxyPasswords(env: Readonly<NodeJS.ProcessEnv>): readonly string[] {
   const passwords = [...HTTPS_VARIABLES, ...HTTP_VARIABLES].flatMap((name) => {
     // The password ends at the last `@`, as in URL parsers.

@@ -138,7 +138,7 @@ async function exchange(
   // Features of the toolkit's client that are not used:
   // - Redirects would send the secret to another host.
   // - Its retries cover only GET and HEAD, without jitter, Retry-After, or a deadline. See retry.ts.
-  // - Its time limit does not know the phase.
+  // - Its time limit does not take the phase into account.
   // - Its readBody() never settles if the body is truncated.
   const client = new HttpClient(userAgent, [handler], {
     allowRedirects: false,

@@ -52,9 +52,9 @@ const DEFAULT_STEP: ScheduleStep = { attemptTimeout: 30_000, maxDelay: 30_000 };
  * are based on measurements (docs/retries.md).
  */
 export const BACKOFF_SCHEDULE: readonly ScheduleStep[] = Object.freeze([
-  // If an overloaded server leaves a request hanging, it does not respond later. 50 jobs complete within 10 s.
+  // If an overloaded server leaves a request hanging, it never responds to that request. 50 jobs complete within 10 s.
   { attemptTimeout: 5000, maxDelay: 3000 },
-  // After two failures, hundreds of jobs are probably competing.
+  // After two failures, hundreds of jobs are probably competing for the server.
   { attemptTimeout: 7000, maxDelay: 12_000 },
   { attemptTimeout: 10_000, maxDelay: 16_000 },
   { attemptTimeout: 15_000, maxDelay: 20_000 },
@@ -99,7 +99,7 @@ export interface DelayInput extends RetryState {
 export function getRetryDelay(input: DelayInput): Milliseconds | undefined {
   const { attemptsLeft, timeLeft, retryAfter, policy, random } = input;
   if (timeLeft <= 0 || (retryAfter > 0 && retryAfter + MIN_ATTEMPT > timeLeft)) return undefined;
-  // The remaining time is divided equally between this delay and the attempts that are left.
+  // The remaining time is divided equally among this delay and the remaining attempts.
   const width = Math.min(getMaxDelay(input), (timeLeft - retryAfter) / (attemptsLeft + 1));
   // Half of the delay is fixed, so that even the shortest delays add up to those of urllib3's Retry(3, 0.3). If load
   // must be spread, the whole delay is random.
@@ -156,7 +156,7 @@ export interface TimedResult<T> {
  * `response`, and `retry` events.
  *
  * @param send - replaces the network in tests
- * @throws the AuthError of the last attempt, with the number of attempts and the server's `Retry-After`
+ * @throws the AuthError from the last attempt, with the number of attempts and the server's `Retry-After`
  */
 export async function requestWithRetries<T>(
   context: RequestContext,

@@ -145,7 +145,7 @@ test("writes a file and starts a refresher that the next step reuses and only th
   await waitUntil("the refresher has exited", () => !isRunning(first.refresher));
 });
 
-test("starts a refresher for a file that an earlier step wrote without one", async (t) => {
+test("starts a refresher for a file written by an earlier step that did not start one", async (t) => {
   const { server, run } = await createJob(t);
   await run();
   const requests = server.countTokenRequests();
@@ -164,7 +164,7 @@ test("fails when the file belongs to another job", async (t) => {
 });
 
 test(
-  "replaces a file whose refresher was killed and whose port another program has taken",
+  "replaces a file whose refresher was killed and whose port is now used by another program",
   { skip: notOnLinux },
   async (t) => {
     const { run } = await createJob(t);
@@ -188,7 +188,7 @@ test(
 );
 
 test(
-  "the post step removes the file of a refresher that was killed, and does not believe its port",
+  "the post step removes a killed refresher's file, and does not trust a program that now uses its port",
   { skip: notOnLinux },
   async (t) => {
     const { temp, run } = await createJob(t);
@@ -240,7 +240,7 @@ test("the post step reports that the file was removed and stops a refresher that
 });
 
 test(
-  "the post step stops the refresher of a file whose owner was changed, and says so",
+  "the post step stops the refresher if the file's owner was changed, and reports the change",
   { skip: asRoot },
   async (t) => {
     const { run } = await createJob(t);
@@ -254,7 +254,7 @@ test(
   },
 );
 
-test("the post step leaves a file that another program wrote", async (t) => {
+test("the post step does not delete a file written by another program", async (t) => {
   const { run } = await createJob(t);
   const step = await run();
   await writeFile(step.result.path, "notes");
@@ -311,7 +311,7 @@ for (const [runnerEnvironment, level] of [
   ["self-hosted", "warning"],
   [undefined, "warning"],
 ] as const)
-  test(`logs a path outside RUNNER_TEMP as ${level} with RUNNER_ENVIRONMENT ${String(runnerEnvironment)}`, async (t) => {
+  test(`logs a message of level ${level} about a path outside RUNNER_TEMP if RUNNER_ENVIRONMENT is ${String(runnerEnvironment)}`, async (t) => {
     const { workspace, run } = await createJob(t);
     const step = await run({ path: join(workspace, "auth.json"), env: { RUNNER_ENVIRONMENT: runnerEnvironment } });
     assert.match(step.lines[0] ?? "", new RegExp(`^${level}: The auth file \\(.*\\) is outside RUNNER_TEMP`));
@@ -322,10 +322,10 @@ test("warns about a file in an empty workspace because a checkout would delete i
   const { workspace, run } = await createJob(t);
   await rm(join(workspace, "main.tf"));
   const step = await run({ path: join(workspace, ".scm", "auth.json") });
-  assert.match(step.warnings.join(), /still empty. If actions\/checkout follows/);
+  assert.match(step.warnings.join(), /still empty. If actions\/checkout runs later/);
 });
 
-test("warns about a file that git does not ignore", async (t) => {
+test("warns about a file that Git does not ignore", async (t) => {
   const { workspace, run } = await createJob(t);
   execFileSync("git", ["init", "--quiet", workspace]);
   const path = join(workspace, "auth.json");

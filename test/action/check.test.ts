@@ -239,7 +239,7 @@ const failures: readonly FailureCase[] = [
     details: { Token: /^https:\/\/auth|^$/ },
   },
   {
-    what: "a server that is silent in the TLS handshake",
+    what: "a server that does not respond during the TLS handshake",
     row: "TLS",
     code: "tls_handshake_failed",
     start: withServer({ faults: { stallAfter: 0 } }),
@@ -366,7 +366,7 @@ test("writes no report when the check is aborted", async (t) => {
   assert.deepEqual([runner.markdown, runner.log.includes("Check:")], [[], false]);
 });
 
-test("warns that there is no summary file and logs the result", async (t) => {
+test("warns that there is no summary file, and logs the result instead", async (t) => {
   setVariables(t, { GITHUB_STEP_SUMMARY: undefined });
   const { origin } = await startServer(t);
   const runner = new RecordingRunner();

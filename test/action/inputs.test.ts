@@ -114,7 +114,7 @@ for (const [name, field, min, max] of [
   ["timeout", "timeout", 1, 3600],
   ["min-ttl", "minTtl", 0, 86_400],
 ] as const) {
-  test(`accepts for ${name} only integers from ${min} to ${max} in decimal digits`, () => {
+  test(`accepts only decimal integers from ${min} to ${max} for ${name}`, () => {
     const valid = [String(min), String(max), ` 0${max} `];
     const values = valid
       .map((text) => read({ [name]: text }))
@@ -155,7 +155,7 @@ test("rejects verify: false with seal or a sealed token, but accepts it with an 
   assert.deepEqual(getFields({ verify: "false", "sealed-token": "" }), []);
 });
 
-test("rejects check together with inputs that request outputs", () => {
+test("rejects check in combination with inputs that request outputs", () => {
   assert.deepEqual(getFields({ check: "true" }), []);
   const [issue, ...others] = getIssues({ check: "true", "auth-file": "true", seal: "true", "sealed-token": "" });
   assert.deepEqual([issue?.field, others.length], ["check", 0]);
@@ -199,7 +199,7 @@ test("reports all invalid inputs at once, with one issue each and without the se
 
 const events: readonly (readonly [run: string, event: string, actor: string, payload: unknown, message: RegExp, hint: RegExp])[] = [
   ["a push", "push", "octocat", {}, /^is required$/, /secret name matches.*`secrets: inherit`/],
-  ["a run by Dependabot", "push", "dependabot[bot]", {}, /^is required: Dependabot/, /Dependabot as well/],
+  ["a run triggered by Dependabot", "push", "dependabot[bot]", {}, /^is required: Dependabot/, /Dependabot as well/],
   ["a pull request from a fork", "pull_request", "octocat", { pull_request: { head: { repo: { full_name: "me/fork" } } }, repository: { full_name: "org/repo" } }, /^is required: this pull request comes from a fork/, /Skip this job for forks/],
 ]; // prettier-ignore
 for (const [run, event, actor, payload, message, hint] of events) {

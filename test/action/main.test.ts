@@ -19,7 +19,7 @@ async function start(t: TestContext, options?: ScmServerOptions) {
   return { server, run };
 }
 
-test("a sign-in writes the masks first, logs the version, the assumptions, and a summary, and sets the outputs", async (t) => {
+test("a sign-in writes the masks first; logs the version, the assumptions, and a summary; and sets the outputs", async (t) => {
   const { server, run } = await start(t);
   const { exitCode, stdout, log, outputs } = await run();
   assert.equal(exitCode, 0, log);

@@ -19,7 +19,7 @@ const createEnv = (GITHUB_EVENT_NAME: string, GITHUB_ACTOR: string, GITHUB_EVENT
 const cases: readonly (readonly [run: string, event: string, actor: string, payload: unknown, reason: RegExp | undefined])[] = [
   ["a push", "push", "octocat", { repository }, undefined],
   ["a push by Dependabot", "push", "dependabot[bot]", { repository }, /Dependabot/],
-  ["a pull request by Dependabot", "pull_request", "dependabot[bot]", createEvent(repository), /Dependabot/],
+  ["a pull request from Dependabot", "pull_request", "dependabot[bot]", createEvent(repository), /Dependabot/],
   ["a pull request from a branch", "pull_request", "octocat", createEvent(repository), undefined],
   ["a pull request from a fork", "pull_request", "octocat", fork, /fork/],
   ["a pull request from a deleted fork", "pull_request", "octocat", createEvent(null), /fork/],
@@ -27,7 +27,7 @@ const cases: readonly (readonly [run: string, event: string, actor: string, payl
   ["pull_request_target from a fork", "pull_request_target", "octocat", fork, undefined],
   ["another event whose payload contains a fork", "workflow_run", "octocat", fork, undefined],
   ["a pull request without a head", "pull_request", "octocat", { repository, pull_request: {} }, undefined],
-  ["an event that is null", "pull_request", "octocat", null, undefined],
+  ["an event payload that is null", "pull_request", "octocat", null, undefined],
   ["an actor named like Dependabot", "push", "dependabot", { repository }, undefined],
 ]; // prettier-ignore
 for (const [run, eventName, actor, payload, reason] of cases) {

@@ -103,7 +103,7 @@ test("masks a secret input and its base64 forms, returns it unchanged, and remov
   );
 });
 
-test("does not mask the lines of a secret that have only one or two characters", (t) => {
+test("does not mask lines of a secret that are only one or two characters long", (t) => {
   setVariables(t, { "INPUT_CLIENT-SECRET": '{\n"a": "s3cret-value",\n"b": 1\n}' });
   const stdout = captureStdout(() => {
     new Runner().getSecretInput("client-secret");
@@ -115,7 +115,7 @@ test("does not mask the lines of a secret that have only one or two characters",
   );
 });
 
-test("returns inputs unchanged and treats a blank input as set", (t) => {
+test("returns inputs unchanged, and considers a blank input to be set", (t) => {
   setVariables(t, { "INPUT_TSG-ID": "\t 1 \n", INPUT_SCOPE: "", INPUT_VERIFY: undefined });
   const runner = new Runner();
   assert.deepEqual(
@@ -128,7 +128,7 @@ test("returns inputs unchanged and treats a blank input as set", (t) => {
   );
 });
 
-test("writes outputs, state, and variables so that the runner reads the same values", async (t) => {
+test("writes outputs, state, and variables in such a way that the runner reads the same values", async (t) => {
   const directory = await createTempDir(t);
   const value = "a=b\n<<EOF %0A\u2028 é";
   const runner = new Runner();
@@ -168,7 +168,7 @@ test("reports a runner file that cannot be written, with a hint that matches the
     [join(directory, "none"), /\(ENOENT\)/, /may have deleted/],
     [join(directory, "file", "x"), /\(ENOTDIR\)/, /may have replaced/],
     [join(directory, "dir"), /\(EISDIR\)/, /disk is not full/],
-    ...(process.platform === "linux" ? [["/dev/full", /\(ENOSPC\)/, /disk of the runner is full/] as const] : []),
+    ...(process.platform === "linux" ? [["/dev/full", /\(ENOSPC\)/, /runner's disk is full/] as const] : []),
     ...(process.getuid?.() ? [[join(directory, "read-only"), /\(EACCES\)/, /Permission denied/] as const] : []),
   ];
   for (const [path, message, hint] of cases) {

@@ -42,7 +42,7 @@ test("verifies and masks a sealed token without a token request", async (t) => {
   assert.deepEqual([runner.masked, runner.lines, server.requestsTo("token").length], [[TOKEN], [], 0]);
 });
 
-test("unseals and logs nothing if no sealed token is expected", async (t) => {
+test("neither unseals nor logs anything if no sealed token is expected", async (t) => {
   const { runner, run } = await start(t);
   assert.deepEqual([await run(undefined), runner.lines], [undefined, []]);
 });
@@ -72,13 +72,13 @@ test("ignores an unusable sealed token with a warning, or with a plain log line 
   }
 });
 
-test("fails if the keys cannot be requested, because a sign-in needs them too", async (t) => {
+test("fails if the keys cannot be requested, because a sign-in would need them too", async (t) => {
   const { runner, context, run } = await start(t, { status: 404 });
   await assert.rejects(run(await sealToken(context.authRequest, TOKEN)), { code: "http_error" });
   assert.deepEqual(runner.lines, []);
 });
 
-test("seals a new token for jobs with the same secret, but not a token that was unsealed", async (t) => {
+test("seals a new token for jobs with the same secret, but does not reseal a token that was unsealed", async (t) => {
   const { runner, context, limits, run } = await start(t);
   const token = await requestToken(context, limits);
   const sealed = await seal(runner, context, { token, source: "new" });

@@ -37,7 +37,7 @@ async function assertCleanedUp(directory?: string): Promise<void> {
   await harness.waitForRefresherExit();
 }
 
-test("writes a private file for the providers without the secret, starts to refresh it, and removes it", async () => {
+test("writes a private file without the secret for the providers, keeps it refreshed, and removes it", async () => {
   const before = harness.server.countTokenRequests();
   const run = await harness.signIn();
   assertSucceeded(run);
@@ -66,7 +66,7 @@ test("writes a private file for the providers without the secret, starts to refr
   await assert.rejects(requestTokenAsProvider(file), "the token server is closed");
 });
 
-test("serves its token to a provider that presents the credentials in the file or those of the account", async () => {
+test("serves its token to a provider that presents either the credentials in the file or the account's credentials", async () => {
   const run = await harness.signIn();
   const file = await readAuthFileJson(run.outputs["auth-file"]);
   const before = harness.server.requests.length;
@@ -134,7 +134,7 @@ for (const [who, more, env] of [
   ["identity", { "tsg-id": OTHER_TSG_ID }, {}],
   ["job", {}, { RUNNER_TRACKING_ID: "github_other", GITHUB_RUN_ID: "7" }],
 ] as const) {
-  test(`rejects the path of another ${who}'s file and changes nothing`, async () => {
+  test(`rejects the path of a file that belongs to another ${who}, and changes nothing`, async () => {
     const path = join(harness.job.temp, "shared.json");
     const first = await harness.signIn({ "auth-file": path });
     const text = await readFile(path, "utf8");
@@ -147,7 +147,7 @@ for (const [who, more, env] of [
   });
 }
 
-test("creates a private directory that git ignores for a file in the workspace", async () => {
+test("creates a private directory, ignored by Git, for a file in the workspace", async () => {
   const umask = isWindows ? undefined : process.umask(0);
   try {
     const run = await harness.signIn({ "auth-file": ".scm/auth.json" });
@@ -222,7 +222,7 @@ test("replaces a file whose token is invalid or that is accessible to other user
   await harness.post(first);
 });
 
-test("rejects a directory that every user can write to before it sends a request", { skip: isWindows }, async () => {
+test("rejects a world-writable directory before it sends a request", { skip: isWindows }, async () => {
   const directory = join(harness.job.workspace, "open");
   await mkdir(directory);
   await chmod(directory, 0o777);

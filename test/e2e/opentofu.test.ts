@@ -109,7 +109,7 @@ describe("OpenTofu", { skip: await getSkipReason(OPENTOFU), concurrency: 3 }, ()
     assert.match(unframe(log), message);
   };
 
-  test("plans, applies and destroys with the token of the action, without a token request", async (t) => {
+  test("plans, applies, and destroys with the action's token and makes no token request", async (t) => {
     const jobs = await startJobs();
     const job = await jobs.begin();
     await prepareExample(job);

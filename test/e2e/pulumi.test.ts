@@ -172,7 +172,7 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, "a state of 1.0: preview, up, refresh, destroy; -v=9 shows no secret");
   });
 
-  test("neither a secret argument nor the token of an AccessToken is readable in the data that Pulumi stores", async (t) => {
+  test("neither a secret argument nor an AccessToken's token is readable in the data that Pulumi stores", async (t) => {
     const stack = await createStack(
       t,
       `const pulumi = require("@pulumi/pulumi");

@@ -98,7 +98,7 @@ describe("the refresher", { skip: !canListProcesses && "needs /proc" }, () => {
     assert.equal(await readFile(path, "utf8"), "another file");
   });
 
-  test("is replaced by the next step after it was killed", async () => {
+  test("is replaced by the next step if it was killed", async () => {
     const first = await harness.signIn();
     process.kill((await harness.findRefresher()).pid, "SIGKILL");
     await harness.waitForRefresherExit();
@@ -111,7 +111,7 @@ describe("the refresher", { skip: !canListProcesses && "needs /proc" }, () => {
     assert.equal((await harness.post(first)).exitCode, 0);
   });
 
-  test("leaves a complete file when it is killed during a renewal, and the post step removes the file with a warning", async () => {
+  test("leaves a complete file behind when it is killed during a renewal, and the post step removes the file with a warning", async () => {
     const run = await harness.signIn();
     const { pid } = await harness.findRefresher();
     const { length } = harness.server.issued;
@@ -201,7 +201,7 @@ describe("the refresher", { skip: !canListProcesses && "needs /proc" }, () => {
     }
   });
 
-  test("recovers from an outage of the auth server and from a proxy's 403 response", async () => {
+  test("recovers after an outage of the auth server and after a 403 response from a proxy", async () => {
     const run = await harness.signIn();
     for (const status of [503, 403]) {
       harness.server.failTokenRequests({ status });
@@ -232,7 +232,7 @@ describe("the refresher", { skip: !canListProcesses && "needs /proc" }, () => {
     }
   });
 
-  test("renews the token with a CA in NODE_EXTRA_CA_CERTS, which contains a relative path", async () => {
+  test("renews the token if NODE_EXTRA_CA_CERTS contains a relative path to the CA certificate", async () => {
     await writeFile(join(harness.job.workspace, "ca.pem"), harness.server.ca);
     const run = await harness.signIn({ "ca-cert": "" }, { env: { NODE_EXTRA_CA_CERTS: "ca.pem" } });
     assert.equal(run.exitCode, 0, run.log);

@@ -37,7 +37,7 @@ async function getSealedToken(): Promise<string> {
   return run.jobOutputs["sealed-token"] ?? "";
 }
 
-test("signs several jobs in with one token request", async () => {
+test("signs in several jobs with one token request", async () => {
   const before = server.countTokenRequests();
   const first = await signIn({ seal: "true" });
   const sealed = first.jobOutputs["sealed-token"] ?? "";
@@ -124,7 +124,7 @@ test("warns that the sealed token is empty because the runner dropped the output
   );
 });
 
-test("fails when the keys that verify a sealed token cannot be requested", async () => {
+test("fails when the keys for verifying a sealed token cannot be requested", async () => {
   const more = { "jwks-url": "https://127.0.0.1:1/keys", "max-retries": "0", timeout: "5" };
   const run = await signIn({ "sealed-token": await getSealedToken(), ...more });
   assert.equal(run.exitCode, 1);

@@ -42,7 +42,7 @@ describe("assertNoSecret", () => {
       );
     });
   }
-  test("finds the signature of a token but nothing in unrelated texts", () => {
+  test("finds a token's signature, and finds nothing in unrelated text", () => {
     const token = "eyJhbGciOiJ9.eyJhdWQiOiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ";
     assert.throws(() => {
       assertNoSecret({ log: "c2lnbmF0dXJlLXNpZ25hdHVyZQ" }, [token]);
@@ -52,7 +52,7 @@ describe("assertNoSecret", () => {
 });
 
 describe("the runner", () => {
-  test("parses commands as GitHub's does", () => {
+  test("parses workflow commands in the same way as GitHub's runner", () => {
     const command = (name: string, data: string, properties = {}) => ({ name, properties, data });
     for (const [line, expected] of [
       ["::error title=a%3Ab,file=x::100%25%0Ab", command("error", "100%\nb", { title: "a:b", file: "x" })],
@@ -93,7 +93,7 @@ describe("the SCM server", () => {
     return httpRequest(server.tokenUrl, { ...request, ca, headers: { ...request.headers, ...headers } });
   };
 
-  test("issues tokens like SCM's that its API accepts until they expire", async () => {
+  test("issues tokens like those from SCM, and its API accepts them until they expire", async () => {
     const { status, body } = await requestToken();
     const response = JSON.parse(body) as Readonly<Record<string, unknown>>;
     const token = String(response["access_token"]);
@@ -150,7 +150,7 @@ test("the chaos proxy truncates a response", async (t) => {
   assert.equal(proxy.connections[0]?.bytesReceived, 200);
 });
 
-test("the fake clock counts a suspend as elapsed time but not as monotonic time", async () => {
+test("the fake clock counts time while suspended as elapsed time but not as monotonic time", async () => {
   const clock = createFakeClock();
   const [now, monotonic, elapsed] = [clock.now(), clock.monotonic(), clock.elapsed()];
   const fired: number[] = [];

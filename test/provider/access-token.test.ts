@@ -53,7 +53,7 @@ describe("AccessToken", { concurrency: 2 }, () => {
     assert.equal(stack.getResource("token").outputs["tsgId"], "2");
   });
 
-  test("with ignoreChanges on clientSecret requires the secret in the environment and reports if it is missing", async () => {
+  test("with ignoreChanges on clientSecret, requires the secret in the environment and reports an error if it is missing", async () => {
     const program = `
       const options = { ignoreChanges: ["clientSecret"] };
       new scmAuth.AccessToken("token", { clientSecret: process.env.SECRET }, options);`;

@@ -65,7 +65,7 @@ async function createFile(t: TestContext, change: Change = {}) {
   };
 }
 
-test("a file with a valid token is sufficient without a secret", async (t) => {
+test("requires no secret if a file contains a valid token", async (t) => {
   const { ensureFile, readToken, jwt, server } = await createFile(t);
   assert.deepEqual(await ensureFile(), { authRequest: undefined, warnings: [] });
   assert.equal((await readToken()).value, jwt);
@@ -84,11 +84,11 @@ const UNUSABLE: readonly (readonly [name: string, change: Change, reason: RegExp
   ["a forged token", { jwt: otherSigner.sign(clientClaims()) }, /signature/, /token|key/],
   ["a token issued to another client", { jwt: ofOtherClient }, /aud/, /client/i],
   ["a token that cannot be verified at the moment", { jwks: { status: 503 } }, /503/, /^Retry later/],
-  ["permissions for other users", { mode: 0o644 }, /accessible to other users/, /only this user/],
+  ["permissions that allow access by other users", { mode: 0o644 }, /accessible to other users/, /only this user/],
   ["no token", { edit: () => "{}" }, /not created by scm-auth/, /^Refresh the file/],
   ["additional fields", { edit: (text) => text.replace("{", '{"host":"api.example.com",') }, /does not write/, /./],
   ["another token URL", { authUrl: "https://auth.example.com/access_token" }, /does not write/, /./],
-  ["no content at all", { edit: () => null }, /no such file/, /^Create the file or provide credentials/],
+  ["no content", { edit: () => null }, /no such file/, /^Create the file or provide credentials/],
 ];
 for (const [name, change, reason, hint] of UNUSABLE) {
   const skip = change.mode !== undefined && process.platform === "win32";
@@ -121,7 +121,7 @@ test(
   },
 );
 
-test("reports other invalid arguments too", async (t) => {
+test("also reports other invalid arguments", async (t) => {
   const { ensureFile } = await createFile(t, { args: { timeout: "long" } });
   await assert.rejects(ensureFile(), /timeout must be a number of seconds/);
 });

@@ -49,7 +49,7 @@ describe("getAccessToken", { concurrency: 2 }, () => {
     assert.deepEqual(unwrap(stack.getResource("show").inputs["tokens"]), [jwt, jwt]);
   });
 
-  test("signs in if there is no auth file, and reports if the secret is missing too", async () => {
+  test("signs in if there is no auth file, and reports an error if the secret is also missing", async () => {
     const program = `${SHOW} module.exports = async () => {
       const { accessToken } = await scmAuth.getAccessToken({ authFile: "none.json" });
       show({ length: accessToken.length });

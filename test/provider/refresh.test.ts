@@ -42,7 +42,7 @@ test("does not recreate a file that was removed together with its directory", as
   assert.ok(!existsSync(dirname(path)));
 });
 
-test("the program also refreshes the file, and exits nevertheless", async () => {
+test("the program also refreshes the file, and can still exit", async () => {
   const program = `
     new scmAuth.AuthFile("auth", { path: "auth.json" });
     const fs = require("node:fs");

@@ -41,7 +41,7 @@ test("parseSignInArgs reports every invalid argument", () => {
   assert.deepEqual(findFields(VALID), []);
 });
 
-test("parseSignInArgs accepts only the owner's arguments", () => {
+test("parseSignInArgs accepts only the arguments that its owner supports", () => {
   const { path, ...args } = VALID;
   assert.deepEqual(findFields(VALID, "AccessToken"), ["path"]);
   assert.deepEqual(findFields({ ...args, authFile: "a.json" }, "getAccessToken"), []);

@@ -48,7 +48,7 @@ const MOMENTS: readonly (readonly [name: string, time: number, code: AuthErrorCo
   ["30.001 s before iat", START - 30_001, "token_not_yet_valid"],
 ];
 for (const [name, time, code] of MOMENTS) {
-  test(`${code === undefined ? "accepts a token" : `reports ${code}`} ${name}, whichever of iat and nbf is later`, () => {
+  test(`${code === undefined ? "accepts a token" : `reports ${code}`} ${name}, regardless of which of iat and nbf is later`, () => {
     for (const change of [{}, { iat: IAT - 1 }, { nbf: IAT - 1 }])
       assert.equal(getError({ ...valid, ...change }, { now: time })?.code, code);
   });
@@ -58,7 +58,7 @@ test("reports an expired token as TokenExpiredError", () => {
   assert.ok(getError(valid, { now: END }) instanceof TokenExpiredError);
 });
 
-test("validates times to fractions of a second", () => {
+test("validates times with a precision of fractions of a second", () => {
   const claims = { ...valid, nbf: IAT + 0.25, exp: EXP + 0.25 };
   assert.equal(getError(claims, { now: END + 249 }), undefined);
   assert.equal(getError(claims, { now: END + 250 })?.code, "token_expired");
@@ -91,7 +91,7 @@ const SKEWS: readonly (readonly [name: string, clock: ClockInfo, code: AuthError
   ["an hour ahead of a server that sends no Date header", { now: now + HOUR, skew: undefined }, "token_expired"],
   ["an hour behind a server that sends no Date header", { now: now - HOUR, skew: undefined }, "token_not_yet_valid"],
   ["30 s ahead and the token is valid", { now: now + 30_000, skew: -30_000 }, undefined],
-  ["an hour off and the token is valid", { now, skew: HOUR }, undefined],
+  ["off by an hour and the token is valid", { now, skew: HOUR }, undefined],
   ["exact and the token has expired", { now: END, skew: 0 }, "token_expired"],
   ["off and the token has expired by both clocks", { now: END + 2 * HOUR, skew: -HOUR }, "token_expired"],
   ["30 s ahead, within tolerance", { now: END + 29_000, skew: -30_000 }, "token_expired"],
@@ -105,7 +105,7 @@ for (const [name, clock, code] of SKEWS) {
 
 test("states in the message by how much the times differ", () => {
   const getMessage = (clock: ClockInfo): string => getError(valid, clock)?.message ?? "";
-  assert.match(getMessage({ now: now + HOUR, skew: -HOUR }), /this machine is 1 h ahead of the server/);
+  assert.match(getMessage({ now: now + HOUR, skew: -HOUR }), /this machine's clock is 1 h ahead of the server's/);
   assert.match(getMessage({ now: now - HOUR, skew: HOUR }), /this machine is 1 h behind the server/);
   assert.match(getMessage({ now: END + 90_000, skew: undefined }), /expired 1 min 30 s ago/);
   assert.match(getMessage({ now: START - 90_000, skew: undefined }), /not valid for another 1 min 30 s/);

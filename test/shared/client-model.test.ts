@@ -162,7 +162,7 @@ async function checkSchedule(
   }
 }
 
-test("meets its guarantees for every schedule of callers, responses, and clock changes", async () => {
+test("meets its guarantees for every interleaving of calls, responses, and clock changes", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(steps, fc.boolean()), { maxLength: 25 }),

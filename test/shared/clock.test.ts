@@ -25,7 +25,7 @@ test("ends a sleep after its delay or when it is aborted, and leaves no timers o
   assert.deepEqual([clock.passed(), clock.pendingTimers()], [0, 0]);
 });
 
-test("fires a system timer once, not early, and not after it is canceled", async () => {
+test("does not end a sleep early, and does not fire a system timer after it is canceled", async () => {
   const start = systemClock.monotonic();
   let fired = 0;
   const cancel = systemClock.setTimeout(() => fired++, 5);
@@ -36,7 +36,7 @@ test("fires a system timer once, not early, and not after it is canceled", async
   assert.equal(fired, 0);
 });
 
-test("does not fire a timer immediately if its delay exceeds Node's maximum", async () => {
+test("does not fire a timer immediately if its delay exceeds Node's maximum delay", async () => {
   let fired = 0;
   const cancel = systemClock.setTimeout(() => fired++, 2 ** 32);
   await sleep(systemClock, 20);
@@ -64,11 +64,11 @@ test("does not keep the process alive with a timer of the background clock", asy
 const ELAPSED: readonly (readonly [what: string, steps: readonly (readonly [number, number])[], elapsed: number])[] = [
   ["both clocks run", [[1000, 1000], [1000, 1000]], 2000],
   ["the machine is suspended", [[1000, 1000], [3_600_000, 0], [1000, 1000]], 3_602_000],
-  ["the wall clock is set back before a suspend", [[1000, 1000], [-86_400_000, 0], [60_000, 0]], 61_000],
+  ["the wall clock is set back before the machine is suspended", [[1000, 1000], [-86_400_000, 0], [60_000, 0]], 61_000],
   ["the wall clock is adjusted by a second or two", [[2500, 1000], [-500, 1000], [1900, 1000], [100, 1000]], 4000],
-  ["a suspend is 2 s long, as an adjustment may be", [[2000, 0]], 0],
-  ["a suspend is longer than 2 s", [[2001, 0]], 2001],
-  ["many short suspends add up", Array.from({ length: 3 }, () => [1700, 1000] as const), 5100],
+  ["the wall clock jumps by 2 s, which may be an adjustment", [[2000, 0]], 0],
+  ["the machine is suspended for more than 2 s", [[2001, 0]], 2001],
+  ["several short suspensions add up", Array.from({ length: 3 }, () => [1700, 1000] as const), 5100],
 ]; // prettier-ignore
 for (const [what, steps, expected] of ELAPSED) {
   test(`returns ${expected} ms of elapsed time if ${what}`, () => {

@@ -30,7 +30,7 @@ for (const [duration, text] of DURATIONS) {
   });
 }
 
-test("formats durations below 10 s to 0.1 s, and others to at most two units", () => {
+test("formats durations below 10 s with a precision of 0.1 s, and others with at most two units", () => {
   const durations = fc.oneof(fc.double({ min: 0, max: 20_000, noNaN: true }), fc.integer({ min: 0, max: 1000 * DAY }));
   fc.assert(
     fc.property(durations, (duration) => {

@@ -59,7 +59,7 @@ const options: AuthErrorOptions = {
   issues: [{ field: "a", message: "b", hint: "c" }],
 };
 
-test("keeps the other properties of an error when its description is replaced", () => {
+test("keeps an error's other properties when its description is replaced", () => {
   const error = new AuthError("it broke.", options);
   const copy = error.with("token request: it broke.", { attempts: 4 });
   assert.deepEqual({ ...copy }, { ...error, attempts: 4 });
@@ -130,7 +130,7 @@ test("lists all issues and each distinct hint once in a configuration error", ()
   assert.deepEqual([error.hint, error.requestSent], ["Set it. Omit scope.", false]);
 });
 
-test("reports an expired token with a separate error class", () => {
+test("reports an expired token as an error of a separate class", () => {
   const error = new TokenExpiredError();
   assert.ok(error instanceof AuthError && AuthError.isAuthError(error));
   assert.deepEqual([error.name, error.kind, error.code], ["TokenExpiredError", "verification", "token_expired"]);

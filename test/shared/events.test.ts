@@ -4,7 +4,7 @@ import { safeListener, type AuthEvent } from "../../shared/events.ts";
 
 const event: AuthEvent = { type: "token", scope: "tsg_id:1", expiresAt: undefined };
 
-test("passes each event to the listener and ignores its exceptions and rejections", async () => {
+test("passes each event to the listener, and ignores exceptions and rejections from the listener", async () => {
   const received: AuthEvent[] = [];
   safeListener((one) => received.push(one))(event);
   assert.deepEqual(received, [event]);

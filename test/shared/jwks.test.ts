@@ -172,7 +172,7 @@ test("reloads for unknown kids at most every 30 seconds, including failed reload
   assert.equal(server.requests, 3);
 });
 
-test("reloads a JWKS that lags seconds behind the signer until it contains the key of a new token", async () => {
+test("reloads a JWKS that lags several seconds behind the signer until it contains a new token's key", async () => {
   for (const delay of [0, 900, 2900, 6900]) {
     const { clock, server, findNew } = createCache();
     await findNew("a", 60_000);
@@ -184,7 +184,7 @@ test("reloads a JWKS that lags seconds behind the signer until it contains the k
   }
 });
 
-test("stops searching for a new token's key after 7 seconds or before the deadline, without a cooldown", async () => {
+test("stops searching for a new token's key after 7 seconds or just before the deadline, and starts no cooldown", async () => {
   const { clock, server, findNew } = createCache();
   assert.deepEqual(await findNew("b", 60_000), []);
   assert.deepEqual([server.requests, clock.passed()], [5, 7000]);
@@ -193,7 +193,7 @@ test("stops searching for a new token's key after 7 seconds or before the deadli
   assert.deepEqual([server.requests, clock.passed()], [2, 8000]);
 });
 
-test("stops searching for the key of a new token when aborted", async () => {
+test("stops searching for a new token's key when it is aborted", async () => {
   const { clock, server, findNew } = createCache();
   const abort = new AbortController();
   clock.setTimeout(() => {

@@ -88,7 +88,7 @@ const MALFORMED: readonly (readonly [name: string, token: string, description: s
   ["an alg that is not a string", encode({ alg: ["RS256"] }), HEADER],
   ["a kid that is not a string", encode({ alg: "RS256", kid: 1 }), HEADER],
   ["kid: null", encode({ alg: "RS256", kid: null }), HEADER],
-  ["a kid of 257 characters", encode({ alg: "RS256", kid: "k".repeat(257) }), HEADER],
+  ["a kid that is 257 characters long", encode({ alg: "RS256", kid: "k".repeat(257) }), HEADER],
   ["crit", encode({ alg: "RS256", crit: ["b64"], b64: false }), EXTENSIONS],
   ["crit: []", encode({ alg: "RS256", crit: [] }), EXTENSIONS],
   ["crit: null", encode({ alg: "RS256", crit: null }), EXTENSIONS],
@@ -101,7 +101,7 @@ for (const [name, token, description] of MALFORMED) {
   });
 }
 
-test("decodeJwt accepts a kid of up to 256 characters of any kind", () => {
+test("decodeJwt accepts a kid of up to 256 arbitrary characters", () => {
   for (const kid of ["k".repeat(256), "", "a/b=", "é\n"])
     assert.equal(decodeJwt(encode({ alg: "RS256", kid })).kid, kid);
 });
@@ -120,7 +120,7 @@ test("decodeJwt throws only AuthErrors, and accepts only text that looks like a 
   );
 });
 
-test("looksLikeJwt recognizes three segments of which the first is a JSON object, valid or not", () => {
+test("looksLikeJwt recognizes three segments, the first of which is a JSON object, even if the JWT is invalid", () => {
   const tokens: Readonly<Record<string, boolean>> = {
     [signed]: true,
     "eyJhbGciOiJub25lIn0.e30.": true,

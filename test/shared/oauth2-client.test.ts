@@ -85,7 +85,7 @@ test("names all invalid options in one config error", async () => {
   assert.equal((await getAuthError(client.refreshToken({ minTtl: 5 } as object))).kind, "config");
 });
 
-test("is not affected by changes to the dates, keys, and claims it returned", async (t) => {
+test("is not affected by changes to the dates, keys, and claims that it has returned", async (t) => {
   const { request } = await startScripted(t);
   const client = await OAuth2Client.connect(request);
   const time = client.expiresAt?.getTime();
@@ -96,7 +96,7 @@ test("is not affected by changes to the dates, keys, and claims it returned", as
   assert.equal((await client.decodeToken()).aud, CLIENT_ID);
 });
 
-test("emits the event for a new token once the token is current", async (t) => {
+test("emits the event for a new token only once the token is current", async (t) => {
   const { request } = await startScripted(t);
   const seen: unknown[] = [];
   const client = createClient(request, {
@@ -185,7 +185,7 @@ test("continues to return the current token after a rejection in the background"
   assert.equal(server.requestsTo("token").length, 2);
 });
 
-test("calculates the lifetime from the time the request was sent", async (t) => {
+test("calculates the lifetime from the time at which the request was sent", async (t) => {
   const { clock, age } = createMovableClock();
   const token: Script = () => {
     age(10_000);
@@ -366,7 +366,7 @@ for (const [what, token] of Object.entries(ECHOES))
     for (const value of [error, ...events]) assertNoSecret(print(value), [SECRET]);
   });
 
-test("does not reveal the secret or any token in the error if an API echoes them", async (t) => {
+test("does not reveal the secret or any token in the error if an API echoes it", async (t) => {
   const tokens: string[] = [];
   const token: Script = () => {
     tokens.push(signer.sign(clientClaims()));

@@ -211,7 +211,7 @@ test("token_expires_soon and refresh_token(): limit the buffer for short-lived t
   assert.equal(client.tokenExpiresSoon, false);
 });
 
-test("is_expired: is true after the token expires and never throws, whatever the wall clock shows", async (t) => {
+test("is_expired: is true after the token expires and never throws, regardless of the wall clock", async (t) => {
   const { server, request } = await startScm(t, { ttl: 90 });
   const { clock, setWallClock, pass } = createMovableClock();
   const client = createClient(request, { clock });
@@ -320,7 +320,7 @@ test("authentication errors: reports invalid tokens, credentials, and signing ke
   }
 });
 
-test("authentication errors: verifies the issuer if one is given, and keeps the kind of JWKS errors", async (t) => {
+test("authentication errors: verifies the issuer if one is given, and does not change the kind of a JWKS error", async (t) => {
   const { server } = await startScm(t);
   const { clientId, clientSecret, tokenUrl, ca } = server;
   const fields = { clientId, clientSecret, tokenUrl, ca };

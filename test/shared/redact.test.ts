@@ -68,7 +68,7 @@ test("derives masks that the runner does not derive itself, longest first", () =
   ]); // prettier-ignore
 });
 
-test("adds base64 masks in all three alignments for other runners", () => {
+test("adds masks for all three base64 alignments for other runners", () => {
   const added = getMasks(UUID, { withBase64: true }).filter((mask) => !getMasks(UUID).includes(mask));
   // If an encoding contains neither `+` nor `/`, base64 and base64url are identical.
   assert.deepEqual(added, []);
@@ -117,7 +117,7 @@ const ENCODERS: readonly ((text: string) => string)[] = [
   (text) => Buffer.from(text).toString("base64url"),
 ];
 
-test("hides an encoded secret, and does not change text that contains no secret", () => {
+test("hides an encoded secret, and does not change text without a secret", () => {
   const around = fc.string({ unit: grapheme, maxLength: 6 });
   fc.assert(
     fc.property(around, usualSecret, around, fc.constantFrom(...ENCODERS), (before, secret, after, encode) => {

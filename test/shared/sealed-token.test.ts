@@ -91,7 +91,7 @@ test("reports a verification error to another client or tenant with the same sec
   assert.equal((await getUnsealError(sealed, { tsgId: "2" })).code, "tenant_mismatch");
 });
 
-test("rejects a forged token that is sealed with the right secret", async (t) => {
+test("rejects a forged token that is sealed with the correct secret", async (t) => {
   const { request: own } = await startScripted(t);
   const forged = (await createSigner()).sign(clientClaims(), { kid: signer.kid });
   assert.equal((await getAuthError(unsealToken(own, await sealToken(own, forged)))).code, "invalid_signature");
@@ -194,7 +194,7 @@ test("reports all invalid arguments and options in one configuration error", asy
   assert.deepEqual(toFields(unseal), ["config", "minTtl", "timeout", "maxRetries", "verify", "sealed"]);
 });
 
-test("rejects a sealed token with any change, and reveals none of it", async () => {
+test("rejects a sealed token that was changed in any way, and reveals none of it", async () => {
   const codes = new Set<string>();
   await fc.assert(
     fc.asyncProperty(nearValidText(sealed, 2), async (text) => {

@@ -73,7 +73,7 @@ test("sends a body as JSON with the caller's headers", async (t) => {
   assert.equal(calls(server).at(-1)?.headers["x-own"], "1");
 });
 
-test("encodes query parameters, repeats those with lists, omits undefined, and keeps those in the path", async (t) => {
+test("encodes query parameters, repeats those that are lists, omits undefined ones, and keeps those in the path", async (t) => {
   const { server, session } = await setUp(t, ok);
   const query = { folder: "All & more", name: ["a", "b"], limit: 5, exact: false, none: undefined, empty: [] };
   await session.request("GET", `${PATH}?own=1`, { query });
@@ -105,7 +105,7 @@ const INVALID_OPTIONS: readonly (readonly [options: object, field: string, hint:
   [{ headers: { Authorization: "Bearer other" } }, "headers", /Remove Authorization/],
   [{ signal: {} }, "signal", /AbortSignal/],
 ];
-test("reports invalid options as config errors that suggest the right option, and sends nothing", async (t) => {
+test("reports invalid options as config errors that suggest the correct option, and sends no request", async (t) => {
   const { server, session } = await setUp(t, ok);
   for (const [options, field, hint] of INVALID_OPTIONS)
     for (const work of [session.request("POST", PATH, options), session.list(PATH, options).next()]) {
@@ -312,7 +312,7 @@ const BODIES: readonly (readonly [response: ScriptedResponse, value: unknown])[]
   [{ body: "false" }, false],
   [{ status: 299, body: "0" }, 0],
 ];
-test("returns undefined for a success without a body, and throws an ApiError for other non-JSON bodies", async (t) => {
+test("returns undefined for a successful response without a body, and throws an ApiError for other non-JSON bodies", async (t) => {
   for (const [response, value] of BODIES) {
     const { session } = await setUp(t, response);
     assert.equal(await session.request("DELETE", PATH), value);
@@ -336,7 +336,7 @@ test("accepts responses of several MiB up to maxResponseBytes", async (t) => {
   assert.equal((await getAuthError(small.session.request("GET", PATH))).code, "response_too_large");
 });
 
-test("aborts a request that hangs or waits for a token, and prevents one that has not started", async (t) => {
+test("aborts a request that hangs or waits for a token, and does not send one that has not started", async (t) => {
   const abort = new AbortController();
   const { server, session } = await setUp(t, () => {
     abort.abort("enough");
@@ -485,14 +485,14 @@ test("reuses one connection for idempotent requests, and opens a new one for eac
   assert.deepEqual(connections, [0, 0, 1, 0, 2, 0]);
 });
 
-test("replaces a reused connection that was closed in the meantime without failing the request", async (t) => {
+test("opens a new connection, without failing the request, if the reused connection was closed in the meantime", async (t) => {
   const { session, connections } = await countConnections(t, (n) => (n === 1 ? "reset" : "respond"));
   await session.request("GET", "/x");
   assert.deepEqual(await session.request("GET", "/x"), { id: 1 });
   assert.deepEqual(connections, [0, 0, 1]);
 });
 
-test("closes the connection of an aborted request and keeps those of others open", async (t) => {
+test("closes an aborted request's connection and keeps other requests' connections open", async (t) => {
   const { session, connections, sockets } = await countConnections(t, (n) => (n === 1 ? "hang" : "respond"));
   await session.request("GET", "/x");
   const abort = new AbortController();

@@ -41,7 +41,7 @@ const countRequests = (server: ScriptedServer) => [server.requestsTo("token").le
 
 // requestToken
 
-test("requests the token and the JWKS once each, at the same time", async (t) => {
+test("requests the token and the JWKS at the same time, each only once", async (t) => {
   const waiting: (() => void)[] = [];
   const both = async (): Promise<void> => {
     await new Promise<void>((resolve) => {
@@ -58,7 +58,7 @@ test("requests the token and the JWKS once each, at the same time", async (t) =>
   assert.deepEqual(countRequests(server), [1, 1]);
 });
 
-test("calculates the lifetime from when the request was sent, with the earlier of expires_in and exp", async (t) => {
+test("calculates the lifetime from the time at which the request was sent to the earlier of expires_in and exp", async (t) => {
   const response = { ...tokenResponse({ access_token: token, expires_in: 100 }), delayMs: 300 };
   const { request } = await startScripted(t, { token: [response, tokenResponse({ expires_in: 5000 })] });
   const short = await signIn(request);
@@ -137,7 +137,7 @@ test("uses expires_in as the lifetime of an opaque token, or reports an unknown 
   );
 });
 
-test("passes every token to onToken, even from a failed response", async (t) => {
+test("passes every token to onToken, even a token from a failed response", async (t) => {
   const tokens: string[] = [];
   const { request } = await startScripted(t, {
     token: [{ ...tokenResponse({ access_token: "first-token" }), status: 500 }, success],
@@ -202,7 +202,7 @@ const BOTH_FAIL: readonly (readonly [name: string, response: Script, tokenDelay:
   ["with status 403", { status: 403 }, 300, "http_error"],
 ]; // prettier-ignore
 for (const [name, response, delayMs, code] of BOTH_FAIL) {
-  test(`reports the token request if both requests fail ${name}, even if the JWKS request fails first`, async (t) => {
+  test(`reports the token request's error if both requests fail ${name}, even if the JWKS request fails first`, async (t) => {
     const { request } = await startScripted(t, { token: { ...(response as object), delayMs }, jwks: response });
     const error = await getAuthError(signIn(request));
     assert.equal(error.code, code);
@@ -254,7 +254,7 @@ const NOT_ACCEPTED: readonly (readonly [name: string, value: string, code: AuthE
   ["an arbitrary string", "a.b.c", "opaque_token", 0, 0],
   ["a JWT with line breaks", `${token}\n{\n}`, "malformed_token", 0, 0],
   ["a token without a signature", unsigned, "malformed_token", 0, 0],
-  ["a token with alg none", signer.sign(clientClaims(), { alg: "none" }), "algorithm_not_allowed", 0, 1],
+  ["a token with alg: none", signer.sign(clientClaims(), { alg: "none" }), "algorithm_not_allowed", 0, 1],
   ["a token from another signer with a known kid", forged, "invalid_signature", 1, 1],
   ["a token with an unknown kid", nextSigner.sign(clientClaims()), "signing_key_not_found", 2, 1],
 ]; // prettier-ignore

@@ -89,7 +89,7 @@ for (const [lifetime, buffer, margin] of WINDOWS)
     assert.equal(idle.requests.length, 2);
   });
 
-test("reports an expired token even after a suspend, and regardless of the wall clock", async () => {
+test("reports an expired token even after a suspension, and regardless of the wall clock", async () => {
   const { clock, source } = setUp();
   assert.deepEqual([source.isExpired, source.expiresSoon, source.current], [true, true, undefined]);
   await source.getToken();
@@ -101,7 +101,7 @@ test("reports an expired token even after a suspend, and regardless of the wall 
   assert.equal(source.isExpired, true);
 });
 
-test("extends the buffer by up to a tenth with random jitter that is chosen once per token", async () => {
+test("extends the buffer by a random jitter of up to a tenth that is chosen once per token", async () => {
   const draws = [0.999, 0];
   const { clock, source } = setUp({ lifetime: 9_000_000, random: () => draws.shift() ?? assert.fail("a second draw") });
   await source.getToken();
@@ -431,7 +431,7 @@ async function checkSchedule(schedule: readonly Step[], script: readonly Respons
   assert.deepEqual(unhandled, []);
 }
 
-test("meets its guarantees for every schedule of callers, failures, and suspends", async () => {
+test("meets its guarantees for every interleaving of calls, failures, and suspensions", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(steps, { maxLength: 25 }),

@@ -74,21 +74,21 @@ const withAlg = (alg: string, signInput: (input: Buffer) => Uint8Array | string)
   encodeJws({ alg, ...kid }, claims, signInput);
 
 const FORGED: readonly (readonly [name: string, jwt: string, code: AuthErrorCode, keys?: readonly SigningKey[]])[] = [
-  ["alg none and no signature", `${encodeSegment({ alg: "none" })}.${payload}.`, "malformed_token"],
-  ["alg none and a signature", withAlg("none", () => "AA"), "algorithm_not_allowed"],
+  ["alg: none and no signature", `${encodeSegment({ alg: "none" })}.${payload}.`, "malformed_token"],
+  ["alg: none and a signature", withAlg("none", () => "AA"), "algorithm_not_allowed"],
   ["an HS256 signature keyed with the public key in PEM", withAlg("HS256", hs256(pem)), "algorithm_not_allowed"],
   ["an HS256 signature keyed with the public key in DER", withAlg("HS256", hs256(der)), "algorithm_not_allowed"],
   ["an HS256 signature declared as RS256", withAlg("RS256", hs256(pem)), "invalid_signature"],
-  ["an RS512 signature by the right key", withAlg("RS512", (input) => sign("sha512", input, signer.privateKey)), "algorithm_not_allowed"],
+  ["an RS512 signature created with the correct key", withAlg("RS512", (input) => sign("sha512", input, signer.privateKey)), "algorithm_not_allowed"],
   ["an RS512 signature declared as RS256", withAlg("RS256", (input) => sign("sha512", input, signer.privateKey)), "invalid_signature"],
   ["a PSS signature declared as RS256", withAlg("RS256", (input) => sign("sha256", input, { key: signer.privateKey, padding: 6 })), "invalid_signature"],
   ["an ECDSA signature declared as RS256", withAlg("RS256", (input) => sign("sha256", input, ec.privateKey)), "invalid_signature"],
   ["a lowercase alg", withAlg("rs256", rs256), "algorithm_not_allowed"],
-  ["a signature by another signer and a known kid", otherSigner.sign(claims, kid), "invalid_signature"],
+  ["another signer's signature and a known kid", otherSigner.sign(claims, kid), "invalid_signature"],
   ["another signer's key in its header", otherSigner.sign(claims, { ...kid, jwk: otherSigner.jwk }), "invalid_signature"],
   ["another signer's JWKS URL in its header", otherSigner.sign(claims, { ...kid, jku: "https://evil.test/jwks" }), "invalid_signature"],
   ["an unknown kid", otherSigner.sign(claims), "signing_key_not_found"],
-  ["a signature by another signer and no kid", otherSigner.sign(claims, { kid: undefined }), "invalid_signature"],
+  ["another signer's signature and no kid", otherSigner.sign(claims, { kid: undefined }), "invalid_signature"],
   ["changed claims", `${header}.${otherPayload}.${signature}`, "invalid_signature"],
   ["another token's header", `${otherHeader}.${payload}.${signature}`, "signing_key_not_found"],
   ["another token's signature", `${header}.${payload}.${otherSignature}`, "invalid_signature"],
@@ -98,7 +98,7 @@ const FORGED: readonly (readonly [name: string, jwt: string, code: AuthErrorCode
   ["a crit header parameter", signer.sign(claims, { crit: ["exp"] }), "malformed_token"],
   ["an array as its payload", encodeJws({ alg: "RS256", ...kid }, "[]", rs256), "malformed_token"],
   ["another audience", signer.sign({ ...claims, aud: "other" }), "audience_mismatch"],
-  ["a signature by a 1024-bit key", encodeJws({ alg: "RS256" }, claims, (input) => sign("sha256", input, weak.privateKey)), "invalid_signature", [toKey(weak.publicKey.export({ format: "jwk" }))]],
+  ["a signature created with a 1024-bit key", encodeJws({ alg: "RS256" }, claims, (input) => sign("sha256", input, weak.privateKey)), "invalid_signature", [toKey(weak.publicKey.export({ format: "jwk" }))]],
   ["a kid that an empty key set does not contain", token, "signing_key_not_found", []],
 ]; // prettier-ignore
 for (const [name, jwt, code, keys] of FORGED) {

@@ -80,7 +80,7 @@ test("is not considered gone after a new token was written to it", async (t) => 
 });
 
 test(
-  "is considered gone after two minutes of being unreadable, unless its owner is restored",
+  "is considered gone after it has been unreadable for two minutes, unless its owner is restored",
   { skip: asRoot },
   async (t) => {
     const { path, clock, file } = await setUp(t);
@@ -104,7 +104,7 @@ test("is not recreated after it was removed", async (t) => {
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("is not created over a file that scm-auth did not write", async (t) => {
+test("does not overwrite a file that scm-auth did not write", async (t) => {
   const { path, file } = await setUp(t);
   await writeFile(path, "notes");
   await chmod(path, 0o600);

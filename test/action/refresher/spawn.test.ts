@@ -110,7 +110,7 @@ test("exits when the file is removed and does not recreate it", async (t) => {
   await assert.rejects(readFile(path), { code: "ENOENT" });
 });
 
-test("exits when another file replaces its file and leaves that file unchanged", async (t) => {
+test("exits when its file is replaced by another file, and leaves that file unchanged", async (t) => {
   const { path, waitForExit } = await start(t);
   await writeFile(path, "notes");
   await waitForExit();
@@ -206,7 +206,7 @@ test(
   },
 );
 
-test("passes on only allowed variables and makes their paths absolute", () => {
+test("passes only allowed variables to the refresher and makes their paths absolute", () => {
   const env = {
     ...{ PATH: "/bin", HTTPS_PROXY: "http://proxy:3128", no_proxy: "x", RUNNER_TEMP: "/t", RUNNER_TRACKING_ID: "id" },
     ...{ NODE_EXTRA_CA_CERTS: "ca.pem", SSL_CERT_DIR: ["certs", "/etc/ssl"].join(delimiter), SSL_CERT_FILE: "" },

@@ -6,11 +6,11 @@ const secret = process.env["INPUT_CLIENT-SECRET"];
 
 const VALUES = {
   error: () => new Error("boom"),
-  "error with the secret": () => new Error(`boom in ${secret}`),
-  "error with several lines": () => new Error("boom\n::error::evil\n##[error]evil"),
+  "an error whose message contains the secret": () => new Error(`boom in ${secret}`),
+  "an error whose message has several lines": () => new Error("boom\n::error::evil\n##[error]evil"),
   undefined: () => undefined,
   "object without a prototype": () => Object.create(null),
-  "error with a throwing message": () =>
+  "an error whose message getter throws": () =>
     Object.defineProperty(new Error("boom"), "message", {
       get() {
         throw new Error("another error");

@@ -6,9 +6,9 @@ const FEW: RequestCounts = { token: [0, 1], jwks: [0, 1] };
 /** The reported error, by the thrown value. */
 const THROWN: Readonly<Record<string, Pattern>> = {
   error: /unexpected failure: Error: boom\n.*This is a bug/,
-  "error with the secret": /unexpected failure/,
-  "error with several lines": /unexpected failure: Error: boom/,
-  "error with a throwing message": /unexpected failure: unknown error/,
+  "an error whose message contains the secret": /unexpected failure/,
+  "an error whose message has several lines": /unexpected failure: Error: boom/,
+  "an error whose message getter throws": /unexpected failure: unknown error/,
 };
 
 export const abnormalExits: readonly Scenario[] = [
@@ -28,7 +28,7 @@ export const abnormalExits: readonly Scenario[] = [
     expect: fails(/unexpected failure: Error: the process exited before completing/, FEW),
   },
   ...(["SIGTERM", "SIGKILL"] as const).map((signal) => ({
-    name: `sets no outputs on ${signal}`,
+    name: `sets no outputs when it receives ${signal}`,
     skipOn: ["win32" as const],
     env: { NODE_OPTIONS: preload("signal"), SIGNAL: signal },
     server: { jwks: { hang: true as const } },

@@ -37,7 +37,7 @@ export const dns: readonly Scenario[] = [
     name: "reports that all addresses refuse connections",
     inputs: { "token-url": `https://${TEST_HOST}:1${TOKEN_PATH}` },
     env: nameServer({ DNS_ADDRESSES: "::1,127.0.0.1", DNS_DELAY: "30" }),
-    expect: fails(/auth\.scm\.test:1.*ECONNREFUSED.*\n.*Nothing listens/, NO_REQUESTS),
+    expect: fails(/auth\.scm\.test:1.*ECONNREFUSED.*\n.*Nothing is listening/, NO_REQUESTS),
   },
   {
     name: "reports an unknown host after one attempt",
@@ -52,7 +52,7 @@ export const dns: readonly Scenario[] = [
     expect: fails(/busy\.invalid.*EAI_AGAIN.*2 attempts.*\n.*DNS/, NO_REQUESTS),
   },
   {
-    name: "ends soon after the timeout when the name server does not respond",
+    name: "ends soon after the timeout if the name server does not respond",
     inputs: { "token-url": `https://${TEST_HOST}${TOKEN_PATH}`, timeout: "1" },
     env: nameServer({ DNS_DELAY: "never" }),
     expect: fails(/DNS|name|lookup/i, NO_REQUESTS, { maxMs: 15_000 }),

@@ -35,12 +35,12 @@ const FORGERIES: readonly (readonly [
   error: Pattern,
   options?: { readonly keys?: typeof validKeySet; readonly requests?: RequestCounts },
 ])[] = [
-  ["with alg none", () => encodeJws(header({ alg: "none" }), claims(), () => "AAAA"), ALGORITHM],
+  ["with alg: none", () => encodeJws(header({ alg: "none" }), claims(), () => "AAAA"), ALGORITHM],
   ["signed with HS256 and the public key as the secret", () => encodeJws(header({ alg: "HS256" }), claims(), (input) => createHmac("sha256", publicPem).update(input).digest()), ALGORITHM],
-  ["signed by another key with the correct kid", () => otherSigner.sign(claims(), { kid: signer.kid }), SIGNATURE],
-  ["signed by another key with its own kid", () => otherSigner.sign(claims()), NO_KEY, { requests: JWKS_AGAIN }],
-  ["signed by another key with a key URL (jku)", ({ other }) => otherSigner.sign(claims(), { kid: signer.kid, jku: other.jwksUrl }), SIGNATURE],
-  ["signed by a 1024-bit key in the key set", () => encodeJws(header({}), claims(), (input) => sign("sha256", input, small.privateKey)), /./, { keys: keySet(smallJwk), requests: { token: 1, jwks: [1, 20] } }],
+  ["signed with another key but with the correct kid", () => otherSigner.sign(claims(), { kid: signer.kid }), SIGNATURE],
+  ["signed with another key and its own kid", () => otherSigner.sign(claims()), NO_KEY, { requests: JWKS_AGAIN }],
+  ["signed with another key and with a key URL (jku)", ({ other }) => otherSigner.sign(claims(), { kid: signer.kid, jku: other.jwksUrl }), SIGNATURE],
+  ["signed with a 1024-bit key in the key set", () => encodeJws(header({}), claims(), (input) => sign("sha256", input, small.privateKey)), /./, { keys: keySet(smallJwk), requests: { token: 1, jwks: [1, 20] } }],
   ["with a changed payload", () => change(1, editText((text) => text.replace("Bearer", "Beares"))), SIGNATURE],
   ["with crit: null", () => signer.sign(claims(), { crit: null }), EXTENSIONS],
 ]; // prettier-ignore

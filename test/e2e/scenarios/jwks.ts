@@ -36,7 +36,7 @@ export const jwks: readonly Scenario[] = [
     expect: fails(error, requests),
   })),
   {
-    name: "limits the processing time for a key set with many large keys that have the same kid",
+    name: "limits the processing time for a key set that contains many large keys with the same kid",
     inputs: { timeout: "10" },
     server: {
       jwks: keySet(

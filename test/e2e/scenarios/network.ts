@@ -81,7 +81,7 @@ export const network: readonly Scenario[] = [
   {
     name: "reports a port that refuses connections",
     inputs: { "token-url": `http://127.0.0.1:1${TOKEN_PATH}` },
-    expect: fails(/127\.0\.0\.1:1.*ECONNREFUSED.*2 attempts.*\n.*Nothing listens/, NO_REQUESTS),
+    expect: fails(/127\.0\.0\.1:1.*ECONNREFUSED.*2 attempts.*\n.*Nothing is listening/, NO_REQUESTS),
   },
   {
     name: "retries each request after its connection breaks",

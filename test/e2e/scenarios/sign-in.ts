@@ -69,7 +69,7 @@ export const signIn: readonly Scenario[] = [
     }),
   },
   {
-    name: "derives the tenant from scope if tsg-id is blank",
+    name: "derives the tenant from the scope if tsg-id is blank",
     inputs: { "tsg-id": "", scope: "profile tsg_id:77 email" },
     server: issueScope("email", "tsg_id:77"),
     expect: succeeds({ check: sendsForm({ scope: "profile tsg_id:77 email" }) }),

@@ -71,7 +71,7 @@ export const tokenResponses: readonly Scenario[] = [
     expect: fails(/500/, ONE_ATTEMPT, { notInLog: ["attempt 1"] }),
   },
   {
-    name: "reports the token request when both requests fail",
+    name: "reports the token request's error when both requests fail",
     inputs: { "max-retries": "0" },
     server: { token: { status: 500 }, jwks: { status: 501 } },
     expect: fails(/token request.*500/, ONE_ATTEMPT),
@@ -98,7 +98,7 @@ export const tokenResponses: readonly Scenario[] = [
     expect: fails(/502|did not respond|no response/, { token: [2, 21], jwks: [1, 21] }, { maxMs: 20_000 }),
   },
   {
-    name: "writes a granted scope that contains line breaks to a single output",
+    name: "writes a granted scope that contains line breaks to only one output",
     server: { token: issueToken(() => ({ scope: ["tsg_id:1234567890", "x\naccess-token=evil\nEOF"] })) },
     expect: succeeds(),
   },

@@ -99,7 +99,7 @@ test("read without a secret changes nothing and requests no token", async () => 
   assert.equal(server.countTokenRequests(), before);
 });
 
-test("delete removes only a file that has its identity and is not in use in this operation", async () => {
+test("delete removes a file only if it has the resource's identity and is not in use in this operation", async () => {
   const remove = (path: string, clientId: string): Promise<void> =>
     dynamic.delete(path, {
       ...{ __provider: SERIALIZED_PROVIDER, kind: "auth-file", name: "deleted", path },

@@ -229,7 +229,7 @@ test("does not use a token server that belongs to another job", async (t) => {
   await assert.rejects(read("job-2"), { kind: "file", code: "auth_file_in_use" });
 });
 
-test("does not trust another program that listens on the port of a token server", async (t) => {
+test("does not trust another program that listens on a token server's port", async (t) => {
   const fixture = await setUp(t);
   const { read } = await startTokenServer(t, fixture, "x");
   for (const jobId of ["job-1", "job-2"]) assert.equal((await read(jobId)).server, undefined);
@@ -266,7 +266,7 @@ test("reports a failed sign-in and leaves no files behind", async (t) => {
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("stops when the signal is aborted or the timeout expires", async (t) => {
+test("stops when the signal is aborted or the operation times out", async (t) => {
   const silent = await startScriptedServer({ token: { hang: true }, jwks: { hang: true } });
   t.after(silent.close);
   const { path } = await setUp(t);
@@ -312,7 +312,7 @@ test("makes a reused token the source's current token, and rewrites a removed fi
   assert.equal(countRequests(), 1);
 });
 
-test("does not recreate a removed file if it may only update an existing one", async (t) => {
+test("does not recreate a removed file if only updates to an existing file are allowed", async (t) => {
   const { directory, path, ensure } = await setUpSource(t);
   await assert.rejects(ensure({ onlyIfExists: true }), { kind: "file", code: "auth_file_invalid_path" });
   await ensure();

@@ -28,7 +28,7 @@ test("releases the lock when the work fails", async (t) => {
   assert.deepEqual(await readdir(directory), []);
 });
 
-test("removes a lock that has not changed for 10 s according to the waiting process's clock", async (t) => {
+test("removes a lock that has not changed for 10 s according to the clock of the waiting process", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await mkdir(getLockPath(path));
@@ -51,7 +51,7 @@ test("does not release a lock that another process has taken over", async (t) =>
   assert.deepEqual(await readdir(directory), [".a.json.lock", "other"]);
 });
 
-test("runs the work without a lock after the deadline, and does not remove the owner's lock", async (t) => {
+test("runs the work without the lock after the deadline, and does not remove the owner's lock", async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
   await mkdir(getLockPath(path));

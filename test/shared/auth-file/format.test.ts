@@ -60,7 +60,7 @@ test("writes the address and the secret of a token server", () => {
   assert.deepEqual([content.authUrl, content.clientSecret], [SERVER.authUrl, SERVER.clientSecret]);
 });
 
-test("parses what it writes", () => {
+test("parses the files that it writes", () => {
   const clock = createFakeClock();
   const content = createAuthFileContent(REQUEST, createToken(clock), clock, SERVER);
   assert.deepEqual(parseAuthFile(serializeAuthFile(content)), content);
@@ -99,7 +99,7 @@ test("ignores unknown fields, but does not consider the file canonical", () => {
   assert.equal(isCanonical(text), false);
 });
 
-test("never throws, whatever the text", () => {
+test("never throws, regardless of the text", () => {
   const value = fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constantFrom(...Object.values(VALID)));
   const file = fc.record(Object.fromEntries(Object.keys(VALID).map((name) => [name, value])), { requiredKeys: [] });
   const text = fc.oneof(
@@ -122,14 +122,14 @@ for (const [name, token, margin] of [
   ["a tenth of its lifetime before a short token expires", { lifetime: 100_000 }, 10_000],
   ["after half of the remaining time of an old token", { remaining: 20_000 }, 10_000],
 ] as const)
-  test(`makes the providers renew ${name}`, () => {
+  test(`makes the providers renew the token ${name}`, () => {
     const clock = createFakeClock();
     const { jwtExpiresAt } = createAuthFileContent(REQUEST, createToken(clock, token), clock);
     const remaining = "remaining" in token ? token.remaining : "lifetime" in token ? token.lifetime : 900_000;
     assert.equal(jwtExpiresAt, clock.now() + remaining - margin);
   });
 
-test("writes the expiration by this machine's clock if it differs from the token's by minutes", () => {
+test("writes the expiration according to this machine's clock if that clock is off by minutes", () => {
   const clock = createFakeClock();
   const close = createAuthFileContent(REQUEST, createToken(clock, { dateOffset: 20_000 }), clock);
   assert.equal(close.jwtExpiresAt, clock.now() + 900_000 + 20_000 - 60_000);
@@ -179,7 +179,7 @@ test("accepts only the exact URL of a token server", () => {
     assert.equal(parseTokenServerPort(url), undefined, url);
 });
 
-test("recognizes files that scm-auth wrote by their secret", () => {
+test("recognizes by the secret whether scm-auth wrote a file", () => {
   const authUrl = "https://auth.example.com/am/oauth2/access_token";
   assert.equal(isManaged({ authUrl, clientSecret: PLACEHOLDER_SECRET }), true);
   assert.equal(isManaged(SERVER), true);

@@ -39,7 +39,7 @@ test("trusts the owner of the root directory, whose ID is not 0 in a user namesp
   assert.deepEqual(checkDirectory({ uid: 65_534, gid: 65_534, mode: 0o755 }, USER, 65_534), {});
 });
 
-test("creates missing directories with mode 0700, and makes git ignore the last one", async (t) => {
+test("creates missing directories with mode 0700, and makes Git ignore the last one", async (t) => {
   const root = await createTempDir(t);
   const path = join(root, "a", "b", "auth.json");
   assert.deepEqual(await ensurePrivateDirectory(path), []);

@@ -66,7 +66,7 @@ for (const lifetime of [LIFETIME, 20_000])
     assert.equal(clock.pendingTimers(), 0);
   });
 
-test("always has a valid token if each outage ends before the token expires", async () => {
+test("always has a valid token if every outage ends before the token expires", async () => {
   const outage = fc.record({
     after: fc.integer({ min: 1000, max: 20 * MINUTE }),
     /** Duration as a fraction of the token's remaining lifetime at the start of the outage. */
@@ -237,7 +237,7 @@ test("sends the same requests even if the wall clock is changed", async () => {
   for (const { refresher } of [steady, adjusted]) refresher.stop();
 });
 
-test("uses a token that another user of the source requested", async () => {
+test("uses a token that another user of the token source requested", async () => {
   const { clock, tokens, refresher, file } = setUp();
   const token = await clock.runUntil(tokens.refresh());
   await clock.advance(1000);
@@ -258,7 +258,7 @@ test("aborts the request in progress when it is stopped", async () => {
   assert.equal(clock.pendingTimers(), 0);
 });
 
-test("spreads out the renewals of 200 processes that share an old token", async () => {
+test("spreads out the renewals by 200 processes that share an old token", async () => {
   const all = Array.from({ length: 200 }, (_, n) => setUp({ remaining: 310_000, seed: n + 1 }));
   const seconds = await Promise.all(
     all.map(async ({ clock, server, refresher }) => {
@@ -272,7 +272,7 @@ test("spreads out the renewals of 200 processes that share an old token", async 
   assert.ok(max <= 15, `${max} in one second`);
 });
 
-test("computes delays within their bounds for any token", () => {
+test("computes delays within the limits for any token", () => {
   const lifetimes = fc.integer({ min: 1, max: 24 * HOUR });
   fc.assert(
     fc.property(

@@ -146,7 +146,7 @@ test("accepts credentials with any characters, encoded as in Go or as in RFC 674
     assert.equal((await send(other, { headers: { Authorization: authorization } })).status, 200);
 });
 
-test("rejects other credentials with invalid_client and a challenge before any other check", async () => {
+test("rejects other credentials with invalid_client and a challenge before it checks anything else", async () => {
   for (const authorization of [
     basic(CLIENT_ID, "other"),
     basic("other", JOB_SECRET),
@@ -195,7 +195,7 @@ for (const [name, changes, expected] of [
     assert.doesNotMatch(response.text, /access-token/);
   });
 
-test("closes the connection after malformed requests and keeps serving others", async () => {
+test("closes the connection after malformed requests, and continues to serve other clients", async () => {
   for (const text of [
     "\0\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a b\r\nContent-Length: x\r\n\r\n",
@@ -207,7 +207,7 @@ test("closes the connection after malformed requests and keeps serving others", 
   assert.equal((await send(fixture)).status, 200);
 });
 
-test("closes incomplete requests after a few seconds and serves others in the meantime", async () => {
+test("closes connections with incomplete requests after a few seconds, and serves other clients in the meantime", async () => {
   const connections = ["", "POST ", toRequest(fixture.server.port, {}).slice(0, -5)].map((text) => {
     const connection = openRawConnection(fixture.server.port);
     connection.write(text);
@@ -226,7 +226,7 @@ test("listens only on 127.0.0.1", () => {
   assert.deepEqual(address, { authUrl: toTokenServerUrl(port), clientSecret: JOB_SECRET });
 });
 
-test("first renews a token that is valid for less than 90 s, or less than half of a shorter lifetime", async (t) => {
+test("first renews a token that is valid for less than 90 s, or for less than half of its lifetime if that is shorter", async (t) => {
   for (const [lifetime, remaining, needsRenewal] of [
     [900_000, 95_000, false],
     [900_000, 85_000, true],
@@ -267,7 +267,7 @@ const rejection = new AuthError('the auth server rejected "the client".', {
   },
 });
 
-test("serves the last usable token after a rejection, and then the reason and its hint", async (t) => {
+test("after a rejection, serves the last token until it is no longer usable, and then the reason for the rejection with a hint", async (t) => {
   assert.equal((await send(await start(t, { rejection }))).status, 200);
   const response = await send(await start(t, { rejection, remaining: 50_000 }));
   assert.deepEqual(summarize(response), [401, "invalid_client"]);

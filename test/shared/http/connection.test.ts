@@ -110,7 +110,7 @@ const NETWORK: readonly NetworkRow[] = [
   { what: "an unreachable address", dns: ["255.255.255.255"], failure: ["connection_refused", "network", true], message: /could not connect to auth\.scm\.test:443 \(E[A-Z]+\)/ },
 ]; // prettier-ignore
 for (const { what, dns, port, failure, message } of NETWORK) {
-  test(`reports ${what} as ${failure[0]} and sends nothing`, async (t) => {
+  test(`reports ${what} as ${failure[0]}, and sends no data`, async (t) => {
     setProxyVariables(t);
     mockDns(t, dns);
     const url = `https://${HOST}:${(await port?.(t)) ?? 443}/`;
@@ -236,7 +236,7 @@ for (const [login, credentials] of [
   });
 }
 
-test("verifies an https proxy by its own name, not by the server's", async (t) => {
+test("verifies an https proxy against its own name, not against the server's name", async (t) => {
   const ca = (...all: readonly Certificates[]) =>
     createSecureContext(all.map((certificates) => certificates.ca).join(""));
   const own = createCertificates(["127.0.0.1"]);
@@ -257,11 +257,11 @@ test("verifies an https proxy by its own name, not by the server's", async (t) =
 
 const PROXY_FAILURES: readonly (readonly [what: string, ProxyOptions, Failure, message: RegExp])[] = [
   ["requires a password", { credentials: "user:password" }, ["proxy_auth_required", "network", false], /rejected the user and password \(407\)/],
-  ["forbids the host", { response: 403 }, ["proxy_refused", "rejected", false], /refused the tunnel to auth\.scm\.test:\d+ \(status 403\)/],
+  ["does not allow the host", { response: 403 }, ["proxy_refused", "rejected", false], /refused the tunnel to auth\.scm\.test:\d+ \(status 403\)/],
   ["does not know the host", { to: () => undefined }, ["proxy_refused", "network", true], /status 502/],
   ["is overloaded", { response: 503 }, ["proxy_refused", "network", true], /status 503/],
-  ["responds with 429", { response: 429 }, ["proxy_refused", "network", true], /status 429/],
-  ["does not respond", { response: "hang" }, ["proxy_unreachable", "timeout", true], /opened no tunnel to auth\.scm\.test:\d+ within 0\.3 s/],
+  ["responds with status 429", { response: 429 }, ["proxy_refused", "network", true], /status 429/],
+  ["does not respond", { response: "hang" }, ["proxy_unreachable", "timeout", true], /did not open a tunnel to auth\.scm\.test:\d+ within 0\.3 s/],
 ]; // prettier-ignore
 for (const [what, options, failure, message] of PROXY_FAILURES) {
   test(`reports a proxy that ${what} as ${failure[0]}`, async (t) => {

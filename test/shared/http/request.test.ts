@@ -41,7 +41,7 @@ test("decodes a body as UTF-8 and removes the byte order mark", async (t) => {
   assert.equal((await send((await serve(t, { body: "\ufeff{}é" })).tokenUrl)).body, "{}é");
 });
 
-test("returns a response with any status after one request, and does not follow redirects", async (t) => {
+test("returns a response with any status after one request and does not follow redirects", async (t) => {
   for (const status of [201, 204, 301, 302, 307, 308, 401, 407, 429, 500, 503, 599]) {
     const server = await serve(t, { status, headers: { location: "/elsewhere", "retry-after": "1" } });
     assert.equal((await send(server.tokenUrl)).status, status);
@@ -206,7 +206,7 @@ const startTlsReply = (t: Parameters<typeof listen>[0], text: string, onEnd: (so
     }),
   );
 
-test("fails immediately if a server responds with 101 over https", async (t) => {
+test("fails immediately if a server responds with status 101 over https", async (t) => {
   const text = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
   const port = await startTlsReply(t, text, () => undefined);
   const error = await getError(send(`https://127.0.0.1:${port}/`, { secureContext, timeoutMs: 60_000 }));
@@ -296,7 +296,7 @@ for (const end of ["closed", "reset"] as const) {
   });
 }
 
-test("does not hang if a server responds with 101 on a reused connection", async (t) => {
+test("does not hang if a server responds with status 101 on a reused connection", async (t) => {
   const server = createTlsServer({ ...tls }, (socket) => {
     socket.on("error", () => socket.destroy());
     socket.once("data", () => {
@@ -360,7 +360,7 @@ test("leaves no listeners, timers, warnings, or connections behind after many re
   assert.ok(count("Timeout") <= timers + 1);
 });
 
-test("lets the process exit after its requests end, whatever their outcome", async (t) => {
+test("lets the process exit after its requests end, regardless of their outcome", async (t) => {
   const closed = createServer();
   const refused = await listen(t, closed);
   closed.close();

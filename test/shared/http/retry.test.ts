@@ -35,7 +35,7 @@ const policies: fc.Arbitrary<RetryPolicy> = fc.record({
 
 // Time limits and delays
 
-test("divides the remaining time among the attempts, with at most 30 s per attempt", () => {
+test("divides the remaining time among the attempts, allowing at most 30 s per attempt", () => {
   const rows: readonly (readonly [timeLeft: Milliseconds, attemptsLeft: number, expected: Milliseconds])[] = [
     [180_000, 3, 30_000],
     [60_000, 3, 15_000],
@@ -48,7 +48,7 @@ test("divides the remaining time among the attempts, with at most 30 s per attem
     assert.equal(getAttemptTimeout({ attempt: 1, timeLeft, attemptsLeft, policy: LIBRARY }), expected);
 });
 
-test("uses the scheduled attempt timeouts if load is spread, and 30 s for the last attempt", () => {
+test("uses the scheduled attempt timeouts if the load is spread out, and 30 s for the last attempt", () => {
   const getTimeouts = (policy: RetryPolicy): readonly Milliseconds[] =>
     Array.from({ length: policy.maxRetries + 1 }, (_, n) =>
       getAttemptTimeout({ attempt: n + 1, attemptsLeft: policy.maxRetries - n, timeLeft: 3_600_000, policy }),
@@ -282,7 +282,7 @@ test("meets the deadline, and makes all permitted attempts unless the server req
   );
 });
 
-test("ends attempts and delays immediately when aborted, and leaves no timers or listeners behind", async () => {
+test("ends attempts and delays immediately when it is aborted, and leaves no timers or listeners behind", async () => {
   await fc.assert(
     fc.asyncProperty(scenarios, times(60_000), async (scenario, abortAt) => {
       const undisturbed = await run(scenario);

@@ -39,8 +39,9 @@ export function runGuarded(run: GuardedRun, report: (error: unknown) => void): v
   });
   const setTimeLimit = (limit: Milliseconds): void => {
     setTimeout(() => {
-      const hint = "A server, a proxy, or the file system is not responding. Run again; if it persists, report it.";
-      const message = `the step did not end within ${formatDuration(limit)}.`;
+      const hint =
+        "A server, a proxy, or the file system is not responding. Run the job again; if the problem persists, report it.";
+      const message = `the step did not finish within ${formatDuration(limit)}.`;
       fail(new AuthError(message, { kind: "timeout", code: "internal_error", hint }));
     }, limit).unref();
   };

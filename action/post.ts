@@ -34,7 +34,9 @@ process.on("exit", () => {
   process.exitCode = 0;
 });
 setTimeout(() => {
-  fail(new AuthError(`cleanup did not end within ${TIMEOUT / 1000} s.`, { kind: "file", code: "auth_file_io_error" }));
+  fail(
+    new AuthError(`cleanup did not finish within ${TIMEOUT / 1000} s.`, { kind: "file", code: "auth_file_io_error" }),
+  );
 }, TIMEOUT).unref();
 
 cleanUpAuthFile(runner).then(finish, fail);

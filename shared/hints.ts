@@ -64,7 +64,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
 
   auth_file_invalid_path: "Use a file path in a directory that exists or can be created.",
   auth_file_not_managed:
-    "The file was not created by scm-auth and is not overwritten. Use another path, or remove the file.",
+    "The file was not created by scm-auth, so it was not overwritten. Use another path, or remove the file.",
   auth_file_in_use: "Use a separate auth file for each identity and each job.",
   auth_file_insecure:
     "Remove it, or use another path. Providers trust the auth file: it must be a regular file that only this user can access.",
@@ -74,7 +74,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   auth_file_disk_full: "Free up disk space or inodes, or use a path on another disk.",
   auth_file_io_error: "Check the path and the file system, or use another path.",
   refresher_failed:
-    "Without the background process, a long apply could fail midway. Run again, or turn refreshing off if one token lifetime is enough.",
+    "Without the background process, a long apply could fail midway. Run the job again, or turn off refreshing if one token lifetime is enough.",
 
   sealed_token_expired: "Sign in again. Sealing does not extend a token's lifetime of about 15 minutes.",
   sealed_token_malformed: "Pass the sealed token unchanged, or sign in again.",

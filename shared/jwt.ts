@@ -171,7 +171,7 @@ function validateTimes({ exp, iat, nbf }: JWTClaims, { now, skew = 0 }: ClockInf
   if (isExpired(now)) throw new TokenExpiredError(`the token expired ${formatDuration(now - end)} ago (exp).`);
   throw verificationError(
     "token_not_yet_valid",
-    `the token is not valid for another ${formatDuration(start - now)} (iat, nbf).`,
+    `the token does not become valid until ${formatDuration(start - now)} from now (iat, nbf).`,
   );
 }
 

@@ -182,7 +182,7 @@ export function resolveAuthFilePath(path: string): string {
     const description = `the path of the auth file ${message}: "${printablePath(path)}".`;
     throw new AuthError(description, { kind: "file", code: "auth_file_invalid_path", hint });
   };
-  if (path.trim() === "") fail("is empty", "Set the path of a file, for example .scm/auth.json.");
+  if (path.trim() === "") fail("is empty", "Set it to a file path, for example .scm/auth.json.");
   if (/\p{Cc}/u.test(path)) fail("contains a control character", "Remove line breaks and other control characters.");
   if (UNEXPANDED.test(path))
     fail(

@@ -49,7 +49,7 @@ const cases: readonly (readonly [run: string, body: string, exitCode: number, re
   ["with an uncaught exception", `${later("throw new Error('a');")}${HANDLE}${NEVER}`, 1, "reported: a"],
   ["with an unhandled rejection", `${later("Promise.reject(new Error('a'));")}${HANDLE}${NEVER}`, 1, "reported: a"],
   ["that fails twice", `${later("throw new Error('b');")}throw new Error('a');`, 1, "reported: a"],
-  ["that exceeds its time limit", `setTimeLimit(100);${HANDLE}${NEVER}`, 1, "reported: Network error: the step did not end within 0.1 s."],
+  ["that exceeds its time limit", `setTimeLimit(100);${HANDLE}${NEVER}`, 1, "reported: Network error: the step did not finish within 0.1 s."],
   ["that ends within its time limit", `setTimeLimit(60_000);${SOON}`, 0, ""],
   ["that reports whether the signal was aborted by a failure", `process.on('uncaughtException', () => console.log(signal.aborted));${later("throw new Error('a');")}${HANDLE}${NEVER}`, 1, "reported: a; true"],
 ]; // prettier-ignore

@@ -106,9 +106,9 @@ for (const [name, clock, code] of SKEWS) {
 test("states in the message by how much the times differ", () => {
   const getMessage = (clock: ClockInfo): string => getError(valid, clock)?.message ?? "";
   assert.match(getMessage({ now: now + HOUR, skew: -HOUR }), /this machine's clock is 1 h ahead of the server's/);
-  assert.match(getMessage({ now: now - HOUR, skew: HOUR }), /this machine is 1 h behind the server/);
+  assert.match(getMessage({ now: now - HOUR, skew: HOUR }), /this machine's clock is 1 h behind the server's/);
   assert.match(getMessage({ now: END + 90_000, skew: undefined }), /expired 1 min 30 s ago/);
-  assert.match(getMessage({ now: START - 90_000, skew: undefined }), /not valid for another 1 min 30 s/);
+  assert.match(getMessage({ now: START - 90_000, skew: undefined }), /does not become valid until 1 min 30 s from now/);
 });
 
 /** Invalid values for each claim. */

@@ -200,7 +200,7 @@ for (const [field, values] of Object.entries(REJECTED)) {
   });
 }
 
-test("rejects an expires_in beyond the range of numbers", () => {
+test("rejects an expires_in that is too large for a JavaScript number", () => {
   assert.equal(parse(toResponse(200, JSON.stringify(valid).replace("899", "1e999"))).type, "permanent");
 });
 

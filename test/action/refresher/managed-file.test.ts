@@ -97,7 +97,7 @@ test(
   },
 );
 
-test("is not recreated after it was removed", async (t) => {
+test("is not recreated after it has been removed", async (t) => {
   const { directory, path, file } = await setUp(t);
   await rm(path);
   await assert.rejects(file.update(TEXT), { kind: "file", code: "auth_file_io_error" });

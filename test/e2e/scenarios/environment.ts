@@ -46,7 +46,7 @@ export const environment: readonly Scenario[] = [
   {
     name: "sends no requests if the GITHUB_OUTPUT file is missing",
     env: ({ file }) => ({ GITHUB_OUTPUT: file("missing") }),
-    expect: rejectsInputs(/GITHUB_OUTPUT is not writable \(ENOENT\)/),
+    expect: rejectsInputs(/GITHUB_OUTPUT refers to is not writable \(ENOENT\)/),
   },
   {
     name: "fails if the disk is full when it writes the outputs",

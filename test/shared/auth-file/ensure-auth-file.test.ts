@@ -351,7 +351,7 @@ test("resolves a relative path", () => {
 });
 
 for (const [path, hint] of [
-  [" ", /Set the path of a file/],
+  [" ", /Set it to a file path/],
   ["~/x.json", /runner\.temp/],
   ["~user/x.json", /runner\.temp/],
   ["$RUNNER_TEMP/x.json", /runner\.temp/],

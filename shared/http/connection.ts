@@ -52,6 +52,8 @@ export interface ConnectionSettings {
   /** Undefined to use Node's default CA certificates. */
   readonly secureContext: SecureContext | undefined;
   readonly progress: Progress;
+  /** The time limit of the attempt. */
+  readonly timeoutMs: Milliseconds;
   /** If true, the connection does not keep the process alive. */
   readonly unref: boolean;
   /** Aborting it ends the attempt. openConnection() also does this if the connection closes without a response. */
@@ -62,9 +64,11 @@ export interface ConnectionSettings {
 
 /**
  * How long to try each address of a host before trying the next one (RFC 8305). With Node's default of 250 ms, a
- * distant host is never reached if its first address is unreachable.
+ * distant host is never reached if its first address is unreachable. In a short attempt, the limit is a third of its
+ * time, because TLS and the response take longer than connecting to the next address.
  */
-const ADDRESS_TIMEOUT_MS: Milliseconds = 2500;
+const MAX_ADDRESS_TIMEOUT: Milliseconds = 2500;
+const ADDRESS_TIMEOUT_RATIO = 1 / 3;
 
 /** The host in the form that sockets expect: `::1` instead of the `[::1]` used in URLs (RFC 3986 section 3.2.2). */
 const getHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
@@ -101,13 +105,14 @@ export async function openConnection(settings: ConnectionSettings): Promise<Sock
 }
 
 /** Connects to the proxy or the server. After an abort, a pending DNS lookup still keeps the process alive. */
-async function connectTcp({ url, proxy, progress, abort, unref }: ConnectionSettings): Promise<Socket> {
+async function connectTcp({ url, proxy, progress, timeoutMs, abort, unref }: ConnectionSettings): Promise<Socket> {
   const target = proxy?.url ?? url;
   const host = getHost(target);
   const port = Number(target.port) || (target.protocol === "https:" ? 443 : 80);
   progress.isReused = false;
   progress.phase = net.isIP(host) === 0 ? "dns" : "tcp";
-  const socket = net.connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS });
+  const addressTimeout = Math.max(1, Math.floor(Math.min(MAX_ADDRESS_TIMEOUT, timeoutMs * ADDRESS_TIMEOUT_RATIO)));
+  const socket = net.connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: addressTimeout });
   const addresses: string[] = [];
   // Emitted once per address, before the first connection attempt.
   socket.on("lookup", (error, address) => {

@@ -119,14 +119,14 @@ async function exchange(
   request: HttpRequest,
   target: Target,
   { clock, userAgent, secureContext, redactor, unref = false }: RequestContext,
-  { agent, maxBodyBytes = MAX_BODY_BYTES }: AttemptOptions,
+  { agent, timeoutMs, maxBodyBytes = MAX_BODY_BYTES }: AttemptOptions,
   progress: Progress,
   abort: AbortController,
 ): Promise<HttpResponse> {
   const requestOptions: ConnectionOptions = {
     agent: request.url.protocol === "https:" ? (agent ?? new HttpsAgent()) : new HttpAgent(),
     signal: abort.signal,
-    connection: { ...target, secureContext, progress, abort, unref, quote: redactor.quote },
+    connection: { ...target, secureContext, progress, timeoutMs, abort, unref, quote: redactor.quote },
     // Set here, because the client adds the runner's ACTIONS_ORCHESTRATION_ID to its own User-Agent.
     headers: { ...request.headers, "user-agent": userAgent },
   };

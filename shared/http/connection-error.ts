@@ -27,14 +27,17 @@ const TCP_CODES: Readonly<Record<string, AuthErrorCode>> = {
   ETIMEDOUT: "connect_timeout",
 };
 
+/** Codes for a failed TLS handshake with the server, or with the proxy. */
+const TLS_CODES = { tls: "tls_handshake_failed", "proxy-tls": "proxy_unreachable" } as const;
+
 const getProxyName = (proxy: ProxySettings | undefined): string =>
   proxy ? `the proxy ${proxy.host} (from ${proxy.variable})` : "the proxy";
 
 /** Describes what works when TLS does not. */
-const getTransport = ({ url, proxy }: Target): string =>
-  proxy
-    ? `the proxy ${proxy.host} opened a tunnel to ${getHostPort(url)}`
-    : `the TCP connection to ${getHostPort(url)} works`;
+const getTransport = ({ url, proxy }: Target, phase: Phase): string => {
+  if (proxy && phase !== "proxy-tls") return `the proxy ${proxy.host} opened a tunnel to ${getHostPort(url)}`;
+  return `the TCP connection to ${proxy ? getProxyName(proxy) : getHostPort(url)} works`;
+};
 
 /** Creates the error for an attempt that did not complete in time. */
 export function timeoutError({ phase, isSent }: Progress, target: Target, timeout: Milliseconds): AuthError {
@@ -55,8 +58,9 @@ export function timeoutError({ phase, isSent }: Progress, target: Target, timeou
         `${proxy} accepted the connection but did not open a tunnel to ${host} ${limit}.`,
         "proxy_unreachable",
       );
+    case "proxy-tls":
     case "tls":
-      return fail(`${getTransport(target)}, but the TLS handshake did not complete ${limit}.`, "tls_handshake_failed");
+      return fail(`${getTransport(target, phase)}, but the TLS handshake did not complete ${limit}.`, TLS_CODES[phase]);
     case "waiting":
       return fail(`${host} accepted the connection but did not respond ${limit}.`, "response_timeout");
     case "reading":
@@ -77,13 +81,13 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
   const proxy = getProxyName(target.proxy);
   const fail = (description: string, code: AuthErrorCode, hint = getHint(code, phase, target)): AuthError =>
     new AuthError(description, { kind: "network", code, requestSent: isSent, cause: error, hint });
-  if (CERTIFICATE_CODE.test(errno) && (phase === "tls" || phase === "proxy")) {
+  if (CERTIFICATE_CODE.test(errno) && (phase === "tls" || phase === "proxy-tls")) {
     const detail = issuer === undefined ? errno : `${errno}, issued by ${issuer}`;
     const clockHint = "No secret was sent. Check this machine's clock first, then the server's certificate.";
-    const description = `the certificate of ${phase === "proxy" ? proxy : host} is not trusted (${detail}).`;
+    const description = `the certificate of ${phase === "proxy-tls" ? proxy : host} is not trusted (${detail}).`;
     return fail(description, "untrusted_certificate", VALIDITY_CODE.test(errno) ? clockHint : undefined);
   }
-  if (target.proxy && (phase === "dns" || phase === "tcp" || phase === "proxy"))
+  if (target.proxy && (phase === "dns" || phase === "tcp"))
     return errno === "ENOTFOUND"
       ? fail(`could not find the host of ${proxy}: ${errno}.`, "host_not_found", HINTS.proxy_unreachable)
       : fail(`could not connect to ${proxy}: ${errno}.`, "proxy_unreachable");
@@ -97,8 +101,10 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
         ? fail(`${host} refused the connection (${errno}).`, "connection_refused")
         : fail(`could not connect to ${host} (${errno}).`, TCP_CODES[errno] ?? "connection_refused");
     case "proxy":
+      return fail(`could not connect to ${proxy}: ${errno}.`, "proxy_unreachable");
+    case "proxy-tls":
     case "tls":
-      return fail(`${getTransport(target)}, but the TLS handshake failed (${errno}).`, "tls_handshake_failed");
+      return fail(`${getTransport(target, phase)}, but the TLS handshake failed (${errno}).`, TLS_CODES[phase]);
     case "waiting": {
       const isInvalid = errno.startsWith("HPE_");
       const what = isInvalid
@@ -112,10 +118,12 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
 }
 
 /**
- * The hint to show instead of the default, or undefined. If no connection was made, the cause may be a proxy variable
- * that does not apply.
+ * The hint to show instead of the default, or undefined. The cause may be the scheme in the proxy variable, or, if no
+ * connection was made, a proxy variable that does not apply.
  */
 function getHint(code: AuthErrorCode, phase: Phase, { url, proxy }: Target): string | undefined {
+  if (proxy && phase === "proxy-tls" && code === "proxy_unreachable")
+    return `Most proxies need http:// in ${proxy.variable}, not https://. ${HINTS.tls_handshake_failed}`;
   const variable = !proxy && (phase === "dns" || phase === "tcp") ? getUnusedProxyVariable(url) : undefined;
   if (variable === undefined) return undefined;
   return `${variable} is set, but it is not used for https URLs: set https_proxy. Otherwise: ${HINTS[code]}`;

@@ -11,8 +11,11 @@ import { getConnectHeaders, getHostPort, getTunnelError, type ProxySettings } fr
 /** A completed step of opening a connection. */
 export type ConnectionStep = Omit<Extract<AuthEvent, { readonly type: "connection" }>, "type" | "request">;
 
-/** What an attempt is doing: a step of the connection, waiting for the response, or reading its body. */
-export type Phase = ConnectionStep["step"] | "waiting" | "reading";
+/**
+ * What an attempt is doing: a step of the connection, the TLS handshake with an https proxy, waiting for the response, or
+ * reading its body.
+ */
+export type Phase = ConnectionStep["step"] | "proxy-tls" | "waiting" | "reading";
 
 /** The progress of an attempt. */
 export class Progress {
@@ -132,7 +135,9 @@ async function connectTcp({ url, proxy, progress, timeoutMs, abort, unref }: Con
 /** Opens a tunnel through a proxy (RFC 9110 section 9.3.6). TLS to the proxy verifies the proxy's own host name. */
 async function openTunnel(tcp: Socket, proxy: ProxySettings, settings: ConnectionSettings): Promise<Socket> {
   const { url, progress, abort } = settings;
-  const socket = proxy.url.protocol === "https:" ? await startTls(tcp, getHost(proxy.url), settings) : tcp;
+  if (proxy.url.protocol === "https:") progress.phase = "proxy-tls";
+  const socket = progress.phase === "proxy-tls" ? await startTls(tcp, getHost(proxy.url), settings) : tcp;
+  progress.phase = "proxy";
   const request = http.request({
     method: "CONNECT",
     path: getHostPort(url),

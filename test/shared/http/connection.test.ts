@@ -278,6 +278,7 @@ const RAW_PROXIES: readonly (readonly [what: string, reply: string, code: AuthEr
   ["supports only Negotiate and NTLM", "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n", "proxy_auth_required", /by Negotiate or NTLM \(407\).*Only Basic authentication is supported.*Cntlm/],
   ["also supports Basic", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /rejected the user and password.*Add the percent-encoded user/],
   ["sends a page with status 200", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "proxy_refused", /status 200 with content/],
+  ["switches protocols", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "proxy_refused", /\(status 101\)/],
   ["does not speak HTTP", "SSH-2.0-test\r\n", "proxy_unreachable", /could not connect to the proxy .*HPE_/],
   ["closes the connection", "", "proxy_unreachable", /could not connect to the proxy .*ECONNRESET/],
 ]; // prettier-ignore
@@ -291,6 +292,22 @@ for (const [what, reply, code, text] of RAW_PROXIES) {
     assert.match(`${error.message} ${error.hint}`, text);
   });
 }
+
+test("says that TCP works but TLS does not if an https proxy does not accept TLS", async (t) => {
+  const { proxy } = await startProxy(t);
+  for (const [port, kind] of [
+    [proxy.port, "network"],
+    [await listen(t, createServer()), "timeout"],
+  ] as const) {
+    setProxyVariables(t, { https_proxy: `https://127.0.0.1:${port}` });
+    const error = await getError(send(`https://${HOST}/`, { timeoutMs: kind === "timeout" ? SHORT : 5000 }));
+    assert.deepEqual([error.code, error.kind, error.requestSent], ["proxy_unreachable", kind, false]);
+    assert.ok(
+      error.message.includes(`TCP connection to the proxy 127.0.0.1:${port} (from https_proxy) works, but the TLS`),
+    );
+    assert.match(error.hint, /http:\/\/ in https_proxy.*NODE_OPTIONS=--tls-max-v1\.2/);
+  }
+});
 
 test("does not blame the proxy if TLS fails in the tunnel", async (t) => {
   const port = await listen(

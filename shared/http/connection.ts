@@ -1,7 +1,8 @@
+import dns from "node:dns";
 import { once, type EventEmitter } from "node:events";
 import http from "node:http";
 import https from "node:https";
-import net, { type Socket } from "node:net";
+import net, { type LookupFunction, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import tls, { type SecureContext } from "node:tls";
 import type { Clock, Milliseconds } from "../clock.ts";
@@ -107,6 +108,24 @@ export async function openConnection(settings: ConnectionSettings): Promise<Sock
   }
 }
 
+/** The callbacks to call after each DNS lookup that is in progress, by host. */
+const lookups = new Map<string, Parameters<LookupFunction>[2][]>();
+
+/**
+ * Joins the DNS lookup of the host that is in progress, or starts one. A lookup cannot be canceled: it keeps the process
+ * alive and a thread busy, for about ten seconds if the name server does not respond. Retries must not add to that time.
+ */
+const lookup: LookupFunction = (host, options, callback) => {
+  const callbacks = lookups.get(host) ?? [];
+  callbacks.push(callback);
+  if (callbacks.length > 1) return;
+  lookups.set(host, callbacks);
+  dns.lookup(host, options, (...result: Parameters<typeof callback>) => {
+    lookups.delete(host);
+    for (const done of callbacks) done(...result);
+  });
+};
+
 /** Connects to the proxy or the server. After an abort, a pending DNS lookup still keeps the process alive. */
 async function connectTcp({ url, proxy, progress, timeoutMs, abort, unref }: ConnectionSettings): Promise<Socket> {
   const target = proxy?.url ?? url;
@@ -115,7 +134,7 @@ async function connectTcp({ url, proxy, progress, timeoutMs, abort, unref }: Con
   progress.isReused = false;
   progress.phase = net.isIP(host) === 0 ? "dns" : "tcp";
   const addressTimeout = Math.max(1, Math.floor(Math.min(MAX_ADDRESS_TIMEOUT, timeoutMs * ADDRESS_TIMEOUT_RATIO)));
-  const socket = net.connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: addressTimeout });
+  const socket = net.connect({ host, port, lookup, noDelay: true, autoSelectFamilyAttemptTimeout: addressTimeout });
   const addresses: string[] = [];
   // Emitted once per address, before the first connection attempt.
   socket.on("lookup", (error, address) => {

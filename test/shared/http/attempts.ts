@@ -68,10 +68,18 @@ export async function listen(t: TestContext, server: Server, host = "127.0.0.1",
   return (server.address() as AddressInfo).port;
 }
 
-/** Mocks DNS until the test ends. Each lookup returns addresses or an error code after `delayMs`, or never returns. */
-export function mockDns(t: TestContext, result: readonly string[] | string | undefined, delayMs = 0): void {
+/**
+ * Mocks DNS until the test ends, and returns the mock. Each lookup returns addresses or an error code after `delayMs`;
+ * without a result, not before the test ends.
+ */
+export function mockDns(t: TestContext, result: readonly string[] | string | undefined, delayMs = 0) {
   const lookup = (_host: string, _options: unknown, callback: (error: unknown, addresses?: unknown) => void): void => {
-    if (result === undefined) return;
+    if (result === undefined) {
+      t.after(() => {
+        callback(Object.assign(new Error("getaddrinfo"), { code: "EAI_AGAIN" }));
+      });
+      return;
+    }
     const error = typeof result === "string" ? Object.assign(new Error("getaddrinfo"), { code: result }) : null;
     const addresses = typeof result === "string" ? [] : result;
     setTimeout(() => {
@@ -81,7 +89,7 @@ export function mockDns(t: TestContext, result: readonly string[] | string | und
       );
     }, delayMs);
   };
-  t.mock.method(dns, "lookup", lookup as typeof dns.lookup);
+  return t.mock.method(dns, "lookup", lookup as typeof dns.lookup).mock;
 }
 
 /** Unsets all proxy variables except the given ones until the test ends. */

@@ -120,6 +120,18 @@ for (const { what, dns, port, failure, message } of NETWORK) {
   });
 }
 
+test("shares a DNS lookup that is in progress, because it cannot be canceled, but not its result", async (t) => {
+  const { tokenUrl } = await serve(t, {});
+  const mock = mockDns(t, ["127.0.0.1"], SHORT);
+  const url = tokenUrl.replace("127.0.0.1", "localhost");
+  const error = await getError(send(url, { timeoutMs: SHORT / 10 }));
+  assert.equal(error.code, "dns_lookup_failed");
+  const statuses = await Promise.all([send(url), send(url)]);
+  assert.deepEqual([statuses.map(({ status }) => status), mock.callCount()], [[200, 200], 1]);
+  await send(url);
+  assert.equal(mock.callCount(), 2);
+});
+
 test("mentions a proxy variable that does not apply to https URLs if a connection fails", async (t) => {
   mockDns(t, "ENOTFOUND");
   for (const variable of ["HTTP_PROXY", "ALL_PROXY", "all_proxy"]) {

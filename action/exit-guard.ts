@@ -58,15 +58,16 @@ export function exitAfterFlush(): void {
 }
 
 /**
- * Exits even if a DNS lookup or a file operation hangs. In that case, `process.exit` would wait for the threads in
- * libuv's pool, and a signal would cause the wrong exit code. Therefore, on Node 24 (except on Windows), the process is
- * replaced with one that only exits.
+ * Exits with `process.exitCode` even if a DNS lookup or a file operation hangs. In that case, `process.exit` would wait
+ * for the threads in libuv's pool, and a signal would cause the wrong exit code. Therefore, on Node 24, the process is
+ * replaced with one that only exits. Windows has no `execve`, but there, a process that is killed exits with code 1.
  */
-function exit(): void {
-  const { execPath, exitCode = 0, platform } = process;
+export function exit(): void {
+  const { execPath, exitCode = 0, platform, pid } = process;
   const isPoolBusy = process.getActiveResourcesInfo().some((type) => /^(GetAddrInfoReq|FSReq)/.test(type));
   if (isPoolBusy && platform !== "win32")
     process.execve?.(execPath, [execPath, "-e", `process.exit(${exitCode})`], { ...process.env, NODE_OPTIONS: "" });
+  if (isPoolBusy && platform === "win32" && exitCode === 1) process.kill(pid, "SIGKILL");
   process.exit();
 }
 

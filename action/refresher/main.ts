@@ -1,5 +1,5 @@
 import { AuthError } from "../../shared/errors.ts";
-import { disableDumps } from "../exit-guard.ts";
+import { disableDumps, exit } from "../exit-guard.ts";
 import { startRefresher, type RefresherConfig, type RefresherReply } from "./run.ts";
 
 /**
@@ -9,8 +9,12 @@ import { startRefresher, type RefresherConfig, type RefresherReply } from "./run
 
 disableDumps();
 // The main step and the post step notice if this process exits. It must not continue in an undefined state.
-process.on("uncaughtException", () => process.exit(1));
-process.on("unhandledRejection", () => process.exit(1));
+const exitWithError = (): void => {
+  process.exitCode = 1;
+  exit();
+};
+process.on("uncaughtException", exitWithError);
+process.on("unhandledRejection", exitWithError);
 // Ignore signals that a terminal or a runner sends to the whole process group. This process exits when the post step
 // stops it, when the file is removed, or when the job ends.
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
@@ -46,5 +50,5 @@ async function fail(error: unknown): Promise<void> {
 process.once("message", (config) => {
   run(config as RefresherConfig)
     .catch(fail)
-    .finally(() => process.exit());
+    .finally(exit);
 });

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
+import { pathToFileURL } from "node:url";
 import { getFingerprint } from "../../../action/refresher/managed-file.ts";
 import { isRunning, type ProcessId } from "../../../action/refresher/job-monitor.ts";
 import type { RefresherConfig } from "../../../action/refresher/run.ts";
@@ -15,6 +16,7 @@ import { systemClock } from "../../../shared/clock.ts";
 import { AuthError } from "../../../shared/errors.ts";
 import { createSignInContext, requestToken } from "../../../shared/sign-in.ts";
 import { waitUntil } from "../../support/poll.ts";
+import { runProcess } from "../../support/processes.ts";
 import { startScmServer, type ScmServer, type ScmServerOptions } from "../../support/scm-server.ts";
 import { assertNoSecret } from "../../support/secrets.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
@@ -54,12 +56,16 @@ interface RunningRefresher {
   readonly waitForExit: () => Promise<void>;
 }
 
-async function start(t: TestContext, options?: ScmServerOptions): Promise<RunningRefresher & { server: ScmServer }> {
+async function start(
+  t: TestContext,
+  options?: ScmServerOptions,
+  script = SCRIPT,
+): Promise<RunningRefresher & { server: ScmServer }> {
   const own = options && (await startScmServer(options));
   if (own) t.after(own.close);
   const path = join(await createTempDir(t), "auth.json");
   const config = await createConfig(path, own ?? server);
-  const processId = await spawnRefresher(SCRIPT, config, { limits: limits() });
+  const processId = await spawnRefresher(script, config, { limits: limits() });
   assert.ok(processId);
   t.after(() => {
     if (isRunning(processId)) process.kill(processId.pid, "SIGKILL");
@@ -83,6 +89,16 @@ test("writes the file, serves its token, and exits on request", async (t) => {
   assert.deepEqual(await stopRefresher(content), stats);
   await waitForExit();
   await assert.rejects(readFile(path), { code: "ENOENT" });
+});
+
+test("exits on request while a file operation is still pending", { skip: process.platform === "win32" }, async (t) => {
+  const [dir, file] = [await createTempDir(t), JSON.stringify(pathToFileURL(SCRIPT))];
+  assert.equal((await runProcess("mkfifo", [join(dir, "fifo")])).exitCode, 0);
+  const script = `import { open } from "node:fs/promises"; open(import.meta.dirname + "/fifo"); import ${file};`;
+  await writeFile(join(dir, "main.mjs"), script);
+  const { read, waitForExit } = await start(t, undefined, join(dir, "main.mjs"));
+  await stopRefresher(await read());
+  await waitForExit();
 });
 
 test("renews the token in the file", async (t) => {

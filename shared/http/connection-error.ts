@@ -11,12 +11,21 @@ export interface Target {
   readonly proxy: ProxySettings | undefined;
 }
 
+const CLOCK_HINT = "No secret was sent. Check this machine's clock first, then the server's certificate.";
+
 /**
  * Error codes for a failed verification of the server's certificate. Codes that start with ERR_SSL are alerts sent by
  * the server.
  */
 const CERTIFICATE_CODE = /^(?!ERR_SSL).*CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/;
-const VALIDITY_CODE = /^CERT_(NOT_YET_VALID|HAS_EXPIRED)/;
+
+/** Hints for certificates that no additional CA certificate would make valid. */
+const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: CLOCK_HINT,
+  CERT_NOT_YET_VALID: CLOCK_HINT,
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "No secret was sent. The certificate belongs to another host. Check the host name, and whether DNS or a firewall redirects the connection.",
+};
 
 /**
  * Meanings of error codes while connecting. Any other code, for example EHOSTUNREACH, means that a firewall or a router
@@ -83,9 +92,8 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
     new AuthError(description, { kind: "network", code, requestSent: isSent, cause: error, hint });
   if (CERTIFICATE_CODE.test(errno) && (phase === "tls" || phase === "proxy-tls")) {
     const detail = issuer === undefined ? errno : `${errno}, issued by ${issuer}`;
-    const clockHint = "No secret was sent. Check this machine's clock first, then the server's certificate.";
     const description = `the certificate of ${phase === "proxy-tls" ? proxy : host} is not trusted (${detail}).`;
-    return fail(description, "untrusted_certificate", VALIDITY_CODE.test(errno) ? clockHint : undefined);
+    return fail(description, "untrusted_certificate", CERTIFICATE_HINTS[errno]);
   }
   if (target.proxy && (phase === "dns" || phase === "tcp"))
     return errno === "ENOTFOUND"

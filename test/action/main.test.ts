@@ -73,3 +73,13 @@ test("the step fails with one error after the timeout if the server does not res
   assert.match(annotations[0]?.message ?? "", /^Network error: token request: .* did not respond/);
   assert.deepEqual(outputs, {});
 });
+
+test("the step fails soon after the timeout even if the file system does not respond", async (t) => {
+  const { run } = await start(t);
+  const hang = `import fs from "node:fs/promises"; import { syncBuiltinESMExports } from "node:module";
+    fs.readdir = () => new Promise(() => setInterval(() => undefined, 1000)); syncBuiltinESMExports();`;
+  const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hang)}` };
+  const { exitCode, annotations, outputs } = await run({ "auth-file": ".scm/auth.json", timeout: "1" }, env);
+  assert.match(annotations.at(-1)?.message ?? "", /^Network error: the step did not finish within 6 s\./);
+  assert.deepEqual([exitCode, outputs], [1, {}]);
+});

@@ -81,10 +81,17 @@ export interface RetryState {
   readonly policy: RetryPolicy;
 }
 
-/** The time limit for an attempt, short enough that all permitted attempts fit. */
+/**
+ * Minimum time limit for an attempt if that much time remains. With a short timeout, attempts that were shorter would all
+ * fail if the server is distant or takes a second to respond.
+ */
+const MIN_ATTEMPT_TIMEOUT: Milliseconds = 2000;
+
+/** The time limit for an attempt, short enough that all permitted attempts fit, but at least two seconds. */
 export function getAttemptTimeout({ attempt, attemptsLeft, timeLeft, policy }: RetryState): Milliseconds {
   const { attemptTimeout } = attemptsLeft === 0 ? DEFAULT_STEP : getStep(attempt, policy);
-  return Math.max(1, Math.min(attemptTimeout, timeLeft / (attemptsLeft + 1)));
+  const share = Math.max(MIN_ATTEMPT_TIMEOUT, timeLeft / (attemptsLeft + 1));
+  return Math.max(1, Math.min(attemptTimeout, share, timeLeft));
 }
 
 /** The values that determine the delay after a failed attempt. */

@@ -35,12 +35,14 @@ const policies: fc.Arbitrary<RetryPolicy> = fc.record({
 
 // Time limits and delays
 
-test("divides the remaining time among the attempts, allowing at most 30 s per attempt", () => {
+test("divides the remaining time among the attempts, allowing 2 s to 30 s per attempt", () => {
   const rows: readonly (readonly [timeLeft: Milliseconds, attemptsLeft: number, expected: Milliseconds])[] = [
     [180_000, 3, 30_000],
     [60_000, 3, 15_000],
     [60_000, 0, 30_000],
     [20_000, 0, 20_000],
+    [10_000, 9, 2000],
+    [1500, 9, 1500],
     [0, 2, 1],
     [-5, 2, 1],
   ];

@@ -5,6 +5,7 @@ import { formatDuration } from "../shared/duration.ts";
 import type { Environment } from "../shared/environment.ts";
 import { AuthError } from "../shared/errors.ts";
 import type { AuthEvent } from "../shared/events.ts";
+import { describeIgnoredEntries } from "../shared/http/proxy.ts";
 import { REQUEST_LABELS } from "../shared/http/retry.ts";
 import { INPUT_NAMES } from "./inputs.ts";
 import type { Runner } from "./runner.ts";
@@ -48,6 +49,8 @@ const toInputName = (field: string): string =>
 /** Logs assumptions about the inputs, and ignored settings in the job's environment. */
 export function logWarnings(runner: Runner, request: AuthRequest, env: Environment): void {
   for (const warning of request.warnings) runner.info(warning);
+  const ignored = describeIgnoredEntries(request.tokenUrl) ?? describeIgnoredEntries(request.jwksUrl);
+  if (ignored !== undefined) runner.info(ignored);
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
     runner.warning("NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored: certificates are always verified.");
 }

@@ -22,7 +22,8 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   tls_handshake_failed: `No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2 ${NETWORK}.`,
   proxy_url_invalid:
     "Set it to http://host:port or http://user:password@host:port, with the user and password percent-encoded.",
-  proxy_auth_required: "Add the percent-encoded user and password: https_proxy=http://user:password@host:port.",
+  proxy_auth_required:
+    "Set https_proxy=http://user:password@host:port, with the correct user and password, percent-encoded.",
   proxy_refused: `The proxy blocks this host: allow it, or add it to no_proxy ${NETWORK}.`,
   proxy_unreachable: `Check the host and port in the proxy variable, or add the target to no_proxy ${NETWORK}.`,
 

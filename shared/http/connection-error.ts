@@ -3,7 +3,7 @@ import { formatDuration } from "../duration.ts";
 import { AuthError, getErrorCode, type AuthErrorCode } from "../errors.ts";
 import { HINTS } from "../hints.ts";
 import type { Phase, Progress } from "./connection.ts";
-import { getHostPort, getUnusedProxyVariable, type ProxySettings } from "./proxy.ts";
+import { getConnectionHint, getHostPort, getProxyName, type ProxySettings } from "./proxy.ts";
 
 /** The server of a request and the proxy through which it is reached. */
 export interface Target {
@@ -39,9 +39,6 @@ const TCP_CODES: Readonly<Record<string, AuthErrorCode>> = {
 /** Codes for a failed TLS handshake with the server, or with the proxy. */
 const TLS_CODES = { tls: "tls_handshake_failed", "proxy-tls": "proxy_unreachable" } as const;
 
-const getProxyName = (proxy: ProxySettings | undefined): string =>
-  proxy ? `the proxy ${proxy.host} (from ${proxy.variable})` : "the proxy";
-
 /** Describes what works when TLS does not. */
 const getTransport = ({ url, proxy }: Target, phase: Phase): string => {
   if (proxy && phase !== "proxy-tls") return `the proxy ${proxy.host} opened a tunnel to ${getHostPort(url)}`;
@@ -51,7 +48,7 @@ const getTransport = ({ url, proxy }: Target, phase: Phase): string => {
 /** Creates the error for an attempt that did not complete in time. */
 export function timeoutError({ phase, isSent }: Progress, target: Target, timeout: Milliseconds): AuthError {
   const host = getHostPort(target.url);
-  const proxy = getProxyName(target.proxy);
+  const proxy = target.proxy ? getProxyName(target.proxy) : "the proxy";
   const limit = `within ${formatDuration(timeout)}`;
   const fail = (description: string, code: AuthErrorCode): AuthError =>
     new AuthError(description, { kind: "timeout", code, requestSent: isSent, hint: getHint(code, phase, target) });
@@ -87,7 +84,7 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
   const errno = getErrorCode(error);
   if (errno === undefined || error instanceof TypeError) throw error;
   const host = getHostPort(target.url);
-  const proxy = getProxyName(target.proxy);
+  const proxy = target.proxy ? getProxyName(target.proxy) : "the proxy";
   const fail = (description: string, code: AuthErrorCode, hint = getHint(code, phase, target)): AuthError =>
     new AuthError(description, { kind: "network", code, requestSent: isSent, cause: error, hint });
   if (CERTIFICATE_CODE.test(errno) && (phase === "tls" || phase === "proxy-tls")) {
@@ -97,7 +94,11 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
   }
   if (target.proxy && (phase === "dns" || phase === "tcp"))
     return errno === "ENOTFOUND"
-      ? fail(`could not find the host of ${proxy}: ${errno}.`, "host_not_found", HINTS.proxy_unreachable)
+      ? fail(
+          `could not find the host of ${proxy}: ${errno}.`,
+          "host_not_found",
+          getHint("proxy_unreachable", phase, target),
+        )
       : fail(`could not connect to ${proxy}: ${errno}.`, "proxy_unreachable");
   switch (phase) {
     case "dns":
@@ -126,13 +127,11 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
 }
 
 /**
- * The hint to show instead of the default, or undefined. The cause may be the scheme in the proxy variable, or, if no
- * connection was made, a proxy variable that does not apply.
+ * The hint to show instead of the default, or undefined. Before TLS, proxy variables may be the cause; in TLS with the
+ * proxy, the scheme in the variable.
  */
 function getHint(code: AuthErrorCode, phase: Phase, { url, proxy }: Target): string | undefined {
   if (proxy && phase === "proxy-tls" && code === "proxy_unreachable")
     return `Most proxies need http:// in ${proxy.variable}, not https://. ${HINTS.tls_handshake_failed}`;
-  const variable = !proxy && (phase === "dns" || phase === "tcp") ? getUnusedProxyVariable(url) : undefined;
-  if (variable === undefined) return undefined;
-  return `${variable} is set, but it is not used for https URLs: set https_proxy. Otherwise: ${HINTS[code]}`;
+  return phase === "dns" || phase === "tcp" || phase === "proxy" ? getConnectionHint(code, url) : undefined;
 }

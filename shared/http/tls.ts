@@ -3,9 +3,12 @@ import tls from "node:tls";
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
+/** Whether the host of `url` is this machine. */
+export const isLoopback = ({ hostname }: URL): boolean => LOOPBACK_HOST.test(hostname);
+
 /** Whether a secret may be sent to `url`: over https, or over http to this machine. */
-export const isHttpsOrLoopback = ({ protocol, hostname }: URL): boolean =>
-  protocol === "https:" || (protocol === "http:" && LOOPBACK_HOST.test(hostname));
+export const isHttpsOrLoopback = (url: URL): boolean =>
+  url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url));
 
 /** Cached contexts by PEM text. Each takes about 12 ms and 1 MB to create. */
 const contexts = new Map<string, tls.SecureContext>();

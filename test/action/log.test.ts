@@ -9,6 +9,7 @@ import { systemClock } from "../../shared/clock.ts";
 import { AuthError, configError, type ConfigIssue } from "../../shared/errors.ts";
 import type { AuthEvent } from "../../shared/events.ts";
 import { fc } from "../support/fuzzing.ts";
+import { setVariables } from "../support/variables.ts";
 import type { StepLog } from "../support/workflow-commands.ts";
 import { captureLog, RecordingRunner } from "./recording-runner.ts";
 
@@ -150,4 +151,12 @@ test("logs warnings about inputs as plain lines, but an ignored NODE_TLS_REJECT_
   logWarnings(runner, request, { NODE_TLS_REJECT_UNAUTHORIZED: "0" });
   assert.match(runner.lines.at(-1) ?? "", /^warning: NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored/);
   assert.doesNotMatch(runner.log, /s3cret/);
+});
+
+test("logs the entries of no_proxy that are ignored", (t) => {
+  setVariables(t, { https_proxy: "http://proxy.test:3128", no_proxy: "https://auth.scm.test" });
+  const runner = new RecordingRunner();
+  const tokenUrl = "https://auth.scm.test/access_token";
+  logWarnings(runner, AuthRequest.parse({ clientId: "ci", clientSecret: "s3cret-value", tsgId: "1", tokenUrl }), {});
+  assert.match(runner.log, /^info: no_proxy contains entries that are ignored: https:\/\/auth\.scm\.test\. /);
 });

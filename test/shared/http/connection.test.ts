@@ -268,7 +268,8 @@ test("verifies an https proxy against its own name, not against the server's nam
 });
 
 const PROXY_FAILURES: readonly (readonly [what: string, ProxyOptions, Failure, message: RegExp])[] = [
-  ["requires a password", { credentials: "user:password" }, ["proxy_auth_required", "network", false], /rejected the user and password \(407\)/],
+  ["requires a password", { credentials: "user:password" }, ["proxy_auth_required", "network", false], /127\.0\.0\.1:\d+ \(from https_proxy\) requires a user and password \(407\)/],
+  ["rejects the password", { credentials: "user:password", login: "user:wrong@" }, ["proxy_auth_required", "network", false], /rejected the user and password \(407\)/],
   ["does not allow the host", { response: 403 }, ["proxy_refused", "rejected", false], /refused the tunnel to auth\.scm\.test:\d+ \(status 403\)/],
   ["does not know the host", { to: () => undefined }, ["proxy_refused", "network", true], /status 502/],
   ["is overloaded", { response: 503 }, ["proxy_refused", "network", true], /status 503/],
@@ -288,7 +289,7 @@ for (const [what, options, failure, message] of PROXY_FAILURES) {
 
 const RAW_PROXIES: readonly (readonly [what: string, reply: string, code: AuthErrorCode, text: RegExp])[] = [
   ["supports only Negotiate and NTLM", "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n", "proxy_auth_required", /by Negotiate or NTLM \(407\).*Only Basic authentication is supported.*Cntlm/],
-  ["also supports Basic", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /rejected the user and password.*Add the percent-encoded user/],
+  ["also supports Basic", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /requires a user and password.*percent-encoded/],
   ["sends a page with status 200", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "proxy_refused", /status 200 with content/],
   ["switches protocols", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "proxy_refused", /\(status 101\)/],
   ["does not speak HTTP", "SSH-2.0-test\r\n", "proxy_unreachable", /could not connect to the proxy .*HPE_/],

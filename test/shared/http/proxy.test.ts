@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthError } from "../../../shared/errors.ts";
-import { getProxy, getProxyPasswords, getUnusedProxyVariable } from "../../../shared/http/proxy.ts";
+import { HINTS } from "../../../shared/hints.ts";
+import { describeIgnoredEntries, getConnectionHint, getProxy, getProxyPasswords } from "../../../shared/http/proxy.ts";
 import { setProxyVariables } from "./attempts.ts";
 
 type Variables = Readonly<Record<string, string>>;
@@ -20,9 +21,11 @@ const PROXIES: readonly (readonly [what: string, Variables, url: string, proxy: 
   ["an https proxy", { https_proxy: "https://proxy.test" }, SCM, "https://proxy.test"],
   ["a trailing slash", { https_proxy: `${P}/` }, SCM, P],
   ["an address without a scheme", { https_proxy: "10.0.0.1:3128" }, SCM, "http://10.0.0.1:3128"],
+  ["a host name without a scheme", { https_proxy: "proxy.test:3128" }, SCM, P],
   ["the host in no_proxy", { https_proxy: P, no_proxy: "auth.scm.test" }, SCM, undefined],
   ["the host in NO_PROXY", { https_proxy: P, NO_PROXY: "AUTH.scm.test" }, SCM, undefined],
   ["the domain in no_proxy", { https_proxy: P, no_proxy: "a.test, scm.test" }, SCM, undefined],
+  ["the host after a space in no_proxy", { https_proxy: P, no_proxy: "a.test auth.scm.test" }, SCM, undefined],
   ["the domain with a leading dot in no_proxy", { https_proxy: P, no_proxy: ".scm.test" }, SCM, undefined],
   ["the domain with an asterisk in no_proxy", { https_proxy: P, no_proxy: "a, *.SCM.test" }, SCM, undefined],
   ["an asterisk and the port in no_proxy", { https_proxy: P, no_proxy: "*.scm.test:443" }, SCM, undefined],
@@ -51,18 +54,19 @@ test("returns a proxy's host and port and its decoded credentials", (t) => {
     ["http://us%40er:p%3Aw%2F@proxy.test", "proxy.test:80", "us@er", "p:w/"],
     ["https://user:p@ss@proxy.test", "proxy.test:443", "user", "p@ss"],
     ["http://CORP%5Cuser:password@proxy.test:1", "proxy.test:1", "CORP\\user", "password"],
+    ["user:password@proxy.test:3128", "proxy.test:3128", "user", "password"],
   ] as const) {
     setProxyVariables(t, { HTTPS_PROXY: value });
     const proxy = getProxy(new URL(SCM));
-    assert.deepEqual([proxy?.host, proxy?.url.username, proxy?.url.password], [host, user, password]);
+    assert.deepEqual([proxy?.host, proxy?.username, proxy?.password], [host, user, password]);
     assert.equal(proxy?.variable, "HTTPS_PROXY");
   }
 });
 
 const INVALID = [
-  "proxy.test:3128", "localhost:3128", "socks5://user:s3cret@proxy.test:1", "http://", "http://user:s3cret@",
-  "http://user:s3cret%zz@proxy.test", "user:s3cret@proxy.test:3128", "http://proxy.test:99999", "ftp://proxy.test", "?",
-  "xhttp://proxy.test", "httpx://proxy.test", "http://CORP\\user:s3cret@proxy.test:1", `"${P}"`, `'${P}'`,
+  " ", "socks5://user:s3cret@proxy.test:1", "http://", "http://user:s3cret@",
+  "http://user:s3cret%zz@proxy.test", "http://proxy.test:99999", "ftp://proxy.test", "?",
+  "xhttp://proxy.test", "httpx://proxy.test", "http://CORP\\user:s3cret@proxy.test:1", `"${P}"`, `'${P}'`, "'proxy.test'", "CORP\\",
   "http://proxy.test:3128/path", "http://proxy.test:3128/?q", "http://proxy.test:3128#x", "http://user:1/s3cret@proxy.test",
 ]; // prettier-ignore
 test("names the variable, but not its value, in the error for an invalid proxy URL", (t) => {
@@ -83,21 +87,43 @@ test("names the variable, but not its value, in the error for an invalid proxy U
   }
 });
 
-test("reports an unused proxy variable if https URLs have no proxy and the host is not excluded", (t) => {
-  const rows: readonly (readonly [Variables, url: string, variable: string | undefined])[] = [
-    [{}, SCM, undefined],
-    [{ HTTP_PROXY: P }, SCM, "HTTP_PROXY"],
-    [{ all_proxy: P }, SCM, "all_proxy"],
-    [{ http_proxy: P, ALL_PROXY: P }, SCM, "http_proxy"],
-    [{ http_proxy: P, https_proxy: P }, SCM, undefined],
-    [{ http_proxy: P, no_proxy: "*.scm.test" }, SCM, undefined],
-    [{ http_proxy: P }, "https://localhost/", undefined],
-    [{ http_proxy: P }, "http://127.0.0.1/", undefined],
-  ];
-  for (const [variables, url, variable] of rows) {
+const UNUSED: readonly (readonly [Variables, url: string, reason: RegExp | undefined])[] = [
+  [{}, SCM, undefined],
+  [{ HTTP_PROXY: P }, SCM, /^HTTP_PROXY is set, but it is not used for https URLs: set https_proxy\. Otherwise: /],
+  [{ all_proxy: P }, SCM, /^all_proxy is set/],
+  [{ http_proxy: P, ALL_PROXY: P }, SCM, /^http_proxy is set/],
+  [{ http_proxy: P, https_proxy: P }, SCM, undefined],
+  [{ HTTPS_PROXY: P, no_proxy: "*.scm.test" }, SCM, /^no_proxy excludes auth\.scm\.test from the proxy in HTTPS_PROXY\. /],
+  [{ https_proxy: P, no_proxy: "auth*" }, SCM, /^no_proxy contains entries that are ignored: auth\*\. .* Otherwise: /],
+  [{ http_proxy: P, no_proxy: "*.scm.test" }, SCM, undefined],
+  [{ http_proxy: P }, "https://localhost/", undefined],
+  [{ http_proxy: P, https_proxy: P }, "http://127.0.0.1/", undefined],
+]; // prettier-ignore
+for (const [variables, url, reason] of UNUSED) {
+  test(`the hint for ${url} ${reason ? "explains" : "does not mention"} ${JSON.stringify(variables)}`, (t) => {
     setProxyVariables(t, variables);
-    assert.equal(getUnusedProxyVariable(new URL(url)), variable);
+    const hint = getConnectionHint("connect_timeout", new URL(url));
+    if (reason) assert.match(hint, reason);
+    else assert.equal(hint, HINTS.connect_timeout);
+  });
+}
+
+test("names entries of no_proxy that are not understood, but no password and no range that cannot apply", (t) => {
+  const understood = "a.test, .a.test, *.a.test, a_b.test:443, 10.0.0.1, 10.0.0.1:80, [::1], [fd00::1]:443";
+  const other = `https://u:s3cret@a.test:1/ a*.test;b.test "c.test"`;
+  for (const [entries, url, ignored] of [
+    [understood, SCM, undefined],
+    ["10.0.0.0/8, fd00::/8, ::1", SCM, undefined],
+    ["10.0.0.0/8, ::1, [::1]", "https://10.0.0.1/", "10.0.0.0/8, : :1"],
+    [`${understood}, ${other}`, SCM, 'a.test:1/, a*.test;b.test, "c.test"'],
+    [`${other}, *`, SCM, undefined],
+  ] as const) {
+    setProxyVariables(t, { https_proxy: P, NO_PROXY: entries });
+    const expected = `NO_PROXY contains entries that are ignored: ${ignored}. Use host names or domains, separated by commas.`;
+    assert.equal(describeIgnoredEntries(new URL(url)), ignored && expected);
   }
+  setProxyVariables(t, { no_proxy: other });
+  assert.equal(describeIgnoredEntries(new URL(SCM)), undefined);
 });
 
 const PASSWORDS: readonly (readonly [value: string | undefined, passwords: readonly string[]])[] = [
@@ -116,6 +142,8 @@ const PASSWORDS: readonly (readonly [value: string | undefined, passwords: reado
   ["http://CORP\\user:password@proxy.test", ["password"]],
   ['"http://user:password@proxy.test"', ["password"]],
   ["http://user:broken%zz@proxy.test", ["broken%zz"]],
+  ["http:///user:password@proxy.test", ["password"]],
+  ["http://user:pass\nword@proxy.test", ["pass\nword", "password"]],
   ["http://proxy.test/path:word@x", []],
 ];
 for (const [value, passwords] of PASSWORDS) {

@@ -14,9 +14,13 @@ const CLIENT_ID_HINT =
 /** `name@<TSG ID>.iam.panserviceaccount.com`, the client IDs of SCM's service accounts. */
 export const SERVICE_ACCOUNT_ID = /^[^@]+@(\d+)\.iam\.panserviceaccount\.com$/i;
 
-/** Invisible format characters, non-ASCII whitespace, and dashes that look like a hyphen. */
-const INVISIBLE = /[\p{Cf}\u2010-\u2015\u2212]|[^\S\t\n\v\f\r ]/u;
+/** Invisible characters (U+2800 is a blank symbol), non-ASCII whitespace, and dashes that look like a hyphen. */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u2212\u2800]|(?!-)\p{Pd}|[^\S\t\n\v\f\r ]/u;
 const QUOTED = /^(["'`\u201c\u2018]).*["'`\u201d\u2019]$/su;
+/** The start of an object, also if the rest is invalid JSON or has the quotes of Python. */
+const OBJECT_START = /^\{\s*["'][\w-]+["']\s*:/;
+/** A line of an env file, or a label in a user interface. */
+const NAMED = /^(export\s+)?(scm[\s_-])?client[\s_-]?(id|secret)\s*[=:]/i;
 const CONTROL = /\p{Cc}/u;
 const WHITESPACE_OR_CONTROL = /[\p{Cc}\s]/u;
 
@@ -26,15 +30,28 @@ type Parser<T> = (text: string) => T | Problem;
 
 const reject = (isInvalid: boolean, message: string, hint: string): Problem | undefined =>
   isInvalid ? { message, hint } : undefined;
-const rejectQuotes = (text: string): Problem | undefined =>
-  reject(QUOTED.test(text), "is enclosed in quotes", "Remove the quotes. In an env file they are part of the value.");
+const rejectDocument = (text: string): Problem | undefined =>
+  reject(isDocument(text), "is a JSON document", "Pass only this value from the document.") ??
+  reject(NAMED.test(text), "starts with its name", "Pass only the value after the = or the colon.");
 const rejectWhitespace = (text: string, hint: string): Problem | undefined =>
   reject(WHITESPACE_OR_CONTROL.test(text), "contains whitespace or control characters", hint);
 
 function rejectInvisible(text: string): Problem | undefined {
   const code = INVISIBLE.exec(text)?.[0].codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
   const message = `contains U+${code ?? ""}, which is invisible or looks like another character`;
-  return reject(code !== undefined, message, CLIENT_ID_HINT);
+  return reject(code !== undefined, message, "Remove this character, or enter the value by hand.");
+}
+
+/** Whether the text is enclosed in quotes. */
+export const isQuoted = (text: string): boolean => QUOTED.test(text);
+
+/** Recognizes mistakes that any field may contain. CA certificates may be surrounded by other text. */
+function rejectCommon(field: FieldName, text: string): Problem | undefined {
+  if (field === "ca") return undefined;
+  const hint = "Remove the quotes. In an env file they are part of the value.";
+  const quotes = reject(isQuoted(text), "is enclosed in quotes", hint);
+  // Servers other than SCM's may accept any secret.
+  return quotes ?? (field === "clientSecret" ? undefined : rejectInvisible(text));
 }
 
 const parseUrl: Parser<URL> = (text) => {
@@ -56,17 +73,16 @@ const SWAPPED = "looks like a client ID";
 
 /** The parser for each field. Its argument is trimmed and not blank. */
 const PARSERS = {
-  clientId: (text) => rejectQuotes(text) ?? rejectInvisible(text) ?? rejectWhitespace(text, CLIENT_ID_HINT) ?? text,
+  clientId: (text) => rejectDocument(text) ?? rejectWhitespace(text, CLIENT_ID_HINT) ?? text,
   clientSecret: (text) =>
-    reject(isJsonContainer(text), "is a JSON document", "Pass only the client secret from the document.") ??
-    rejectQuotes(text) ??
+    rejectDocument(text) ??
     reject(SERVICE_ACCOUNT_ID.test(text), SWAPPED, "Check whether the client ID and the client secret are swapped.") ??
     reject(CONTROL.test(text), "contains a line break or a control character", "Paste it again as a single line.") ??
     text,
   tsgId: (text) => {
     const hint = "Use the numeric ID of the tenant service group (TSG), for example 1234567890.";
     const isInvalid = !/^(tsg_id:)?\d{1,20}$/.test(text);
-    return rejectQuotes(text) ?? reject(isInvalid, "must contain digits only", hint) ?? text.replace(/^tsg_id:/, "");
+    return reject(isInvalid, "must contain digits only", hint) ?? text.replace(/^tsg_id:/, "");
   },
   scope: (text) => {
     const isInvalid = invalidScopeTokens(parseScope(text)).length > 0;
@@ -92,6 +108,10 @@ export type ParsedFields = { readonly [F in FieldName]?: Exclude<ReturnType<(typ
 /** The names of the required fields in warnings. */
 const REQUIRED: Readonly<Partial<Record<FieldName, string>>> = { clientId: "client ID", clientSecret: "client secret" };
 
+/** The warning about a client secret that may have been changed when it was copied. */
+export const SUSPECT_SECRET =
+  "The client secret contains a character that is invisible or looks like another one. If the sign-in fails, paste the secret again.";
+
 /** Parses the fields of a request. `isSwapped` is true if the client secret looks like a client ID. */
 export function parseFields(input: object | undefined) {
   const given: Readonly<Record<string, unknown>> = { ...input };
@@ -112,14 +132,11 @@ export function parseFields(input: object | undefined) {
       if (label !== undefined) issues.push({ field, message: "is required", hint, code: "required" });
       continue;
     }
-    const parsed: string | URL | Problem = PARSERS[field](text);
+    const parsed: string | URL | Problem = rejectCommon(field, text) ?? PARSERS[field](text);
     if (typeof parsed === "object" && "hint" in parsed) issues.push({ field, ...parsed });
     else fields[field] = parsed;
     if (text !== raw && label !== undefined) warnings.push(`Trimmed whitespace around the ${label}.`);
-    if (field === "clientSecret" && INVISIBLE.test(text))
-      warnings.push(
-        "The client secret contains a character that is invisible or looks like another one. If the sign-in fails, paste the secret again.",
-      );
+    if (field === "clientSecret" && INVISIBLE.test(text)) warnings.push(SUSPECT_SECRET);
   }
   return {
     fields: fields as ParsedFields,
@@ -129,8 +146,9 @@ export function parseFields(input: object | undefined) {
   };
 }
 
-function isJsonContainer(text: string): boolean {
+function isDocument(text: string): boolean {
   if (!/^[[{]/.test(text)) return false;
+  if (OBJECT_START.test(text)) return true;
   try {
     JSON.parse(text);
     return true;

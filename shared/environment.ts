@@ -1,4 +1,4 @@
-import { URL_HINT } from "./auth-request-schema.ts";
+import { isQuoted, URL_HINT } from "./auth-request-schema.ts";
 import type { ConfigIssue } from "./errors.ts";
 
 /** Environment variables, in the form of `process.env`. */
@@ -29,7 +29,7 @@ export function readEnvironment(env: Environment): EnvironmentFields {
   const input = mapFields((field) => env[names[field]]);
   const url = input.tokenUrl?.trim() ?? "";
   // Other tools accept a bare host in SCM_AUTH_URL. With such a URL, the secret would be sent to an unrelated path.
-  if (url === "" || url.endsWith("/access_token")) return { input, issues: [], names };
+  if (url === "" || isQuoted(url) || url.endsWith("/access_token")) return { input, issues: [], names };
   const issue = { field: names.tokenUrl, message: "does not end in /access_token", hint: URL_HINT };
   return { input: { ...input, tokenUrl: undefined }, issues: [issue], names };
 }

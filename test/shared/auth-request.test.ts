@@ -48,9 +48,9 @@ function getError(call: () => unknown): AuthError {
 
 const FIELDS = ["clientId", "clientSecret", "tsgId", "scope", "tokenUrl", "jwksUrl", "issuer", "ca"] as const;
 const INVALID: Readonly<Record<(typeof FIELDS)[number], readonly (string | undefined)[]>> = {
-  clientId: [undefined, "", " \n", "a b", "a\u0000b", "a\nb", "a\u00a0b", '"ci"', "c\u200bi", "c\u00adi", "c\u2011i"],
+  clientId: [undefined, "", " \n", "a b", "a\u0000b", "a\nb", "a\u00a0b", '"ci"', "c\u200bi", "c\u00adi", "c\u2011i", "c\ufe0fi", "c\u3164i", "c\uff0di", '{"client_id":"ci"}'],
   clientSecret: [undefined, "", "\t", "line\nline", "a\u0000b", "a\u001b[0mb", "a\u0085b", `"${SECRET}"`, "'a'", '{"a":1}'],
-  tsgId: ["abc", "1e9", "12 34", "-1", "1.0", "0x10", "tsg_id:", "tsg_id: 1", "1".repeat(21), "١٢", "${{ vars.TSG }}", '"1"'],
+  tsgId: ["abc", "1e9", "12 34", "-1", "1.0", "0x10", "tsg_id:", "tsg_id: 1", "1".repeat(21), "١٢", "${{ vars.TSG }}", '"1"', "1\u200b"],
   scope: ['tsg_id:1234567890 a"b', "tsg_id:1234567890 é", "tsg_id:1234567890\nx", "a\\b", "tsg_id:", "tsg_id", "tsg_id:1x"],
   tokenUrl: [
     "auth", "http://auth.scm.test/", "ftp://auth.scm.test/", "https://", "https://u@auth.scm.test/",
@@ -81,12 +81,20 @@ const MISTAKES: readonly (readonly [name: string, input: Input, text: string, hi
   ["a missing secret", { clientSecret: "" }, "clientSecret is required", "unset variable or secret"],
   ["a secret in quotes", { clientSecret: `"${SECRET}"` }, "clientSecret is enclosed in quotes", "Remove the quotes"],
   ["a secret in typographic quotes", { clientSecret: `“${SECRET}”` }, "clientSecret is enclosed in quotes", "Remove the quotes"],
-  ["a JSON document as the secret", { clientSecret: `{\n"clientSecret":"${SECRET}"}` }, "clientSecret is a JSON document", "only the client secret"],
+  ["a JSON document as the secret", { clientSecret: `{\n"clientSecret":"${SECRET}"}` }, "clientSecret is a JSON document", "only this value"],
+  ["a truncated JSON document as the secret", { clientSecret: `{ "client_secret": "${SECRET}",` }, "clientSecret is a JSON document", "only this value"],
+  ["a Python dictionary as the secret", { clientSecret: `{'client_secret': '${SECRET}'}` }, "clientSecret is a JSON document", "only this value"],
+  ["a JSON document as the ID", { clientId: `{"id":"${CLIENT_ID}","secret":"${SECRET}"}` }, "clientId is a JSON document", "only this value"],
+  ["a line of an env file as the secret", { clientSecret: `SCM_CLIENT_SECRET=${SECRET}` }, "clientSecret starts with its name", "after the ="],
+  ["a label in the ID", { clientId: `Client ID: ${CLIENT_ID}` }, "clientId starts with its name", "the colon"],
   ["a swapped ID and secret", { clientId: SECRET, clientSecret: CLIENT_ID, tsgId: "" }, "clientSecret looks like a client ID", "swapped"],
   ["a TSG ID in quotes", { tsgId: '"1234567890"' }, "tsgId is enclosed in quotes", "env file"],
+  ["a scope in quotes", { tsgId: "", scope: "'tsg_id:1234567890'" }, "scope is enclosed in quotes", "Remove the quotes"],
+  ["a URL in quotes", { tokenUrl: '"https://auth.scm.test/access_token"' }, "tokenUrl is enclosed in quotes", "Remove the quotes"],
   ["a client ID in quotes", { clientId: `'${CLIENT_ID}'` }, "clientId is enclosed in quotes", "Remove the quotes"],
-  ["a zero-width space in the ID", { clientId: `\u200b${CLIENT_ID}` }, "clientId contains U+200B, which is invisible or looks like another character", "exactly as shown"],
-  ["a non-breaking hyphen in the ID", { clientId: CLIENT_ID.replace("ci", "c\u2011i") }, "clientId contains U+2011, which is invisible or looks like another character", "exactly as shown"],
+  ["a zero-width space in the ID", { clientId: `\u200b${CLIENT_ID}` }, "clientId contains U+200B, which is invisible or looks like another character", "Remove this character"],
+  ["a non-breaking hyphen in the ID", { clientId: CLIENT_ID.replace("ci", "c\u2011i") }, "clientId contains U+2011, which is invisible or looks like another character", "Remove this character"],
+  ["a soft hyphen in a URL", { tokenUrl: "https://auth.scm.test/acc\u00adess_token" }, "tokenUrl contains U+00AD, which is invisible or looks like another character", "Remove this character"],
   ["an http URL", { tokenUrl: "http://auth.scm.test/access_token" }, "tokenUrl is not an https URL", "localhost only"],
   ["no tenant", { tsgId: "", clientId: "someone" }, "tsgId is required: the client ID does not contain a tenant", "TSG"],
 ]; // prettier-ignore
@@ -244,7 +252,7 @@ test("warns about assumptions", () => {
   assert.deepEqual(getWarnings({ tsgId: "", scope: "profile" }), [
     "The scope contains no tsg_id, so the token's tenant is not verified.",
   ]);
-  for (const character of ["\u200b", "\u00ad", "\u2011", "\u00a0"])
+  for (const character of ["\u200b", "\u00ad", "\u2011", "\u00a0", "\ufe0f", "\u2800"])
     assert.match(getWarnings({ clientSecret: `a${character}b` }).join(), /^The client secret contains .*invisible/);
 });
 
@@ -350,10 +358,12 @@ const INVALID_VARIABLES: readonly (readonly [name: string, value: string | undef
   ["SCM_CLIENT_SECRET", " ", "is required"],
   ["SCM_CLIENT_SECRET", "a\nb", "contains a line break or a control character"],
   ["SCM_TSG_ID", "abc", "must contain digits only"],
+  ["SCM_TSG_ID", '"42"', "is enclosed in quotes"],
   ["SCM_SCOPE", "é", "contains an invalid scope-token (RFC 6749 section 3.3)"],
   ["SCM_SCOPE", "tsg_id:2", "does not match the TSG ID"],
   ["SCM_TOKEN_URL", "auth.apps.paloaltonetworks.com", "does not end in /access_token"],
   ["SCM_TOKEN_URL", "http://auth.scm.test/access_token", "is not an https URL"],
+  ["SCM_TOKEN_URL", `"${A}"`, "is enclosed in quotes"],
   ["SCM_AUTH_URL", "https://auth.scm.test/oauth2", "does not end in /access_token"],
 ];
 for (const [name, value, message] of INVALID_VARIABLES) {

@@ -1,4 +1,5 @@
 import { AccessToken } from "./access-token.ts";
+import { SUSPECT_SECRET } from "./auth-request-schema.ts";
 import type { AuthRequest } from "./auth-request.ts";
 import { sleep, systemClock, type Clock, type Milliseconds, type RandomSource } from "./clock.ts";
 import { AuthError, verificationError } from "./errors.ts";
@@ -99,7 +100,10 @@ export async function requestToken(context: SignInContext, limits: RequestLimits
     name: "token",
     request: createTokenRequest(authRequest),
     parse: (response) =>
-      parseTokenResponse(response, { quote: redactor.quote, onToken, requestedScope: authRequest.scope }),
+      parseTokenResponse(response, {
+        ...{ quote: redactor.quote, onToken, requestedScope: authRequest.scope },
+        secretWarning: authRequest.warnings.find((warning) => warning === SUSPECT_SECRET),
+      }),
   };
   const issued = requestWithRetries(context, call, ownLimits);
   const lookup = context.verify ? context.jwks.lookup(createLoader(context, ownLimits), ownLimits) : undefined;

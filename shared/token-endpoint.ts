@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
 import type { AuthRequest } from "./auth-request.ts";
 import type { Seconds } from "./clock.ts";
-import { AuthError, type AuthErrorOptions } from "./errors.ts";
+import { AuthError, type AuthErrorCode, type AuthErrorOptions } from "./errors.ts";
+import { HINTS } from "./hints.ts";
 import { classifyJsonResponse, parseJson } from "./http/json-response.ts";
 import type { HttpRequest, HttpResponse } from "./http/request.ts";
 import { RETRYABLE_STATUS, type Failure, type FailureType, type Outcome } from "./http/retry.ts";
@@ -86,6 +87,8 @@ export interface TokenResponseOptions {
   /** Receives all tokens in the body before any text is quoted, so that they are redacted. */
   readonly onToken: (token: string) => void;
   readonly requestedScope: string;
+  /** A possible reason why the client secret is wrong, for the hint. */
+  readonly secretWarning?: string | undefined;
 }
 
 /** Parses the response from the token endpoint. */
@@ -101,7 +104,10 @@ export function parseTokenResponse(response: HttpResponse, options: TokenRespons
   // A 401 without an OAuth error also means that client authentication failed (RFC 6749 section 5.2), unless a proxy
   // sent an HTML page.
   if (failure && status === 401 && (body !== undefined || response.body.trim() === ""))
-    return permanent(failure.error.description, { kind: "rejected", code: "invalid_client", status });
+    return permanent(failure.error.description, {
+      ...{ kind: "rejected", code: "invalid_client", status },
+      hint: getHint("invalid_client", options),
+    });
   if (failure) return failure;
   const parsed = responseSchema().safeParse(body);
   if (parsed.success) {
@@ -118,11 +124,11 @@ const permanent = (description: string, options: AuthErrorOptions): Failure => (
   error: new AuthError(description, options),
 });
 
-function parseOAuthError(
-  response: OAuthErrorResponse,
-  status: number,
-  { quote, requestedScope }: TokenResponseOptions,
-): Failure {
+const getHint = (code: AuthErrorCode, { secretWarning }: TokenResponseOptions): string =>
+  code === "invalid_client" && secretWarning !== undefined ? `${secretWarning} ${HINTS[code]}` : HINTS[code];
+
+function parseOAuthError(response: OAuthErrorResponse, status: number, options: TokenResponseOptions): Failure {
+  const { quote, requestedScope } = options;
   const { error } = response;
   const scope = error === "invalid_scope" ? ` (requested ${quote(requestedScope)})` : "";
   const description = `token request rejected (status ${status}): ${describeError(response, quote)}${scope}.`;
@@ -131,7 +137,7 @@ function parseOAuthError(
   if (type)
     return { type, error: new AuthError(description, { kind: "server", code: "server_error", status, oauthError }) };
   const code = ERROR_CODES.find((known) => known === error) ?? "oauth_error";
-  return permanent(description, { kind: "rejected", code, status, oauthError });
+  return permanent(description, { kind: "rejected", code, status, oauthError, hint: getHint(code, options) });
 }
 
 function describeError({ error, error_description: text }: OAuthErrorResponse, quote: Redactor["quote"]): string {

@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { test } from "node:test";
 
 import type { AccessToken } from "../../shared/access-token.ts";
-import type { AuthRequest } from "../../shared/auth-request.ts";
+import { AuthRequest } from "../../shared/auth-request.ts";
 import { systemClock, type Milliseconds } from "../../shared/clock.ts";
 import type { AuthErrorCode } from "../../shared/errors.ts";
 import type { AuthEvent } from "../../shared/events.ts";
@@ -70,6 +70,22 @@ test("calculates the lifetime from the time at which the request was sent to the
   const long = await signIn(request);
   assert.equal(long.lifetime, 900_000);
   assert.ok((long.remaining(systemClock) ?? 0) <= 900_000);
+});
+
+test("the hint for a rejected secret mentions characters that cannot be seen", async (t) => {
+  for (const response of [{ status: 401, body: { error: "invalid_client" } }, { status: 401 }]) {
+    const { request } = await startScripted(t, { token: response, jwks });
+    const { clientId, tokenUrl, scope } = request;
+    const suspect = AuthRequest.parse({ clientId, tokenUrl, scope, clientSecret: `${SECRET}\u200b` });
+    const { code, hint } = await getAuthError(signIn(suspect));
+    assert.equal(code, "invalid_client");
+    assert.match(
+      hint,
+      /^The client secret contains a character that is invisible .* The client ID or the secret is wrong/,
+    );
+    assertNoSecret({ hint }, [SECRET]);
+    assert.doesNotMatch((await getAuthError(signIn(request))).hint, /invisible/);
+  }
 });
 
 test("reloads the JWKS to find the key of a token that was signed after a key rotation", async (t) => {

@@ -94,6 +94,8 @@ const PARSERS = {
   issuer: (text) =>
     reject(CONTROL.test(text), "contains control characters", "Use the exact iss claim of the tokens.") ?? text,
   ca: (text) => {
+    const isPath = /^\S+\.(pem|crt|cer)$/i.test(text);
+    if (isPath) return { message: "is the path of a file", hint: "Pass the content of the file." };
     const { pem, reason } = parseCertificates(text);
     return reason ?? pem;
   },

@@ -15,13 +15,17 @@ export type ParsedCertificates =
 
 /**
  * Parses the certificates in a text and ignores everything else. Line breaks may be missing or escaped as `\n`, and the
- * whole text may be base64-encoded, as is common in secret stores and CI variables.
+ * whole text may be base64-encoded, as is common in secret stores and CI variables. One certificate in base64-encoded
+ * DER, without the BEGIN and END lines, is also accepted.
  */
 export function parseCertificates(text: string): ParsedCertificates {
-  const unescaped = decodeBase64Pem(text).replace(/\\r\\n|\\n/g, "\n");
+  const unescaped = decodeBase64Pem(text).replace(/(\\+r)?\\+n/g, "\n");
   const blocks = unescaped.split(BEGIN).slice(1);
   const fail = (message: string): ParsedCertificates => ({ reason: { message, hint: PEM_HINT } });
-  if (blocks.length === 0) return fail("contains no certificate");
+  if (blocks.length === 0) {
+    const bare = readCertificate(unescaped);
+    return bare === undefined ? fail(describeOther(unescaped)) : { pem: bare };
+  }
   if (unescaped.split(END).length - 1 > blocks.length) return fail(`contains ${END} without ${BEGIN}`);
   const certificates: string[] = [];
   for (const [index, block] of blocks.entries()) {
@@ -48,22 +52,31 @@ export function readCaCertificates(
 ): { readonly pem?: string | undefined; readonly issue?: ConfigIssue } {
   if (typeof value !== "string" || value.trim() === "") return { pem: value };
   const text = value.trim();
-  const { pem, reason } = decodeBase64Pem(text).includes("-----BEGIN")
-    ? parseCertificates(text)
-    : readCertificateFile(text, baseDescription);
+  const isData = decodeBase64Pem(text).includes("-----BEGIN") || readCertificate(text) !== undefined;
+  const { pem, reason } = isData ? parseCertificates(text) : readCertificateFile(text, baseDescription);
   return reason === undefined ? { pem } : { issue: { field: "ca", ...reason } };
 }
 
 function readCertificateFile(path: string, baseDescription: string): ParsedCertificates {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, "utf8");
+    bytes = readFileSync(path);
   } catch {
-    const hint = `Use certificates in PEM format (${BEGIN} ...) or a path relative to ${baseDescription}.`;
+    const hint = `Use certificates in PEM format (${BEGIN} ...) or a path relative to ${baseDescription}, without quotes.`;
     return { reason: { message: "is neither PEM data nor a readable file", hint } };
   }
+  // A certificate in DER starts with a SEQUENCE whose length takes two bytes. Windows PowerShell writes UTF-16.
+  const isDer = bytes[0] === 0x30 && bytes[1] === 0x82;
+  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
+  const text = bytes.toString(isDer ? "base64" : isUtf16 ? "utf16le" : "utf8");
   if (text.trim() === "") return { reason: { message: "is the path of an empty file", hint: PEM_HINT } };
   return parseCertificates(text);
+}
+
+/** Describes PEM data without certificates by its first label, for example `PKCS7`. */
+function describeOther(text: string): string {
+  const [, label] = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text) ?? [];
+  return label === undefined ? "contains no certificate" : `contains no certificate, but ${label} data`;
 }
 
 /** Decodes `text` if it is base64-encoded PEM. If not, returns it unchanged. */

@@ -96,6 +96,7 @@ const MISTAKES: readonly (readonly [name: string, input: Input, text: string, hi
   ["a non-breaking hyphen in the ID", { clientId: CLIENT_ID.replace("ci", "c\u2011i") }, "clientId contains U+2011, which is invisible or looks like another character", "Remove this character"],
   ["a soft hyphen in a URL", { tokenUrl: "https://auth.scm.test/acc\u00adess_token" }, "tokenUrl contains U+00AD, which is invisible or looks like another character", "Remove this character"],
   ["an http URL", { tokenUrl: "http://auth.scm.test/access_token" }, "tokenUrl is not an https URL", "localhost only"],
+  ["a path instead of certificates", { ca: "/etc/ssl/ca.pem" }, "ca is the path of a file", "content of the file"],
   ["no tenant", { tsgId: "", clientId: "someone" }, "tsgId is required: the client ID does not contain a tenant", "TSG"],
 ]; // prettier-ignore
 for (const [name, input, text, hint] of MISTAKES) {

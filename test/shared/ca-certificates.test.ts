@@ -29,6 +29,7 @@ const READABLE: Readonly<Record<string, string>> = {
   "without any line breaks": flat,
   "with line breaks written as \\n": both.replaceAll("\n", "\\n"),
   "with line breaks written as \\r\\n": both.replaceAll("\n", "\\r\\n"),
+  "with line breaks written as \\\\n": both.replaceAll("\n", "\\\\n"),
   "in base64-encoded PEM": Buffer.from(both).toString("base64"),
   "in wrapped base64-encoded PEM": Buffer.from(both).toString("base64").replace(/.{76}/g, "$&\n"),
   "after a byte order mark": `\ufeff${both}`,
@@ -43,7 +44,8 @@ const END = "-----END CERTIFICATE-----";
 const damaged = first.replace("MII", "AAA");
 const UNREADABLE: readonly (readonly [name: string, text: string, message: string])[] = [
   ["no certificate", "some text", "contains no certificate"],
-  ["only a private key", key, "contains no certificate"],
+  ["only a private key", key, "contains no certificate, but PRIVATE KEY data"],
+  ["PKCS #7 data", `-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----`, "contains no certificate, but PKCS7 data"],
   ["a certificate without an END line", first.slice(0, 99), `is truncated: certificate 1 of 1 has no ${END}`],
   ["a truncated certificate before another", `${first.slice(0, 99)}\n${second}`, `is truncated: certificate 1 of 2 has no ${END}`],
   ["a certificate without a BEGIN line", `${first}\n${second.slice(99)}`, `contains ${END} without -----BEGIN CERTIFICATE-----`],
@@ -88,12 +90,19 @@ test("reads certificates from a value or from the file it names", async (t) => {
   const empty = join(directory, "empty.pem");
   await writeFile(file, `# our CA\n${first}\n`);
   await writeFile(empty, " \n");
-  for (const value of [first, `# our CA\n${first}`, file, ` ${file}\n`, Buffer.from(first).toString("base64")])
+  const der = join(directory, "ca.der");
+  const utf16 = join(directory, "ca-utf16.pem");
+  const { raw } = new X509Certificate(first);
+  await writeFile(der, raw);
+  await writeFile(utf16, Buffer.from(`\ufeff${first}\r\n`, "utf16le"));
+  const inBase64 = [Buffer.from(first).toString("base64"), raw.toString("base64")];
+  for (const value of [first, `# our CA\n${first}`, ...inBase64, file, ` ${file}\n`, der, utf16])
     assert.deepEqual(readCaCertificates(value, "the workspace"), { pem: first });
-  const hint = "Use certificates in PEM format (-----BEGIN CERTIFICATE----- ...) or a path relative to the workspace.";
+  const hint =
+    "Use certificates in PEM format (-----BEGIN CERTIFICATE----- ...) or a path relative to the workspace, without quotes.";
   const message = "is neither PEM data nor a readable file";
-  for (const value of [join(directory, "other.pem"), directory, "a\u0000b", "MIIBszCCAVmgAwIBAgI"])
+  for (const value of [join(directory, "other.pem"), directory, "a\u0000b", `"${file}"`, "MIIBszCCAVmgAwIBAgI"])
     assert.deepEqual(readCaCertificates(value, "the workspace"), { issue: { field: "ca", message, hint } }, value);
   assert.equal(readCaCertificates(empty, "here").issue?.message, "is the path of an empty file");
-  assert.equal(readCaCertificates(key, "here").issue?.message, "contains no certificate");
+  assert.equal(readCaCertificates(key, "here").issue?.message, "contains no certificate, but PRIVATE KEY data");
 });

@@ -48,6 +48,9 @@ const MAX_ITERATIONS = 1_000_000;
 /** Maximum length of a sealed token, in characters. */
 const MAX_LENGTH = 16_384;
 
+const OTHER_IDENTITY_HINT =
+  "The sealed token is for another client ID or tenant. Seal and unseal with the same ones, or sign in again.";
+
 const headerSchema = () =>
   z.strictObject({
     alg: z.literal(ALGORITHM),
@@ -146,8 +149,12 @@ export async function unsealAndVerify(
   const { clock, authRequest } = context;
   const sealedToken = await unseal(sealed, authRequest.clientSecret);
   const token = await verifyToken(context, sealedToken, limits).catch((error: unknown) => {
-    if (!AuthError.isAuthError(error) || error.code !== "token_expired") throw error;
-    throw verificationError("sealed_token_expired", error.description.replace(/^the token/, "the sealed token"));
+    if (!AuthError.isAuthError(error)) throw error;
+    if (error.code === "token_expired")
+      throw verificationError("sealed_token_expired", error.description.replace(/^the token/, "the sealed token"));
+    // The usual hints assume that the token was just requested.
+    const isOther = error.code === "audience_mismatch" || error.code === "tenant_mismatch";
+    throw isOther ? error.with(error.description, { hint: OTHER_IDENTITY_HINT }) : error;
   });
   if (hasMinRemaining(token, minTtl, clock)) return token;
   const remaining = formatDuration(token.remaining(clock) ?? 0);

@@ -87,8 +87,14 @@ test("does not unseal a token with another client secret", async () => {
 
 test("reports a verification error to another client or tenant with the same secret", async () => {
   const other = "cd@1234567890.iam.panserviceaccount.com";
-  assert.equal((await getUnsealError(sealed, { clientId: other })).code, "audience_mismatch");
-  assert.equal((await getUnsealError(sealed, { tsgId: "2" })).code, "tenant_mismatch");
+  for (const [change, expected] of [
+    [{ clientId: other }, "audience_mismatch"],
+    [{ tsgId: "2" }, "tenant_mismatch"],
+  ] as const) {
+    const { code, hint } = await getUnsealError(sealed, change);
+    assert.equal(code, expected);
+    assert.match(hint, /^The sealed token is for another client ID or tenant\./);
+  }
 });
 
 test("rejects a forged token that is sealed with the correct secret", async (t) => {

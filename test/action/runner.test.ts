@@ -103,16 +103,16 @@ test("masks a secret input and its base64 forms, returns it unchanged, and remov
   );
 });
 
-test("does not mask lines of a secret that are only one or two characters long", (t) => {
-  setVariables(t, { "INPUT_CLIENT-SECRET": '{\n"a": "s3cret-value",\n"b": 1\n}' });
-  const stdout = captureStdout(() => {
-    new Runner().getSecretInput("client-secret");
-  });
-  assert.ok(getMasked(stdout).includes('"a": "s3cret-value",'));
-  assert.deepEqual(
-    getMasked(stdout).filter((mask) => mask.length < 3),
-    [],
-  );
+test("does not mask a secret, or a line of one, that is only one or two characters long", (t) => {
+  for (const secret of ['{\n"a": "s3cret-value",\n"b": 1\n}', "ab"]) {
+    setVariables(t, { "INPUT_CLIENT-SECRET": secret });
+    const masked = getMasked(captureStdout(() => new Runner().getSecretInput("client-secret")));
+    assert.equal(masked.includes('"a": "s3cret-value",'), secret !== "ab");
+    assert.deepEqual(
+      masked.filter((mask) => mask.length < 3),
+      [],
+    );
+  }
 });
 
 test("returns inputs unchanged, and considers a blank input to be set", (t) => {

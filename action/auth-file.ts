@@ -141,7 +141,7 @@ function saveState(runner: Runner, path: string, fingerprint: string): void {
  * different for each identity.
  */
 export function resolvePath(input: AuthFileInput["path"], request: AuthRequest, env: Env): string {
-  if (input !== true) return resolveAuthFilePath(input);
+  if (input !== true) return resolveAuthFilePath(input, "authFile");
   const temp = env["RUNNER_TEMP"] ?? "";
   const { tokenUrl, clientId, scope } = request;
   const id = getDigest(tokenUrl.href, clientId, scope).slice(0, 12);

@@ -106,7 +106,7 @@ export async function getTokenFromArgs(args: Args, accounts: ServiceAccounts): P
   const account = accounts.get(config);
   const { context, timeout } = account;
   const { token } = isPath(authFile)
-    ? await readAuthFile(context, resolveAuthFilePath(authFile), createLimits(timeout))
+    ? await readAuthFile(context, resolveAuthFilePath(authFile, "authFile"), createLimits(timeout))
     : {};
   if (token !== undefined && hasMinRemaining(token, config.minTtl, context.clock)) return token;
   return getToken(account, config.minTtl);
@@ -132,7 +132,7 @@ async function reuseToken(
   accounts: ServiceAccounts,
 ): Promise<AccessToken> {
   const owner = field === "path" ? "AuthFile" : "getAccessToken";
-  const path = resolveAuthFilePath(givenPath);
+  const path = resolveAuthFilePath(givenPath, field);
   const unusable = (reason: string, hint = REFRESH_HINT): AuthError => {
     const message = `refers to an auth file with no usable token (${path}: ${reason})`;
     return configError([{ field, message, hint }, ...collectIssues(() => parseSignInArgs(args, owner)).issues]);

@@ -1,8 +1,8 @@
-import { basename, resolve } from "node:path";
+import { posix, win32 } from "node:path";
 import { hasMinRemaining, type AccessToken } from "../access-token.ts";
 import { toAuthRequest, type AuthRequest, type AuthRequestInput } from "../auth-request.ts";
 import type { Seconds } from "../clock.ts";
-import { AuthError } from "../errors.ts";
+import { configError } from "../errors.ts";
 import type { RequestLimits } from "../http/request-context.ts";
 import { DEFAULTS, optionSchemas, validateOptions, type CallOptions } from "../options.ts";
 import { createSignInContext, requestToken, type SignInContext } from "../sign-in.ts";
@@ -107,7 +107,7 @@ export async function ensureAuthFile(
  *
  * @param identity - if given, the file is removed only if it is for this client ID and scope
  * @returns whether a file was removed
- * @throws AuthError of kind `file` if the file cannot be removed
+ * @throws AuthError of kind `config` if the path is invalid; of kind `file` if the file cannot be removed
  */
 export async function removeAuthFile(
   path: string,
@@ -170,28 +170,36 @@ export async function ensureTokenFile(
 }
 
 /** Matches `~` and variables, which only a shell expands. */
-const UNEXPANDED = process.platform === "win32" ? /^~[\w-]*[/\\]|%\w+%/ : /^~([\w-]*\/|$)|\$[\w{(]/;
+const UNEXPANDED = /^~([\w-]*[/\\]|$)|\$[\w{(]/;
+/** Matches `%TEMP%`, but not `a%2Fb%2Fc`, a name that Jenkins uses. */
+const UNEXPANDED_ON_WINDOWS = /%[a-z_]\w*%/i;
 
 /**
  * Returns the absolute path of an auth file.
  *
- * @throws AuthError of kind `file`, code `auth_file_invalid_path`, with a hint that says how to write the path
+ * @param field - the option, argument, or input that contains the path
+ * @param platform - the platform that determines the syntax, set only in tests
+ * @throws AuthError of kind `config`, with a hint that says how to write the path
  */
-export function resolveAuthFilePath(path: string): string {
+export function resolveAuthFilePath(path: string, field = "path", platform = process.platform): string {
+  const isWindows = platform === "win32";
+  const paths = isWindows ? win32 : posix;
   const fail = (message: string, hint: string): never => {
-    const description = `the path of the auth file ${message}: "${printablePath(path)}".`;
-    throw new AuthError(description, { kind: "file", code: "auth_file_invalid_path", hint });
+    throw configError([{ field, message: `${message}: "${printablePath(path)}"`, hint }]);
   };
   if (path.trim() === "") fail("is empty", "Set it to a file path, for example .scm/auth.json.");
-  if (/\p{Cc}/u.test(path)) fail("contains a control character", "Remove line breaks and other control characters.");
-  if (UNEXPANDED.test(path))
+  if (/[\p{Cc}\p{Cs}]/u.test(path))
+    fail("contains a control character or a lone surrogate", "Remove line breaks and other control characters.");
+  if (UNEXPANDED.test(path) || (isWindows && UNEXPANDED_ON_WINDOWS.test(path)))
     fail(
       "contains ~ or a variable, which only a shell expands",
-      "Write the path itself. In a workflow, use an expression such as ${{ runner.temp }}/auth.json.",
+      "Write the path itself: in a workflow with an expression such as ${{ runner.temp }}/auth.json, in a program with os.homedir() or process.env.",
     );
-  if (process.platform !== "win32" && path.includes("\\"))
+  if (/^(["']).*\1$/.test(path)) fail("is in quotes", "Remove the quotes.");
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path)) fail("is a URL", "Write a path; fileURLToPath() converts a file URL.");
+  if (!isWindows && path.includes("\\"))
     fail("contains a backslash, which is part of a name on this system", "Separate directories with /.");
-  if (/[/\\]$/.test(path) || /^\.{1,2}$/.test(basename(path)))
+  if (/[/\\]$/.test(path) || /^\.{0,2}$/.test(paths.basename(path)))
     fail("refers to a directory", "Add a file name, for example .scm/auth.json.");
-  return resolve(path);
+  return paths.resolve(path);
 }

@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
-import { lstat, mkdir, realpath, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { lstat, mkdir, readlink, realpath, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { AuthError, getErrorCode } from "../errors.ts";
 import { printablePath, runFileOperation, type FileLimits } from "./safe-files.ts";
 
@@ -101,14 +101,14 @@ async function ignoreExisting(operation: Promise<void>): Promise<void> {
 async function checkAncestors(directory: string, trustedDir?: string): Promise<readonly string[]> {
   const user = process.geteuid?.();
   if (user === undefined) return [];
-  const trusted = new Set(trustedDir === undefined ? [] : getAncestors(await realpath(trustedDir)));
-  const real = getAncestors(await realpath(directory));
+  // A directory that does not exist cannot contain the file.
+  const trusted = await getPathDirectories(trustedDir ?? "").catch(() => new Set());
   const { uid: systemOwner } = await stat("/");
   let warning: string | undefined;
-  // The given path may contain symbolic links. The owners of a link and of its directory can change its target.
-  for (const name of new Set([...real, ...getAncestors(directory)])) {
+  for (const name of await getPathDirectories(directory)) {
     if (trusted.has(name)) continue;
-    const stats = await lstat(name);
+    const stats = await lstat(name).catch(ignoreMissing);
+    if (stats === undefined) continue;
     // The mode of a symbolic link has no meaning.
     const check = checkDirectory(stats.isSymbolicLink() ? { ...stats, mode: 0 } : stats, user, systemOwner);
     if (check.error !== undefined)
@@ -119,6 +119,26 @@ async function checkAncestors(directory: string, trustedDir?: string): Promise<r
     warning ??= check.warning && `The directory ${printablePath(name)} ${check.warning}.`;
   }
   return warning === undefined ? [] : [warning];
+}
+
+/**
+ * Returns all directories and symbolic links that determine what a path refers to. The owner of a link and the owner of
+ * the directory that contains it can change its target.
+ */
+async function getPathDirectories(directory: string): Promise<ReadonlySet<string>> {
+  const names = new Set([...getAncestors(await realpath(directory)), ...getAncestors(resolve(directory))]);
+  // The loop also visits the names that it adds.
+  for (const name of names) {
+    const target = await readlink(name).catch(() => undefined);
+    if (target === undefined) continue;
+    // A target such as `link/../name` may be resolved to a path that does not exist.
+    for (const added of getAncestors(resolve(await realpath(dirname(name)), target))) names.add(added);
+  }
+  return names;
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (getErrorCode(error) !== "ENOENT") throw error;
 }
 
 /** Returns a directory and all its parents, innermost first. */

@@ -98,13 +98,16 @@ test("warns once about group-writable directories", { skip }, async (t) => {
   assert.match(warnings[0] ?? "", /a\/b can be written to by its group/);
 });
 
-test("checks both the target of a symbolic link and the directory that contains the link", { skip }, async (t) => {
+test("checks the target of a symbolic link and the directory of every link in a chain", { skip }, async (t) => {
   const root = await createTempDir(t);
   for (const name of ["private", "open", "open/inner"]) await mkdir(join(root, name), 0o700);
   await symlink(join(root, "open", "inner"), join(root, "private", "link"));
   await symlink(join(root, "private"), join(root, "open", "link"));
+  await symlink("../open/link", join(root, "private", "chain"));
+  await symlink("chain/../private", join(root, "private", "self"));
+  assert.deepEqual(await checkPrivateDirectory(join(root, "private", "self", "auth.json")), []);
   await chmod(join(root, "open"), 0o777);
-  for (const path of ["private/link/auth.json", "open/link/auth.json"])
+  for (const path of ["private/link/auth.json", "open/link/auth.json", "private/chain/auth.json"])
     await assert.rejects(ensurePrivateDirectory(join(root, path)), { code: "auth_file_dir_insecure" }, path);
 });
 
@@ -125,6 +128,11 @@ test("accepts the trusted directory and its parents with any owner and mode", { 
     await chmod(name, 0o777);
     await chown(name, OTHER, OTHER);
   }
-  assert.deepEqual(await ensurePrivateDirectory(join(temp, "auth.json"), {}, temp), []);
+  await symlink(temp, join(root, "link"));
+  await lchown(join(root, "link"), OTHER, OTHER);
+  for (const trusted of [temp, join(root, "link")])
+    assert.deepEqual(await ensurePrivateDirectory(join(trusted, "auth.json"), {}, trusted), []);
+  for (const missing of ["", join(root, "missing")])
+    assert.deepEqual(await ensurePrivateDirectory(join(root, "auth.json"), {}, missing), []);
   await assert.rejects(ensurePrivateDirectory(join(temp, "auth.json")), { code: "auth_file_dir_insecure" });
 });

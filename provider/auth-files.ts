@@ -85,8 +85,8 @@ export class AuthFiles {
 export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: ProviderState) {
   const { path } = args;
   if (isPath(path) && !hasSecret(args)) {
-    await reuseToken("path", path, args, accounts);
-    return { authRequest: undefined, warnings: [] };
+    const { warnings } = await reuseToken("path", path, args, accounts);
+    return { authRequest: undefined, warnings };
   }
   const config = parseSignInArgs(args, "AuthFile");
   const warnings = await files.ensure(path as string, accounts.get(config), config.minTtl);
@@ -101,7 +101,7 @@ export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: Pr
  */
 export async function getTokenFromArgs(args: Args, accounts: ServiceAccounts): Promise<AccessToken> {
   const { authFile } = args;
-  if (isPath(authFile) && !hasSecret(args)) return reuseToken("authFile", authFile, args, accounts);
+  if (isPath(authFile) && !hasSecret(args)) return (await reuseToken("authFile", authFile, args, accounts)).token;
   const config = parseSignInArgs(args, "getAccessToken");
   const account = accounts.get(config);
   const { context, timeout } = account;
@@ -119,8 +119,8 @@ const NO_FILE_HINT =
   "Create the file or provide credentials. Relative paths are resolved from the program's directory.";
 
 /**
- * Returns the token in an auth file, for arguments without a client secret. The client ID and scope are those in the
- * arguments, or those in the file if not set. Requests no token and writes nothing.
+ * Returns the token in an auth file, for arguments without a client secret, and warnings about the directory. The client
+ * ID and scope are those in the arguments, or those in the file if not set. Requests no token and writes nothing.
  *
  * @param field - the argument that contains the path
  * @throws AuthError of kind `config` if there is no usable token. It says why, and what a sign-in would need
@@ -130,7 +130,7 @@ async function reuseToken(
   givenPath: string,
   args: Args,
   accounts: ServiceAccounts,
-): Promise<AccessToken> {
+): Promise<{ readonly token: AccessToken; readonly warnings: readonly string[] }> {
   const owner = field === "path" ? "AuthFile" : "getAccessToken";
   const path = resolveAuthFilePath(givenPath, field);
   const unusable = (reason: string, hint = REFRESH_HINT): AuthError => {
@@ -140,7 +140,7 @@ async function reuseToken(
   const file = await readPrivateFile(path);
   if (file === undefined) throw unusable("no such file", NO_FILE_HINT);
   // The `scm` provider trusts the file, and it is not replaced here.
-  await checkPrivateDirectory(path);
+  const warnings = await checkPrivateDirectory(path);
   const content = parseAuthFile(file.text);
   if (content === undefined) throw unusable("it was not created by scm-auth");
 
@@ -160,5 +160,5 @@ async function reuseToken(
   const isKnownUrl =
     content.authUrl === context.authRequest.tokenUrl.href || parseTokenServerPort(content.authUrl) !== undefined;
   if (!isCanonical(file.text) || !isKnownUrl) throw unusable("it contains values that scm-auth does not write");
-  return token;
+  return { token, warnings };
 }

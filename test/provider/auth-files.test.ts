@@ -113,11 +113,13 @@ for (const [name, change, reason, hint] of UNUSABLE) {
 }
 
 test(
-  "does not use a file in a directory that other users can write to",
+  "does not use a file in a directory that everyone can write to, and warns if only the group can",
   { skip: process.platform === "win32" },
   async (t) => {
     const { ensureFile } = await createFile(t, { directoryMode: 0o777 });
     await assert.rejects(ensureFile(), { code: "auth_file_dir_insecure" });
+    const { warnings } = await (await createFile(t, { directoryMode: 0o775 })).ensureFile();
+    assert.match(warnings.join(), /can be written to by its group/);
   },
 );
 

@@ -1,11 +1,10 @@
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
-import { promisify } from "node:util";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { hasMinRemaining, type AccessToken } from "../shared/access-token.ts";
 import { resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
 import { PLACEHOLDER_SECRET } from "../shared/auth-file/format.ts";
+import { getGitWarnings } from "../shared/auth-file/git-ignore.ts";
 import { ensurePrivateDirectory } from "../shared/auth-file/private-directory.ts";
 import { readAuthFile, updateAuthFile } from "../shared/auth-file/read-auth-file.ts";
 import { authFileError, removeManagedFile } from "../shared/auth-file/safe-files.ts";
@@ -51,7 +50,6 @@ export interface StepAuthFile {
 
 /** The environment variable from which Terraform and OpenTofu read `var.scm_auth_file`. */
 const TERRAFORM_VARIABLE = "TF_VAR_scm_auth_file";
-const GIT_TIMEOUT_MS = 3000;
 /** Variables that together identify the job. The runner sets RUNNER_TRACKING_ID to a new value for each job. */
 const JOB_VARIABLES = ["RUNNER_TRACKING_ID", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"];
 
@@ -69,8 +67,7 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
   for (const warning of environmentWarnings(env, authRequest)) runner.warning(warning);
   await logLocation(runner, path, env);
   const warnings = await ensurePrivateDirectory(path, limits, env["RUNNER_TEMP"]);
-  for (const warning of warnings) runner.warning(warning);
-  await warnIfNotIgnored(runner, path);
+  for (const warning of [...warnings, ...(await getGitWarnings(path))]) runner.warning(warning);
 
   const jobId = getDigest(...JOB_VARIABLES.map((name) => env[name] ?? ""));
   const existing = await readAuthFile(context, path, limits, { jobId });
@@ -168,22 +165,6 @@ async function logLocation(runner: Runner, path: string, env: Env): Promise<void
     runner.warning(
       "The auth file is in the workspace, which is still empty. If actions/checkout runs later, it deletes the file: run it before this step.",
     );
-}
-
-/** Warns if `git add --all` would add the file. There is no warning if git is not installed. */
-async function warnIfNotIgnored(runner: Runner, path: string): Promise<void> {
-  // Do not start git in the workspace: Windows would execute a git.exe found there.
-  const options = { cwd: parse(path).root, timeout: GIT_TIMEOUT_MS, windowsHide: true };
-  const args = ["-C", dirname(path), "-c", "core.fsmonitor=false", "check-ignore", "--quiet", "--", path];
-  try {
-    await promisify(execFile)("git", args, options);
-  } catch (error) {
-    // Exit code 1 means that the file is not ignored. Any other code is an error, for example 128 outside a work tree.
-    if ((error as { readonly code?: unknown }).code !== 1) return;
-    runner.warning(
-      `git does not ignore the auth file, so it could be committed. Add this line to .gitignore: ${basename(path)}`,
-    );
-  }
 }
 
 function exportTerraformVariable(runner: Runner, path: string, env: Env): void {

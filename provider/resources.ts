@@ -1,5 +1,6 @@
-import { isAbsolute, relative, sep } from "node:path";
+import { isAbsolute, relative, resolve, sep } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { getGitWarnings } from "../shared/auth-file/git-ignore.ts";
 import { configError } from "../shared/errors.ts";
 import type { AccessTokenArgs, AuthFileArgs } from "./args.ts";
 import { ensureAuthFileFromArgs } from "./auth-files.ts";
@@ -116,7 +117,9 @@ function getEnsuredPath(args: AuthFileArgs): pulumi.Output<string> {
   const deployment = getDeployment();
   const ensure = async (values: Args): Promise<void> => {
     const { warnings } = await runForProgram(deployment, () => ensureAuthFileFromArgs(values, deployment));
-    for (const warning of [...warnings, ...getPathWarnings(values["path"] as string)]) void pulumi.log.warn(warning);
+    const path = values["path"] as string;
+    const pathWarnings = [...getPathWarnings(path), ...(await getGitWarnings(resolve(path)))];
+    for (const warning of [...warnings, ...pathWarnings]) void pulumi.log.warn(warning);
   };
   const ensured = pulumi.unsecret(pulumi.output(args).apply(ensure));
   return pulumi.output(args.path).apply((path) => ensured.apply(() => path));

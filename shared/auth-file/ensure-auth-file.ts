@@ -9,6 +9,7 @@ import { createSignInContext, requestToken, type SignInContext } from "../sign-i
 import { TokenSource } from "../token-source.ts";
 import { withFileLock } from "./file-lock.ts";
 import { isManaged, matchesIdentity, parseAuthFile, type TokenServerAddress } from "./format.ts";
+import { getGitWarnings } from "./git-ignore.ts";
 import { checkPrivateDirectory, ensurePrivateDirectory } from "./private-directory.ts";
 import { readAuthFile, updateAuthFile } from "./read-auth-file.ts";
 import { authFileError, printablePath, removeManagedFile, removeTempFiles } from "./safe-files.ts";
@@ -36,7 +37,7 @@ export interface AuthFileResult {
   readonly scope: string;
   /** Whether the file contained a valid token. If not, a new one was requested. */
   readonly reused: boolean;
-  /** Warnings for the user, for example about directory permissions. */
+  /** Warnings for the user: that other users can write to the directory, or that Git does not ignore the file. */
   readonly warnings: readonly string[];
 }
 
@@ -96,7 +97,8 @@ export async function ensureAuthFile(
   const tokens = new TokenSource((abort) => requestToken(context, { deadline, signal: abort }), { clock, random });
   const limits = { deadline, signal: options.signal };
   const result = await ensureTokenFile(context, tokens, { path: options.path, minTtl: options.minTtl, limits });
-  const { token, reused, warnings } = result;
+  const { token, reused } = result;
+  const warnings = [...result.warnings, ...(await getGitWarnings(result.path))];
   const expiresAt = new Date(token.expiresAt ?? clock.now());
   return { path: result.path, expiresAt, scope: token.scope, reused, warnings };
 }

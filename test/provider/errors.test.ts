@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
@@ -94,12 +95,14 @@ describe("A program", { concurrency: 2 }, () => {
     assert.equal(server.countTokenRequests(), 1);
   });
 
-  test("shows a warning for an absolute path, which would be different on another machine", async () => {
+  test("shows warnings for an absolute path and for a file that Git does not ignore", async () => {
     const program = 'new scmAuth.AuthFile("auth", { path: require("node:path").resolve("deep/auth.json") });';
     const { stack, directory } = await createStack("absolute", program);
+    execFileSync("git", ["init", "--quiet", directory]);
+    await mkdir(join(directory, "deep"));
     const { ok, diagnostics } = await stack.preview();
     assert.equal(ok, true);
-    assert.match(diagnostics, /^AuthFile: the path is absolute .*; use "deep\/auth\.json"\.$/);
+    assert.match(diagnostics, /^AuthFile: the path is absolute .*; use "deep\/auth\.json"\.\ngit does not ignore/);
     assert.ok(existsSync(join(directory, "deep/auth.json")));
   });
 });

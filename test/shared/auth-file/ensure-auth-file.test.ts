@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmod, chown, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join, win32 } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
@@ -243,6 +244,12 @@ test("removes the address of a token server that is no longer running", async (t
   await change({ auth_url: toTokenServerUrl(1), client_secret: "j".repeat(43) });
   assert.equal((await ensure()).reused, true);
   assert.equal((await read())["auth_url"], server.tokenUrl);
+});
+
+test("returns a warning about a file that Git does not ignore", async (t) => {
+  const { directory, ensure } = await setUp(t);
+  execFileSync("git", ["init", "--quiet", directory]);
+  assert.match((await ensure()).warnings.join(), /git does not ignore/);
 });
 
 test("requests only one token for twenty concurrent calls", async (t) => {

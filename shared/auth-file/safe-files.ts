@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { constants, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, win32 } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { getSystemErrorMap, promisify } from "node:util";
 import { sleep, systemClock, type Milliseconds } from "../clock.ts";
@@ -184,14 +184,20 @@ async function writeTempFile(temp: string, text: string): Promise<void> {
 
 /**
  * Restricts access to a file to this user on Windows, which has access control lists (ACLs) instead of modes. If
- * `icacls` fails, the ACL inherited from the directory applies. The command is specified with an absolute path because
- * Windows searches the working directory first.
+ * `icacls` fails, the ACL inherited from the directory applies.
  */
 async function restrictToUser(file: string): Promise<void> {
-  const icacls = join(process.env["SystemRoot"] ?? "C:\\Windows", "System32", "icacls.exe");
   const args = [file, "/inheritance:r", "/grant:r", `${userInfo().username}:F`];
-  await promisify(execFile)(icacls, args, { timeout: ICACLS_TIMEOUT, windowsHide: true }).catch(() => undefined);
+  const options = { timeout: ICACLS_TIMEOUT, windowsHide: true };
+  await promisify(execFile)(getIcaclsPath(process.env["SystemRoot"]), args, options).catch(() => undefined);
 }
+
+/**
+ * Returns the absolute path of `icacls`, because Windows searches the working directory for a program without one. Any
+ * value of SystemRoot that is not on a local drive is ignored for the same reason.
+ */
+export const getIcaclsPath = (systemRoot = ""): string =>
+  win32.join(/^[a-z]:\\./i.test(systemRoot) ? systemRoot : "C:\\Windows", "System32", "icacls.exe");
 
 /**
  * Retries an operation while the file is busy. On Windows, virus scanners and indexers briefly lock new files. On other

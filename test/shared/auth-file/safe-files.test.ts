@@ -17,6 +17,7 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import {
+  getIcaclsPath,
   getLockPath,
   getSiblingPath,
   readPrivateFile,
@@ -271,6 +272,12 @@ test("does not recreate a removed file when a pending write renames its temporar
   };
   assert.equal(await writeFileAtomic(path, "new", shouldReplace), false);
   assert.deepEqual(await readdir(directory), []);
+});
+
+test("runs icacls from an absolute path even if SystemRoot is not set or is relative", () => {
+  assert.equal(getIcaclsPath("D:\\WINNT"), "D:\\WINNT\\System32\\icacls.exe");
+  for (const systemRoot of [undefined, "", ".", "Windows", "\\Windows", "D:", "D:Windows", "\\\\host\\share"])
+    assert.equal(getIcaclsPath(systemRoot), "C:\\Windows\\System32\\icacls.exe", systemRoot);
 });
 
 test("retries a busy file on Windows only", async (t) => {

@@ -50,15 +50,15 @@ export function checkDirectory(
  * Creates the directory of the auth file at `path` if it does not exist. The new directory is accessible only to this
  * user and ignored by Git. Then checks the directory and all its parents.
  *
- * @param trustedDir - a directory that the platform assigned to this job (RUNNER_TEMP). It and its parents may have any
- *   owner and mode, because in a container they belong to a user of the host
+ * @param trustedDir - a directory that the platform assigned to this job. It and its parents may have any owner and
+ *   mode, because in a container they belong to a user of the host. Default: RUNNER_TEMP
  * @returns at most one warning
  * @throws AuthError of kind `file` if other users could replace the file, or if the directory cannot be created
  */
 export function ensurePrivateDirectory(
   path: string,
   limits: FileLimits = {},
-  trustedDir?: string,
+  trustedDir: string | undefined = process.env["RUNNER_TEMP"],
 ): Promise<readonly string[]> {
   return runFileOperation(path, "written", limits, async () => {
     const directory = dirname(path);
@@ -70,7 +70,7 @@ export function ensurePrivateDirectory(
 
 /** Performs the same checks as {@link ensurePrivateDirectory} but creates nothing. */
 export const checkPrivateDirectory = (path: string, limits: FileLimits = {}): Promise<readonly string[]> =>
-  runFileOperation(path, "read", limits, () => checkAncestors(dirname(path)));
+  runFileOperation(path, "read", limits, () => checkAncestors(dirname(path), process.env["RUNNER_TEMP"]));
 
 /**
  * Creates a directory and its missing parents if the closest existing parent passes the check. Returns false if the
@@ -98,7 +98,7 @@ async function ignoreExisting(operation: Promise<void>): Promise<void> {
   });
 }
 
-async function checkAncestors(directory: string, trustedDir?: string): Promise<readonly string[]> {
+async function checkAncestors(directory: string, trustedDir: string | undefined): Promise<readonly string[]> {
   const user = process.geteuid?.();
   if (user === undefined) return [];
   // A directory that does not exist cannot contain the file.

@@ -8,6 +8,7 @@ import {
   ensurePrivateDirectory,
 } from "../../../shared/auth-file/private-directory.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
+import { setVariables } from "../../support/variables.ts";
 
 const USER = 1000;
 const OTHER = 1001;
@@ -132,6 +133,10 @@ test("accepts the trusted directory and its parents with any owner and mode", { 
   await lchown(join(root, "link"), OTHER, OTHER);
   for (const trusted of [temp, join(root, "link")])
     assert.deepEqual(await ensurePrivateDirectory(join(trusted, "auth.json"), {}, trusted), []);
+  setVariables(t, { RUNNER_TEMP: temp });
+  await ensurePrivateDirectory(join(root, "_work", "repository", "auth.json"));
+  assert.deepEqual(await checkPrivateDirectory(join(root, "_work", "repository", "auth.json")), []);
+  setVariables(t, { RUNNER_TEMP: undefined });
   for (const missing of ["", join(root, "missing")])
     assert.deepEqual(await ensurePrivateDirectory(join(root, "auth.json"), {}, missing), []);
   await assert.rejects(ensurePrivateDirectory(join(temp, "auth.json")), { code: "auth_file_dir_insecure" });

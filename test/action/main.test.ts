@@ -80,6 +80,6 @@ test("the step fails soon after the timeout even if the file system does not res
     fs.readdir = () => new Promise(() => setInterval(() => undefined, 1000)); syncBuiltinESMExports();`;
   const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hang)}` };
   const { exitCode, annotations, outputs } = await run({ "auth-file": ".scm/auth.json", timeout: "1" }, env);
-  assert.match(annotations.at(-1)?.message ?? "", /^Network error: the step did not finish within 6 s\./);
+  assert.match(annotations.at(-1)?.message ?? "", /^Network error: the step did not finish within /);
   assert.deepEqual([exitCode, outputs], [1, {}]);
 });

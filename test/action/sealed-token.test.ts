@@ -28,7 +28,7 @@ async function start(t: TestContext, jwks: ScriptedResponse = { body: { keys: [s
       runner.mask(value);
     },
   });
-  const limits = { deadline: systemClock.monotonic() + 10_000 };
+  const limits = { deadline: systemClock.monotonic() + 60_000 };
   const run = (sealedToken: string | undefined, minTtl?: number) =>
     unseal(runner, context, { sealedToken, minTtl }, limits);
   return { server, runner, context, limits, run };

@@ -50,7 +50,8 @@ export interface Session {
    */
   request<T = unknown>(method: HttpMethod, path: string, options?: RequestOptions): Promise<T>;
   /**
-   * Iterates over the items on all pages of a list. Each page is requested when its first item is needed.
+   * Iterates over the items on all pages of a list. Each page is requested when its first item is needed, and only the
+   * current page is kept in memory.
    *
    * @param options - `limit` in the query sets the page size, and `offset` sets the position of the first item
    * @throws ApiError and AuthError for the same reasons as `request`; ApiError also if the API returns the same page
@@ -157,10 +158,11 @@ export class ScmSession implements Session {
         const message = "the API returned the same page twice: it ignores the offset parameter.";
         throw new ApiError(message, { status: 200 });
       }
+      // Release the earlier page before the caller iterates over this one.
+      previous = page;
       yield* page.data;
       count += page.data.length;
       if (page.data.length === 0 || (page.total !== undefined && start + count >= page.total)) return;
-      previous = page;
     }
   }
 

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { ApiError, AuthError, OAuth2Client, type HttpMethod } from "../../shared/index.ts";
 import {
@@ -11,6 +14,7 @@ import {
   forbidUnhandledRejections,
   getAuthError,
   getError,
+  startScm,
   startScripted,
   tls,
   tokenResponse,
@@ -18,6 +22,7 @@ import {
 } from "../support/client-fixtures.ts";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
 import { waitUntil } from "../support/poll.ts";
+import { ADDRESSES_PATH, type Item } from "../support/scm-api.ts";
 import {
   startScriptedServer,
   type Script,
@@ -444,6 +449,34 @@ test("requests a page of a list only when its first item is needed", async (t) =
   assert.equal(server.requests.length, 0);
   for await (const item of items) if (item === 3) break;
   assert.equal(calls(server).length, 1);
+});
+
+test("iterates over 10,000 objects in pages of up to 5 MB, and holds only the current page in memory", async (t) => {
+  const addresses = Array.from({ length: 10_000 }, (_, n) => ({
+    ...{ id: randomUUID(), name: `host-${n}`, folder: "All", snippet: "default", tag: ["production", "web"] },
+    ...{ ip_netmask: `10.0.${n >> 8}.${n & 255}/32`, description: "A host. ".repeat(100) },
+  }));
+  const { server, request } = await startScm(t, { addresses });
+  const { session } = createClient(request, { apiUrl: server.apiUrl });
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  for (const limit of [200, 2500, 5000]) {
+    const items: WeakRef<object>[] = [];
+    for await (const item of session.list<Item>(ADDRESSES_PATH, { query: { folder: "All", limit } })) {
+      if (items.length % Math.max(limit, 1000) === 0) {
+        // A WeakRef keeps its object in memory until the current job ends.
+        await delay(0);
+        collectGarbage();
+        const held = items.filter((reference) => reference.deref() !== undefined).length;
+        assert.ok(held < limit / 10, `${held} of ${items.length} items of earlier pages are in memory`);
+      }
+      assert.equal(item.id, addresses[items.length]?.id);
+      items.push(new WeakRef(item));
+    }
+    assert.equal(items.length, 10_000);
+    const pages = server.requests.filter(({ path }) => path.includes(`limit=${limit}`));
+    assert.equal(pages.length, 10_000 / limit);
+  }
 });
 
 test("throws an ApiError if a response is not a list or a page fails", async (t) => {

@@ -18,7 +18,7 @@ export interface ApiResponse {
 }
 
 /** A configuration object, such as a tag or an address. */
-type Item = Readonly<Record<string, unknown>> & { readonly id: string };
+export type Item = Readonly<Record<string, unknown>> & { readonly id: string };
 
 /** Objects by ID, in order of creation. */
 type Collection = Map<string, Item>;
@@ -37,11 +37,15 @@ const TAGS: readonly Item[] = [
 /** The default number of objects per page. */
 const DEFAULT_LIMIT = 200;
 
-/** Creates a small configuration API that responds as SCM's does. Without a valid token, it responds 401. */
-export function createScmApi(): (call: ApiCall) => ApiResponse {
+/**
+ * Creates a small configuration API that responds as SCM's does. Without a valid token, it responds 401.
+ *
+ * @param addresses - the addresses of a new tenant
+ */
+export function createScmApi(addresses: readonly Item[] = []): (call: ApiCall) => ApiResponse {
   const collections: Readonly<Record<string, Collection>> = {
     [TAGS_PATH]: new Map(TAGS.map((tag) => [tag.id, tag])),
-    [ADDRESSES_PATH]: new Map(),
+    [ADDRESSES_PATH]: new Map(addresses.map((address) => [address.id, address])),
   };
   return ({ method, target, body, authorized }) => {
     const url = new URL(target, "https://api.invalid");

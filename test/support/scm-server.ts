@@ -4,7 +4,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { createCertificates, type Certificates } from "./certificates.ts";
-import { createScmApi } from "./scm-api.ts";
+import { createScmApi, type Item } from "./scm-api.ts";
 import { JWKS_PATH, ScmAuthServer, TOKEN_PATH, type ServerResponse } from "./scm-auth-server.ts";
 import { createSigner, SCM_ISSUER, type Signer } from "./tokens.ts";
 
@@ -24,6 +24,8 @@ export interface ScmServerOptions {
   readonly signer?: Signer;
   /** Default: a free port. */
   readonly port?: number;
+  /** The addresses that the API lists. Default: none. */
+  readonly addresses?: readonly Item[];
 }
 
 /** A request as the server received it. */
@@ -89,7 +91,7 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
   const tls = options.tls ?? createCertificates();
   const { issuer = SCM_ISSUER, ttl = 900, signer = await createSigner() } = options;
   const auth = new ScmAuthServer({ clientId, clientSecret, tsgIds, issuer, ttl, signer });
-  const api = createScmApi();
+  const api = createScmApi(options.addresses);
   const requests: ScmRequest[] = [];
   let failure: TokenEndpointFailure | undefined;
   let tokenDelay = 0;

@@ -34,9 +34,9 @@ const JITTER = 0.1;
 const MAX_MIN_TTL_RATIO = 0.9;
 /** The pause after a failed background refresh, unless the server requires a longer one. */
 const REFRESH_PAUSE: Milliseconds = 10_000;
-/** Limits of the pause after a rejection. The pause doubles with each further rejection. */
-const MIN_REJECTION_PAUSE: Milliseconds = 1000;
-const MAX_REJECTION_PAUSE: Milliseconds = 60_000;
+/** Limits of the pause after a failed request. The pause doubles with each further permanent rejection. */
+const MIN_PAUSE: Milliseconds = 1000;
+const MAX_PAUSE: Milliseconds = 60_000;
 
 interface CachedToken {
   readonly token: AccessToken;
@@ -56,7 +56,8 @@ interface PendingRequest {
   waiters: number;
 }
 
-interface Rejection {
+/** A failure that is reported to all callers, without a request, until the pause ends. */
+interface RecentFailure {
   readonly error: AuthError;
   readonly pause: Milliseconds;
   /** The end of the pause, as a `clock.monotonic()` time. */
@@ -72,7 +73,7 @@ export class TokenSource {
   readonly #options: TokenSourceOptions;
   #cached: CachedToken | undefined;
   #pending: PendingRequest | undefined;
-  #rejection: Rejection | undefined;
+  #failure: RecentFailure | undefined;
   #refreshPausedUntil: Milliseconds = -Infinity;
 
   /** @param requestToken - requests a token, including retries; the signal is aborted when no caller is waiting */
@@ -84,11 +85,6 @@ export class TokenSource {
   /** The newest token, even if it has expired; undefined before the first token. */
   get current(): AccessToken | undefined {
     return this.#cached?.token;
-  }
-
-  /** Why the last request was rejected; undefined after a success. See {@link isPermanentRejection}. */
-  get rejection(): AuthError | undefined {
-    return this.#rejection?.error;
   }
 
   /** Whether there is no valid token. A token with an unknown lifetime is considered expired. */
@@ -104,7 +100,7 @@ export class TokenSource {
   /**
    * Returns the current token, or a new one if the current token is about to expire or does not meet `minTtl`.
    *
-   * @throws AuthError; during the pause after a rejection, the error of that rejection
+   * @throws AuthError; during the pause after a failure that is not retried, the same error
    */
   async getToken({ signal, minTtl = 0 }: AccessTokenOptions = {}): Promise<AccessToken> {
     if (signal?.aborted) throw abortedError(signal.reason);
@@ -119,12 +115,12 @@ export class TokenSource {
   /**
    * Returns a new token from the request that is in progress, or from a new request.
    *
-   * @throws AuthError; during the pause after a rejection, the error of that rejection
+   * @throws AuthError; during the pause after a failure that is not retried, the same error
    */
   async refresh({ signal }: Pick<AccessTokenOptions, "signal"> = {}): Promise<AccessToken> {
     if (signal?.aborted) throw abortedError(signal.reason);
-    if (this.#pending === undefined && this.#rejection !== undefined && this.#now() < this.#rejection.until)
-      throw this.#rejection.error;
+    if (this.#pending === undefined && this.#failure !== undefined && this.#now() < this.#failure.until)
+      throw this.#failure.error;
     const pending = (this.#pending ??= this.#startRequest());
     pending.waiters++;
     try {
@@ -179,7 +175,7 @@ export class TokenSource {
 
   #succeed(token: AccessToken): void {
     this.#pending = undefined;
-    this.#rejection = undefined;
+    this.#failure = undefined;
     this.adopt(token);
     this.#options.onToken?.(token);
   }
@@ -188,9 +184,12 @@ export class TokenSource {
     const now = this.#now();
     this.#pending = undefined;
     this.#refreshPausedUntil = now + Math.max(REFRESH_PAUSE, error?.retryAfterMs ?? 0);
-    if (error === undefined || !isPermanentRejection(error)) return;
-    const pause = this.#rejection ? Math.min(MAX_REJECTION_PAUSE, this.#rejection.pause * 2) : MIN_REJECTION_PAUSE;
-    this.#rejection = { error, pause, until: now + pause };
+    // The retries of a transient failure limit the rate of requests. Other failures end immediately, and callers in a
+    // loop would send hundreds of requests per second.
+    if (error === undefined || (error.retryable && error.retryAfterMs === undefined)) return;
+    const previous = isPermanentRejection(error) ? this.#failure : undefined;
+    const pause = previous ? Math.min(MAX_PAUSE, previous.pause * 2) : MIN_PAUSE;
+    this.#failure = { error, pause, until: now + pause };
   }
 
   #getRemaining(): Milliseconds {

@@ -197,7 +197,6 @@ test("rejects all waiting callers with the same error if a request fails, and re
   const [one, two] = await clock.runUntil(Promise.allSettled([source.getToken(), source.refresh()]));
   assert.ok(one.status === "rejected" && two.status === "rejected");
   assert.equal(one.reason, two.reason);
-  assert.equal(source.rejection, undefined);
   await clock.runUntil(source.getToken());
   assert.equal(requests.length, 2);
 });
@@ -206,10 +205,12 @@ test("repeats a rejection during a pause that doubles from 1 s to 60 s, and rese
   let fails = true;
   const { clock, source, requests } = setUp({ fail: () => (fails ? rejected() : undefined) });
   const starts: Milliseconds[] = [];
+  let last: unknown;
   for (let time = 0; time < 200_000; time += 500) {
     const before = requests.length;
     const error: unknown = await source.getToken().catch((reason: unknown) => reason);
-    assert.equal(error, source.rejection);
+    assert.equal(error === last, requests.length === before);
+    last = error;
     if (requests.length > before) starts.push(clock.passed() / 1000);
     await clock.advance(500);
   }
@@ -218,13 +219,27 @@ test("repeats a rejection during a pause that doubles from 1 s to 60 s, and rese
   await assert.rejects(source.refresh(), { code: "invalid_client" });
   await clock.advance(MINUTE);
   await source.refresh();
-  assert.equal(source.rejection, undefined);
   fails = true;
   await assert.rejects(source.refresh());
   await clock.advance(1000);
   fails = false;
   await source.refresh();
 });
+
+const FAILURES: readonly (readonly [what: string, options: ConstructorParameters<typeof AuthError>[1]])[] = [
+  ["an error page", { kind: "rejected", code: "http_error", status: 403 }],
+  ["an untrusted certificate", { kind: "network", code: "untrusted_certificate" }],
+  ["a Retry-After", { kind: "rate_limited", code: "rate_limited", status: 429, retryAfterMs: 120_000 }],
+];
+for (const [what, options] of FAILURES)
+  test(`sends at most one request per second if callers continue to ask after ${what}`, async () => {
+    const { clock, source, requests } = setUp({ fail: () => new AuthError("x.", options) });
+    for (let time = 0; time < 10_000; time += 10) {
+      await assert.rejects(source.getToken(), { code: options.code });
+      await clock.advance(10);
+    }
+    assert.equal(requests.length, 10);
+  });
 
 const REJECTIONS: readonly (readonly [error: ConstructorParameters<typeof AuthError>[1], permanent: boolean])[] = [
   [{ kind: "rejected", code: "invalid_scope", oauthError: "invalid_scope", status: 400 }, true],

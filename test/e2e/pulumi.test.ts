@@ -41,15 +41,23 @@ module.exports = { id: new scm.Tag("edge", { folder: "Shared", name: "edge", col
 const AUTH_FILE_URN = "urn:pulumi:dev::project::pulumi-nodejs:dynamic/scm-auth:AuthFile::scm-auth";
 const TAG_URN = "urn:pulumi:dev::project::scm:index/tag:Tag::web";
 
+interface OperationOptions {
+  /** Default: false. */
+  readonly keepsFile?: boolean;
+  /** Default: {@link PROGRAM}. */
+  readonly program?: string;
+}
+
 /** The operations in docs/pulumi.md, by the first cells of their rows, in an order that works with one stack. */
-const OPERATIONS: readonly (readonly [row: string, args: readonly string[], keepsFile?: true])[] = [
+const OPERATIONS: readonly (readonly [row: string, args: readonly string[], options?: OperationOptions])[] = [
   ["`preview`, the first", ["preview"]],
   ["`up`, its preview included", ["up", "--yes"]],
-  ["`preview` after it, on the same machine", NO_CHANGES, true],
+  ["`preview` after it, on the same machine", NO_CHANGES, { keepsFile: true }],
   ["`preview`, on a new machine", NO_CHANGES],
   ["`up --target` of a tag", [...UP, "--target", TAG_URN]],
   ["`up --exclude` of the AuthFile", [...UP, "--exclude", AUTH_FILE_URN]],
   ["`up --replace` of the AuthFile", [...UP, "--replace", AUTH_FILE_URN]],
+  ["`up` that removes the AuthFile and a tag", UP, { program: "" }],
   ["`refresh`", REFRESH],
   ["`preview --refresh`", ["preview", "--refresh"]],
   ["`up --refresh`", [...UP, "--refresh"]],
@@ -82,18 +90,19 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
   test("each operation makes as many token requests as documented in docs/pulumi.md", async (t) => {
     const stack = await createStack(t, PROGRAM);
     const table = await readTable();
-    const perform = async (args: readonly string[], keepsFile = false, env = {}): Promise<string> => {
-      if (!keepsFile) await rm(getFile(stack), { force: true });
+    const perform = async (args: readonly string[], options: OperationOptions, env = {}): Promise<string> => {
+      await writeFile(join(stack.directory, "index.js"), options.program ?? PROGRAM);
+      if (!options.keepsFile) await rm(getFile(stack), { force: true });
       const { exitCode, log, tokenRequests } = await stack.run(args, { ...stack.credentials, ...env });
       if (exitCode === 0) return `works, ${tokenRequests}`;
       assert.match(log, /open \.scm\/auth\.json: no such file or directory/);
       return "**fails**";
     };
-    for (const [row, args, keepsFile] of OPERATIONS) {
+    for (const [row, args, options = {}] of OPERATIONS) {
       const [plain, runProgram = ""] = table.get(row) ?? [];
-      assert.equal(await perform(args, keepsFile), plain, row);
+      assert.equal(await perform(args, options), plain, row);
       if (runProgram !== "the same")
-        assert.equal(await perform(args, keepsFile, { PULUMI_RUN_PROGRAM: "true" }), runProgram, row);
+        assert.equal(await perform(args, options, { PULUMI_RUN_PROGRAM: "true" }), runProgram, row);
     }
     assert.equal(table.size, OPERATIONS.length);
     assert.equal(countPlugin(stack), 0);

@@ -33,6 +33,8 @@ const layerRules = LAYERS.slice(0, -1).map((files, index) => ({
               ...LAYERS.slice(index + 1).flat(),
               "oauth2-client",
               "session",
+              "session-request",
+              "api-error",
               "auth-file/[^/]+",
             ]
               .map((name) => name.replace("*", "[^/]+"))

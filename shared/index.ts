@@ -4,6 +4,7 @@ export {
   type AuthFileOptions,
   type AuthFileResult,
 } from "./auth-file/ensure-auth-file.ts";
+export { ApiError, type ApiErrorOptions } from "./api-error.ts";
 export { AuthRequest, type AuthRequestInput, type AuthRequestResult } from "./auth-request.ts";
 export type { Milliseconds, Seconds } from "./clock.ts";
 export {
@@ -28,12 +29,6 @@ export {
   type UnsealedToken,
   type UnsealTokenOptions,
 } from "./sealed-token.ts";
-export {
-  ApiError,
-  type ApiErrorOptions,
-  type QueryParams,
-  type QueryParamValue,
-  type RequestOptions,
-  type Session,
-} from "./session.ts";
+export type { Session } from "./session.ts";
+export type { QueryParams, QueryParamValue, RequestOptions } from "./session-request.ts";
 export type { AccessTokenOptions } from "./token-source.ts";

@@ -26,6 +26,8 @@ export interface HttpResponse {
   readonly headers: IncomingHttpHeaders;
   /** The body, decoded as UTF-8 without a byte order mark. */
   readonly body: string;
+  /** The body as received; undefined only in tests. */
+  readonly bytes?: Uint8Array<ArrayBuffer> | undefined;
   /** The server's clock (`Date` header) minus the local clock; undefined if the header is missing. */
   readonly clockOffset: Milliseconds | undefined;
 }
@@ -151,10 +153,11 @@ async function exchange(
   const { statusCode: status = 0, headers } = message;
   const date = Date.parse(headers.date ?? "");
   const clockOffset = Number.isNaN(date) ? undefined : date - clock.now();
-  return { status, headers, body: await readBody(message, maxBodyBytes), clockOffset };
+  const bytes = await readBody(message, maxBodyBytes);
+  return { status, headers, body: new TextDecoder().decode(bytes), bytes, clockOffset };
 }
 
-async function readBody(message: IncomingMessage, maxBytes: number): Promise<string> {
+async function readBody(message: IncomingMessage, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
@@ -165,5 +168,5 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<str
     }
     chunks.push(chunk);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }

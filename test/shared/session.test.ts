@@ -137,6 +137,15 @@ const OTHER_ORIGINS: readonly ((port: number) => string)[] = [
   () => "file:///etc/passwd",
   () => "http://[",
 ];
+test("reports a method or a path that is not valid, for example in the order of fetch, as config errors", async (t) => {
+  const { server, session } = await setUp(t, ok);
+  const fields = async (...args: readonly unknown[]) =>
+    (await getAuthError(session.send(...(args as Parameters<typeof session.send>)))).issues.map(({ field }) => field);
+  assert.deepEqual(await fields(PATH), ["method", "path"]);
+  assert.deepEqual(await fields("get", PATH, { json: 1 }), ["method", "json"]);
+  assert.equal(server.requests.length, 0);
+});
+
 test("sends the token only to the origin of the API", async (t) => {
   const { server, session } = await setUp(t, ok);
   for (const getPath of OTHER_ORIGINS) {
@@ -296,6 +305,7 @@ for (const [body, message, facts = {}] of ERRORS)
     const { session } = await setUp(t, { status: 422, body });
     const error = await getApiError(session.request("GET", PATH));
     const { code, requestId, details } = error;
+    assert.match(error.hint, /Fix the request/);
     assert.equal(error.message, `the API responded with status 422${message}.`);
     assert.deepEqual(
       { status: error.status, code, requestId, details },
@@ -303,8 +313,15 @@ for (const [body, message, facts = {}] of ERRORS)
     );
   });
 
+test("has a hint for each status, which the constructor can override", () => {
+  const hints = [302, 401, 403, 404, 409, 418, 429, 500].map((status) => new ApiError("no.", { status }).hint);
+  for (const hint of hints) assert.match(hint, /^[A-Z].*\.$/);
+  assert.equal(new Set(hints).size, hints.length);
+  assert.equal(new ApiError("no.", { status: 400, hint: "Do this." }).hint, "Do this.");
+});
+
 test("recognizes an ApiError created by another copy of the package", async () => {
-  const url = new URL("../../shared/session.ts?copy", import.meta.url);
+  const url = new URL("../../shared/api-error.ts?copy", import.meta.url);
   const copy = (await import(url.href)) as { readonly ApiError: typeof ApiError };
   const error = new copy.ApiError("no.", { status: 400 });
   assert.ok(!(error instanceof ApiError) && ApiError.isApiError(error) && !ApiError.isApiError(new Error("no.")));
@@ -328,7 +345,38 @@ test("returns undefined for a successful response without a body, and throws an 
     const { session } = await setUp(t, { body });
     const error = await getApiError(session.request("GET", PATH));
     assert.equal(error.message, "the API responded with status 200 and a body that is not JSON.");
+    assert.match(error.hint, /session\.send\(\)/);
   }
+});
+
+test("returns the status, headers, and bytes or text of any response from send", async (t) => {
+  const bytes = Buffer.from([0xef, 0xbb, 0xbf, 0, 255]);
+  const headers = { "content-type": "text/plain", etag: '"1"', "set-cookie": ["a=1", "b=2"] };
+  const { server, session } = await setUp(t, [
+    { status: 503 },
+    { headers, body: "-----BEGIN é" },
+    { status: 206, body: bytes },
+    { status: 204 },
+    failure(409),
+    failure(401),
+    { status: 304, headers: { etag: '"1"' } },
+    { status: 999, body: "x" },
+  ]);
+  const text = await session.send("GET", PATH, { query: { a: 1 } });
+  assert.ok(text instanceof Response && text.ok);
+  assert.deepEqual([text.status, text.headers.get("etag"), await text.text()], [200, '"1"', "-----BEGIN é"]);
+  assert.deepEqual(text.headers.getSetCookie(), ["a=1", "b=2"]);
+  const [{ path, headers: sent } = assert.fail()] = calls(server);
+  assert.deepEqual([path, sent.accept], [`${PATH}?a=1`, "*/*"]);
+  const partial = await session.send("GET", PATH);
+  assert.deepEqual([partial.status, Buffer.from(await partial.arrayBuffer())], [206, bytes]);
+  const empty = await session.send("DELETE", PATH);
+  assert.deepEqual([empty.status, await empty.text()], [204, ""]);
+  const conflict = await session.send("POST", PATH, { body: { a: 1 } });
+  assert.deepEqual([conflict.ok, await conflict.json()], [false, failure(409).body]);
+  assert.equal((await session.send("GET", PATH)).status, 401);
+  assert.equal((await session.send("GET", PATH, { headers: { "if-none-match": '"1"' } })).status, 304);
+  assert.equal((await getApiError(session.send("GET", PATH))).status, 999);
 });
 
 test("accepts responses of several MiB up to maxResponseBytes", async (t) => {

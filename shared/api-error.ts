@@ -1,0 +1,98 @@
+import * as z from "zod/mini";
+import { parseJson } from "./http/json-response.ts";
+import type { HttpResponse } from "./http/request.ts";
+import { HINTS } from "./hints.ts";
+import type { Redactor } from "./redact.ts";
+
+/** Details of a failed SCM API request. No property contains a secret. */
+export interface ApiErrorOptions {
+  readonly status: number;
+  readonly code?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly details?: unknown;
+  /** Default: the hint for the status. */
+  readonly hint?: string | undefined;
+}
+
+const BRAND = Symbol.for("scm-auth.ApiError");
+
+const STATUS_HINTS: Readonly<Partial<Record<number, string>>> = {
+  400: "Fix the request according to the API's error code and details.",
+  401: "The API rejected a token that the authorization server issued. Check that apiUrl belongs to the same service.",
+  403: "Assign the service account a role in this tenant that permits the request (Identity & Access in Strata Cloud Manager).",
+  404: "Check the path, the ID, and the folder, snippet, or device in the query.",
+  409: "Another object has the same name, or other objects refer to this one.",
+  429: "The API limits requests. Send fewer at a time, or raise maxRetries and timeout.",
+};
+
+function getStatusHint(status: number): string {
+  if (status >= 200 && status < 300) return "Use session.send() for responses that are not JSON.";
+  if (status >= 300 && status < 400) return "Redirects are not followed. Check the path and apiUrl.";
+  return STATUS_HINTS[status] ?? (status >= 500 ? HINTS.server_error : (STATUS_HINTS[400] ?? ""));
+}
+
+/**
+ * An error response from the SCM API: `{"_errors": [{"code", "message", "details"}], "_request_id"}` (pan.dev, SCM API
+ * reference). The message starts with `the API responded with status` and contains the API's code and message.
+ */
+export class ApiError extends Error implements ApiErrorOptions {
+  /** The HTTP status. It is a success status if the response body was not as expected. */
+  readonly status: number;
+  /** The API's error code, for example `E003`; undefined if the response has none. */
+  readonly code: string | undefined;
+  /** The API's request ID, for support cases; undefined if the response has none. */
+  readonly requestId: string | undefined;
+  /** The API's error details, which can be any JSON value; undefined if the response has none. */
+  readonly details: unknown;
+  /** What to do about the error. */
+  readonly hint: string;
+
+  constructor(message: string, { status, code, requestId, details, hint }: ApiErrorOptions) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+    this.details = details;
+    this.hint = hint ?? getStatusHint(status);
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** Whether `value` is an ApiError, including one created by another copy of this package (ESM and CommonJS). */
+  static isApiError(value: unknown): value is ApiError {
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
+
+  /** Makes `JSON.stringify` include the name and the message, which it omits for other errors. */
+  toJSON(): object {
+    return Object.assign({ name: this.name, message: this.message }, this);
+  }
+}
+ApiError.prototype.name = "ApiError";
+
+const errorResponse = z.object({
+  _errors: z.array(
+    z.object({ code: z.optional(z.string()), message: z.optional(z.string()), details: z.optional(z.unknown()) }),
+  ),
+  _request_id: z.optional(z.string()),
+});
+
+/** Creates the error for an error response. */
+export function toApiError({ status, body }: HttpResponse, redactor: Redactor): ApiError {
+  const parsed = errorResponse.safeParse(parseJson(body));
+  const { _errors: errors, _request_id: requestId } = parsed.success ? parsed.data : { _errors: [] };
+  const [first, ...more] = errors;
+  const { code, message, details } = first ?? {};
+  const quoted = [code, message].flatMap((text) =>
+    text === undefined ? [] : [redactor.quote(text).replace(/\.$/, "")],
+  );
+  const suffix = more.length > 0 ? ` (and ${more.length} more)` : "";
+  return new ApiError(
+    `the API responded with status ${status}${quoted.map((text) => `: ${text}`).join("")}${suffix}.`,
+    {
+      status,
+      code: code === undefined ? undefined : redactor.quote(code),
+      requestId: requestId === undefined ? undefined : redactor.quote(requestId),
+      details: details === undefined ? undefined : parseJson(redactor.redact(JSON.stringify(details))),
+    },
+  );
+}

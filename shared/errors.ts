@@ -156,7 +156,6 @@ const BRAND = Symbol.for("scm-auth.AuthError");
  * ```
  */
 export class AuthError extends Error {
-  override readonly name: string = "AuthError";
   readonly kind: AuthErrorKind;
   readonly code: AuthErrorCode;
   /** What to do about the error. */
@@ -209,7 +208,14 @@ export class AuthError extends Error {
   static isAuthError(value: unknown): value is AuthError {
     return typeof value === "object" && value !== null && BRAND in value;
   }
+
+  /** Makes `JSON.stringify` include the name and the message, which it omits for other errors. */
+  toJSON(): object {
+    return Object.assign({ name: this.name, message: this.message }, this);
+  }
 }
+// On the prototype, so that `stack` starts with it.
+AuthError.prototype.name = "AuthError";
 
 /** Omits the message, because messages from other libraries may quote their input. */
 function sanitizeCause(cause: unknown): { readonly name: string; readonly code: string | undefined } {
@@ -241,9 +247,8 @@ export const abortedError = (cause?: unknown): AuthError =>
 
 /** The access token has expired. An AuthError of kind `verification` with code `token_expired`. */
 export class TokenExpiredError extends AuthError {
-  override readonly name = "TokenExpiredError";
-
   constructor(description = "the access token has expired.") {
     super(description, { kind: "verification", code: "token_expired" });
   }
 }
+TokenExpiredError.prototype.name = "TokenExpiredError";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { ApiError } from "../../shared/api-error.ts";
 import {
   abortedError,
   AuthError,
@@ -87,6 +88,21 @@ test("recognizes only AuthErrors, including those created by another copy of the
     }),
   );
   assert.ok(!AuthError.isAuthError(new Error("AuthError")));
+});
+
+test("shows the class name, the message, and the hint in the stack, when printed, and in JSON", () => {
+  const errors = [
+    [new AuthError("it broke.", options), "AuthError", "HTTP error: it broke.", "Do this."],
+    [new TokenExpiredError(), "TokenExpiredError", "Authentication error: the access token has expired.", "clock"],
+    [new ApiError("it broke.", { status: 400, hint: "Do this." }), "ApiError", "it broke.", "Do this."],
+  ] as const;
+  for (const [error, name, message, hint] of errors) {
+    assert.ok(error.stack?.startsWith(`${name}: ${message}\n`), error.stack);
+    assert.ok(inspect(error).startsWith(`${name}: ${message}\n`) && inspect(error).includes("hint: "));
+    const json = JSON.parse(JSON.stringify({ error })) as { readonly error: Readonly<Record<string, string>> };
+    assert.deepEqual([json.error["name"], json.error["message"]], [name, message]);
+    assert.ok(json.error["hint"]?.includes(hint));
+  }
 });
 
 const CAUSES: readonly (readonly [cause: unknown, name: string, code: string | undefined])[] = [

@@ -42,6 +42,8 @@ export const PACKAGE_OPTIONS = {
   platform: "node",
   target: "node22",
   minify: false,
+  // Otherwise, a class that refers to itself is printed with an underscore before its name.
+  keepNames: true,
   legalComments: "none",
   charset: "utf8",
   metafile: true,

@@ -15,14 +15,17 @@ import { bundleTypes } from "./types.ts";
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /**
- * Replaces `require` of built-in modules in bundled CommonJS packages with `import`, because ES modules have no
- * `require`.
+ * Makes bundled packages use the objects of built-in modules: in ES modules, because these have no `require`, and in the
+ * HTTP client, because msw and nock intercept requests by replacing `https.request` on that object, which `import *`
+ * does not see.
  */
-const importBuiltins: esbuild.Plugin = {
-  name: "import-builtins",
+const useBuiltinObjects: esbuild.Plugin = {
+  name: "use-builtin-objects",
   setup(build) {
-    build.onResolve({ filter: /.*/ }, ({ path, kind }) =>
-      kind === "require-call" && isBuiltin(path) ? { path, namespace: "builtin" } : undefined,
+    build.onResolve({ filter: /.*/ }, ({ path, kind, importer }) =>
+      isBuiltin(path) && (kind === "require-call" || importer.includes("/@actions/http-client/"))
+        ? { path, namespace: "builtin" }
+        : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `import builtin from "node:${path.replace(/^node:/, "")}"; module.exports = builtin;`,
@@ -38,7 +41,7 @@ async function buildLibrary(): Promise<Files> {
     format: "esm",
     splitting: true,
     chunkNames: "part-[hash]",
-    plugins: [...TOOLKIT_PLUGINS, importBuiltins],
+    plugins: [...TOOLKIT_PLUGINS, useBuiltinObjects],
   });
   const cjs = await esbuild.build({
     ...options,

@@ -223,17 +223,30 @@ export interface ConnectionOptions extends http.RequestOptions {
 
 type ConnectionCallback = (error: Error | null, socket: Duplex) => void;
 
-function createConnection(options: http.ClientRequestArgs, callback: ConnectionCallback | undefined): undefined {
+/** Like {@link openConnection}, in the form in which agents open connections. */
+function createConnection(
+  options: http.ClientRequestArgs,
+  callback: ConnectionCallback | undefined,
+): Duplex | undefined {
   openConnection((options as ConnectionOptions).connection).then(
     (socket) => callback?.(null, socket),
     (error: unknown) => callback?.(error as Error, undefined as never),
   );
+  return undefined;
 }
+
+/**
+ * Whether another agent opens a connection through this one. Libraries that intercept requests in tests, such as msw and
+ * nock, do so for requests that they let through. They need the socket immediately.
+ */
+const isIntercepted = (agent: http.Agent, options: http.ClientRequestArgs): boolean => options.agent !== agent;
 
 /** The agent for plain HTTP, which is used only on loopback. */
 export class HttpAgent extends http.Agent {
-  override createConnection(options: http.ClientRequestArgs, callback?: ConnectionCallback): undefined {
-    createConnection(options, callback);
+  override createConnection(options: http.ClientRequestArgs, callback?: ConnectionCallback): Duplex | null | undefined {
+    return isIntercepted(this, options)
+      ? super.createConnection(options, callback)
+      : createConnection(options, callback);
   }
 }
 
@@ -242,8 +255,11 @@ export class HttpAgent extends http.Agent {
  * separate agent for each secure context.
  */
 export class HttpsAgent extends https.Agent {
-  override createConnection(options: http.ClientRequestArgs, callback?: ConnectionCallback): undefined {
-    createConnection(options, callback);
+  override createConnection(options: https.RequestOptions, callback?: ConnectionCallback): Duplex | null | undefined {
+    if (!isIntercepted(this, options)) return createConnection(options, callback);
+    const { secureContext } = (options as ConnectionOptions).connection;
+    const tlsOptions = { rejectUnauthorized: true, ...(secureContext && { secureContext }) };
+    return super.createConnection({ ...options, ...tlsOptions }, callback);
   }
 
   override reuseSocket(socket: Duplex, request: http.ClientRequest): void {

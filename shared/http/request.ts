@@ -81,7 +81,7 @@ async function attempt(
   context: RequestContext,
   options: AttemptOptions,
 ): Promise<HttpResponse | undefined> {
-  const { signal, timeoutMs } = options;
+  const { signal, timeoutMs, agent } = options;
   if (signal?.aborted) throw notSentError(signal.reason);
   const progress = new Progress(context.clock, options.onConnection);
   const abort = new AbortController();
@@ -101,7 +101,7 @@ async function attempt(
     if (signal?.aborted) throw progress.isSent ? abortedError(signal.reason) : notSentError(signal.reason);
     const cause: unknown = abort.signal.aborted ? abort.signal.reason : error;
     if (cause === timeout) throw timeoutError(progress, target, timeoutMs);
-    if (progress.isReused && progress.phase === "waiting" && !AuthError.isAuthError(cause)) return undefined;
+    if (agent && progress.isReused && progress.phase === "waiting" && !AuthError.isAuthError(cause)) return undefined;
     throw connectionError(cause, progress, target);
   } finally {
     cancelTimer();

@@ -166,6 +166,7 @@ for (const { name, command, skip = false } of [
       ["commonjs.cjs", OUTPUT],
       ["esm.mjs", OUTPUT],
       ["copies.mjs", "each copy recognizes the objects of the other\n"],
+      ["interception.mjs", "6\n"],
     ] as const) {
       await copyFile(join(root, "test/package/programs", program), join(project, program));
       const { stdout, stderr } = await runProcess(command, [join(project, program)], {

@@ -32,6 +32,7 @@ const layerRules = LAYERS.slice(0, -1).map((files, index) => ({
             regex: `^\\.{1,2}/(.*/)?(${[
               ...LAYERS.slice(index + 1).flat(),
               "oauth2-client",
+              "client-options",
               "session",
               "session-request",
               "api-error",

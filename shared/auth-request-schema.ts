@@ -104,8 +104,17 @@ const PARSERS = {
 export type FieldName = keyof typeof PARSERS;
 export const FIELDS = Object.keys(PARSERS) as readonly FieldName[];
 
+/**
+ * Returns the client secret, for example from a secret store. It is called for each token request, so that a client
+ * always uses the current secret. `signal` is aborted when the secret is no longer needed or the time limit is exceeded.
+ */
+export type ClientSecretFunction = (options: { readonly signal: AbortSignal }) => string | Promise<string>;
+
 /** The fields of a request that were given and are valid. */
-export type ParsedFields = { readonly [F in FieldName]?: Exclude<ReturnType<(typeof PARSERS)[F]>, Problem> };
+export type ParsedFields = {
+  readonly [F in FieldName]?:
+    Exclude<ReturnType<(typeof PARSERS)[F]>, Problem> | (F extends "clientSecret" ? ClientSecretFunction : never);
+};
 
 /** The names of the required fields in warnings. */
 const REQUIRED: Readonly<Partial<Record<FieldName, string>>> = { clientId: "client ID", clientSecret: "client secret" };
@@ -117,11 +126,15 @@ export const SUSPECT_SECRET =
 /** Parses the fields of a request. `isSwapped` is true if the client secret looks like a client ID. */
 export function parseFields(input: object | undefined) {
   const given: Readonly<Record<string, unknown>> = { ...input };
-  const fields: Partial<Record<FieldName, string | URL>> = {};
+  const fields: Partial<Record<FieldName, string | URL | ClientSecretFunction>> = {};
   const issues: ConfigIssue[] = [];
   const warnings: string[] = [];
   for (const field of FIELDS) {
     const value = given[field] ?? "";
+    if (field === "clientSecret" && typeof value === "function") {
+      fields[field] = value as ClientSecretFunction;
+      continue;
+    }
     const raw = value instanceof URL ? value.href : value;
     if (typeof raw !== "string") {
       issues.push({ field, message: "must be a string", hint: "Pass a string." });

@@ -3,11 +3,12 @@ import {
   FIELDS,
   parseFields,
   SERVICE_ACCOUNT_ID,
+  type ClientSecretFunction,
   type FieldName,
   type ParsedFields,
 } from "./auth-request-schema.ts";
 import { completeFromEnvironment, readEnvironment, type Environment } from "./environment.ts";
-import { configError, type ConfigIssue } from "./errors.ts";
+import { AuthError, configError, type ConfigIssue } from "./errors.ts";
 import { defineInspect } from "./inspect.ts";
 import { unknownNameIssue } from "./options.ts";
 import { getTsgIds, parseScope, tsgScope } from "./scope.ts";
@@ -16,8 +17,8 @@ import { getTsgIds, parseScope, tsgScope } from "./scope.ts";
 export interface AuthRequestInput {
   /** The client ID of the service account: `name@<TSG ID>.iam.panserviceaccount.com`. Required. */
   readonly clientId: string | undefined;
-  /** The client secret of the service account. Required. */
-  readonly clientSecret: string | undefined;
+  /** The client secret of the service account, or a function that returns the current one. Required. */
+  readonly clientSecret: string | ClientSecretFunction | undefined;
   /**
    * The numeric ID of the tenant service group (TSG). Default: the tenant in `scope` or, if it contains none, in the
    * client ID.
@@ -34,6 +35,9 @@ export interface AuthRequestInput {
   /** CA certificates in PEM format to trust in addition to Node's defaults. */
   readonly ca?: string | undefined;
 }
+
+/** Fields to replace in a copy of an {@link AuthRequest}. */
+export type AuthRequestChanges = { readonly [F in keyof AuthRequestInput]?: NonNullable<AuthRequestInput[F]> };
 
 /** A valid request, or all issues found in its fields. */
 export type AuthRequestResult = { readonly request: AuthRequest } | { readonly issues: readonly ConfigIssue[] };
@@ -56,6 +60,8 @@ export class AuthRequest {
   readonly scope: string;
   /** The requested tenants, all of which the token must grant; empty if the scope contains no tenant. */
   readonly tsgIds: readonly string[];
+  /** The requested tenant; undefined unless the scope contains exactly one. */
+  readonly tsgId: string | undefined;
   /** The URL of the token endpoint. */
   readonly tokenUrl: URL;
   /** The URL of the authorization server's JWK Set (RFC 7517). */
@@ -66,13 +72,16 @@ export class AuthRequest {
   readonly ca: string | undefined;
   /** Sentences that tell the user what was assumed or corrected. */
   readonly warnings: readonly string[];
-  readonly #clientSecret: string;
+  readonly #fields: CompleteFields;
+  #clientSecret: string;
 
   private constructor(fields: CompleteFields, warnings: readonly string[]) {
+    this.#fields = fields;
     this.clientId = fields.clientId;
-    this.#clientSecret = fields.clientSecret;
+    this.#clientSecret = typeof fields.clientSecret === "string" ? fields.clientSecret : "";
     this.scope = fields.scope;
     this.tsgIds = getTsgIds(parseScope(fields.scope));
+    this.tsgId = this.tsgIds.length === 1 ? this.tsgIds[0] : undefined;
     const defaultTokenUrl = new URL(DEFAULT_TOKEN_URL);
     this.tokenUrl = fields.tokenUrl ?? defaultTokenUrl;
     // SCM uses one JWK Set for all its token URLs.
@@ -84,9 +93,62 @@ export class AuthRequest {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
-  /** The client secret of the service account. */
+  /** The client secret of the service account. If it is a function, the value that it last returned, initially empty. */
   get clientSecret(): string {
     return this.#clientSecret;
+  }
+
+  /**
+   * Returns a copy with some fields replaced, for example for another tenant of the same account, or with a new secret.
+   * A new `tsgId` replaces the tenants in the scope.
+   *
+   * @example
+   * ```ts
+   * const request = AuthRequest.fromEnv();
+   * const other = await OAuth2Client.connect(request.with({ tsgId: "1234567890" }));
+   * ```
+   * @throws AuthError of kind `config` with all issues. A field that is undefined or blank is an issue; otherwise, an
+   *   unset variable would select the old tenant
+   */
+  with(changes: AuthRequestChanges): AuthRequest {
+    const missing = Object.entries(changes).filter(([, value]: [string, unknown]) =>
+      typeof value === "string" ? value.trim() === "" : (value ?? undefined) === undefined,
+    );
+    if (missing.length > 0) {
+      const hint = "Set it. To keep the current value, omit the field.";
+      throw configError(missing.map(([field]) => ({ field, message: "is required", hint, code: "required" })));
+    }
+    const input = { ...this.#fields, tsgId: undefined, ...changes };
+    if (changes.tsgId === undefined || changes.scope !== undefined) return AuthRequest.parse(input);
+    const { scope } = AuthRequest.parse({ ...input, scope: undefined });
+    const otherTokens = parseScope(this.scope).filter((token) => !token.startsWith("tsg_id:"));
+    return AuthRequest.parse({ ...input, scope: [scope, ...otherTokens].join(" ") });
+  }
+
+  /**
+   * If the client secret is a function, calls it and makes its result the current secret.
+   *
+   * @returns undefined if it is not a function
+   * @throws AuthError of kind `config` if the function fails or returns something invalid
+   * @internal
+   */
+  updateClientSecret(signal: AbortSignal): Promise<void> | undefined {
+    const { clientSecret } = this.#fields;
+    return typeof clientSecret === "function" ? this.#updateClientSecret(clientSecret, signal) : undefined;
+  }
+
+  async #updateClientSecret(getClientSecret: ClientSecretFunction, signal: AbortSignal): Promise<void> {
+    let value: unknown;
+    try {
+      value = await getClientSecret({ signal });
+    } catch (cause) {
+      const description = "the function that returns the client secret failed.";
+      throw new AuthError(description, { kind: "config", code: "client_secret_unavailable", cause });
+    }
+    const { fields, issues } = parseFields({ clientSecret: typeof value === "string" ? value : "" });
+    if (typeof fields.clientSecret !== "string")
+      throw configError(issues.filter(({ field }) => field === "clientSecret"));
+    this.#clientSecret = fields.clientSecret;
   }
 
   /** Whether `value` is an AuthRequest, including one created by another copy of this package (ESM and CommonJS). */
@@ -165,7 +227,7 @@ export const toAuthRequest = (value: AuthRequest | AuthRequestInput): AuthReques
 
 type FieldNames = Readonly<Partial<Record<FieldName, string>>>;
 
-type CompleteFields = ParsedFields & Readonly<Record<"clientId" | "clientSecret" | "scope", string>>;
+type CompleteFields = ParsedFields & Required<Pick<ParsedFields, "clientId" | "clientSecret" | "scope">>;
 
 function getRequest(result: AuthRequestResult): AuthRequest {
   if ("issues" in result) throw configError(result.issues);

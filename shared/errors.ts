@@ -28,6 +28,7 @@ export type AuthErrorKind =
 /** The exact failure. Each code has a hint that says what to do. */
 export type AuthErrorCode =
   | "invalid_config"
+  | "client_secret_unavailable"
   | "not_signed_in"
   | "host_not_found"
   | "dns_lookup_failed"
@@ -140,7 +141,7 @@ const BRAND = Symbol.for("scm-auth.AuthError");
 /**
  * Any failure in this package except an SCM API error. `message` says what happened, and `hint` says what to do;
  * neither contains a secret. `cause` contains only the name and code of the underlying error, or it is the abort reason
- * of the caller's signal. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
+ * of the caller's signal, or the error of the caller's `clientSecret` function. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
  * (`rate_limited`, `server`, `rejected` without an OAuth error), `Configuration error:`, `File error:`, or
  * `Authentication error:` (all others).
  *
@@ -181,8 +182,9 @@ export class AuthError extends Error {
     const { kind, code, cause, oauthError } = options;
     // An OAuth error response concerns the identity; any other rejection concerns HTTP.
     const prefix = kind === "rejected" && oauthError !== undefined ? "Authentication error" : PREFIX[kind];
-    // The abort reason comes from the caller and is kept unchanged.
-    const shownCause = kind === "aborted" || cause === undefined ? cause : sanitizeCause(cause);
+    // An abort reason, and an error of the caller's own function, are kept unchanged.
+    const isCallers = kind === "aborted" || code === "client_secret_unavailable";
+    const shownCause = isCallers || cause === undefined ? cause : sanitizeCause(cause);
     super(`${prefix}: ${description}`, cause === undefined ? {} : { cause: shownCause });
     this.kind = kind;
     this.code = code;

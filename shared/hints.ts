@@ -8,6 +8,8 @@ const NO_ACCESS =
 /** The hint for each error code, shown by the action, the library, and Pulumi. No hint contains a secret. */
 export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_config: "Fix the listed values.",
+  client_secret_unavailable:
+    "Check the function that was passed as clientSecret. If it threw an error, that is the cause.",
   not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
 
   host_not_found: "Check the spelling of the host name, and whether this machine can resolve it.",

@@ -5,7 +5,9 @@ export {
   type AuthFileResult,
 } from "./auth-file/ensure-auth-file.ts";
 export { ApiError, type ApiErrorOptions } from "./api-error.ts";
-export { AuthRequest, type AuthRequestInput, type AuthRequestResult } from "./auth-request.ts";
+export { AuthRequest, type AuthRequestChanges, type AuthRequestInput, type AuthRequestResult } from "./auth-request.ts";
+export type { ClientSecretFunction } from "./auth-request-schema.ts";
+export type { ClientOptions } from "./client-options.ts";
 export type { Milliseconds, Seconds } from "./clock.ts";
 export {
   AuthError,
@@ -19,7 +21,7 @@ export type { AuthEvent, AuthEventListener, RequestName } from "./events.ts";
 export type { HttpMethod } from "./http/request.ts";
 export type { SigningKey } from "./jwks.ts";
 export type { JWTClaims } from "./jwt.ts";
-export { OAuth2Client, type ClientOptions, type SignalOptions } from "./oauth2-client.ts";
+export { OAuth2Client, type SignalOptions } from "./oauth2-client.ts";
 export type { CallOptions } from "./options.ts";
 export {
   sealToken,

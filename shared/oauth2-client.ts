@@ -1,55 +1,18 @@
-import * as z from "zod/mini";
 import type { AccessToken } from "./access-token.ts";
 import { AuthRequest, toAuthRequest, type AuthRequestInput } from "./auth-request.ts";
+import { resolveOptions, type ClientOptions } from "./client-options.ts";
 import { backgroundClock, holdProcess, type Milliseconds, type Seconds } from "./clock.ts";
-import type { Environment } from "./environment.ts";
-import { abortedError, AuthError, configError, TokenExpiredError } from "./errors.ts";
-import type { AuthEventListener } from "./events.ts";
+import { abortedError, AuthError, TokenExpiredError } from "./errors.ts";
 import { HttpsAgent } from "./http/connection.ts";
 import { getProxyPasswords } from "./http/proxy.ts";
-import { isHttpsOrLoopback } from "./http/tls.ts";
 import { defineInspect } from "./inspect.ts";
 import type { SigningKey } from "./jwks.ts";
 import { decodeJwt, looksLikeJwt, verifyJwt, type JWTClaims } from "./jwt.ts";
-import {
-  DEFAULTS,
-  findOptionIssues,
-  optionSchemas,
-  validateOptions,
-  type OptionSchema,
-  type TestHooks,
-} from "./options.ts";
+import { DEFAULTS, optionSchemas, validateOptions, type TestHooks } from "./options.ts";
 import { Redactor } from "./redact.ts";
 import { ScmSession, type Session } from "./session.ts";
 import { createSignInContext, requestToken, type SignInContext } from "./sign-in.ts";
 import { TokenSource, type AccessTokenOptions } from "./token-source.ts";
-
-/** Options of {@link OAuth2Client}. Times are in seconds. */
-export interface ClientOptions {
-  /**
-   * Maximum number of retries of a request after temporary failures, from 0 to 20. Default: `OAuth2Client.MAX_RETRIES`.
-   */
-  readonly maxRetries?: number | undefined;
-  /** Backoff factor for the delays between retries, from 0 to 60. Default: `OAuth2Client.RETRY_BACKOFF`. */
-  readonly retryBackoff?: Seconds | undefined;
-  /**
-   * Remaining lifetime below which a token is refreshed, from 0 to 86400. Default: `OAuth2Client.TOKEN_EXPIRY_BUFFER`.
-   */
-  readonly tokenExpiryBuffer?: Seconds | undefined;
-  /** Time limit for one sign-in or one API request, including retries; more than 0, at most 3600. Default: 60. */
-  readonly timeout?: Seconds | undefined;
-  /** Whether token signatures are verified. Default: true. */
-  readonly verify?: boolean | undefined;
-  /**
-   * Origin of the SCM API. Default: `SCM_API_URL` from the environment; otherwise `SCM_HOST`, interpreted as by the
-   * Terraform and Pulumi providers; otherwise `https://api.strata.paloaltonetworks.com`.
-   */
-  readonly apiUrl?: string | undefined;
-  /** Maximum size of an API response in bytes, from 1 to 500000000. Default: 64 MiB. */
-  readonly maxResponseBytes?: number | undefined;
-  /** Receives events. Exceptions thrown by the listener are ignored. */
-  readonly onEvent?: AuthEventListener | undefined;
-}
 
 /** Options that let a caller abort a call. */
 export interface SignalOptions {
@@ -57,27 +20,9 @@ export interface SignalOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const API_URL = "https://api.strata.paloaltonetworks.com";
-const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 /** How long idle connections are kept. Firewalls silently drop them, and some servers close them after five seconds. */
 const KEEP_ALIVE: Milliseconds = 4000;
 
-const isOrigin = (value: unknown): boolean =>
-  typeof value === "string" &&
-  URL.canParse(value) &&
-  isHttpsOrLoopback(new URL(value)) &&
-  new URL(value).href === `${new URL(value).origin}/`;
-
-const CLIENT_OPTIONS = {
-  maxRetries: optionSchemas.maxRetries,
-  retryBackoff: optionSchemas.retryBackoff,
-  tokenExpiryBuffer: optionSchemas.tokenExpiryBuffer,
-  timeout: optionSchemas.timeout,
-  verify: optionSchemas.verify,
-  apiUrl: (): OptionSchema => [z.custom(isOrigin), "an https origin without a path or credentials"],
-  maxResponseBytes: (): OptionSchema => [z.int().check(z.gte(1), z.lte(500_000_000)), "an integer from 1 to 500000000"],
-  onEvent: optionSchemas.onEvent,
-} as const;
 const SIGNAL_OPTIONS = { signal: optionSchemas.signal } as const;
 const ACCESS_TOKEN_OPTIONS = { ...SIGNAL_OPTIONS, minTtl: optionSchemas.minTtl } as const;
 
@@ -298,34 +243,4 @@ defineInspect(
 function decodeUnverified({ value }: AccessToken): JWTClaims {
   if (looksLikeJwt(value)) return decodeJwt(value).payload as JWTClaims;
   throw new AuthError("the access token is opaque (not a JWT).", { kind: "protocol", code: "opaque_token" });
-}
-
-/** Applies the defaults to the options. A subclass may override the default constants. */
-function resolveOptions(
-  options: ClientOptions,
-  { MAX_RETRIES, RETRY_BACKOFF, TOKEN_EXPIRY_BUFFER }: typeof OAuth2Client,
-) {
-  const apiUrl =
-    options.apiUrl === undefined ? getDefaultApiUrl(process.env) : { field: "apiUrl", value: options.apiUrl };
-  const settings = {
-    maxRetries: options.maxRetries ?? MAX_RETRIES,
-    retryBackoff: options.retryBackoff ?? RETRY_BACKOFF,
-    tokenExpiryBuffer: options.tokenExpiryBuffer ?? TOKEN_EXPIRY_BUFFER,
-    timeout: options.timeout ?? DEFAULTS.timeout,
-    verify: options.verify ?? true,
-    apiUrl: apiUrl.value,
-    maxResponseBytes: options.maxResponseBytes ?? MAX_RESPONSE_BYTES,
-    onEvent: options.onEvent,
-  };
-  const issues = findOptionIssues({ ...options, ...settings }, CLIENT_OPTIONS);
-  if (issues.length > 0)
-    throw configError(issues.map((issue) => (issue.field === "apiUrl" ? { ...issue, field: apiUrl.field } : issue)));
-  return settings;
-}
-
-/** The API's origin and the variable or option that specifies it. */
-function getDefaultApiUrl({ SCM_API_URL: url, SCM_HOST: host }: Environment) {
-  if (url?.trim()) return { field: "SCM_API_URL", value: url.trim() };
-  if (!host?.trim()) return { field: "apiUrl", value: API_URL };
-  return { field: "SCM_HOST", value: host.includes("://") ? host.trim() : `https://${host.trim()}` };
 }

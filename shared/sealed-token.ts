@@ -3,11 +3,12 @@ import { hasMinRemaining, type AccessToken } from "./access-token.ts";
 import { toAuthRequest, type AuthRequest, type AuthRequestInput } from "./auth-request.ts";
 import { systemClock, type Clock, type Seconds } from "./clock.ts";
 import { formatDuration } from "./duration.ts";
-import { AuthError, configError, verificationError, type ConfigIssue } from "./errors.ts";
+import { abortedError, AuthError, configError, verificationError, type ConfigIssue } from "./errors.ts";
 import type { RequestLimits } from "./http/request-context.ts";
 import { decodeJsonSegment, decodeJwt, decodeSegment, looksLikeJwt, validateClaims } from "./jwt.ts";
 import { DEFAULTS, findOptionIssues, optionSchemas, type CallOptions } from "./options.ts";
-import { createSignInContext, verifyToken, type SignInContext } from "./sign-in.ts";
+import { Redactor } from "./redact.ts";
+import { createSignInContext, updateClientSecret, verifyToken, type SignInContext } from "./sign-in.ts";
 
 /** A JWT, or an object that contains one, such as the result of {@link unsealToken}. */
 export type SealableToken = string | { readonly accessToken: string };
@@ -16,6 +17,8 @@ export type SealableToken = string | { readonly accessToken: string };
 export interface SealTokenOptions {
   /** Must not be false: the recipient of a sealed token always verifies its signature. */
   readonly verify?: boolean | undefined;
+  /** Aborts the call. The abort reason becomes the `cause` of the error. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link unsealToken}. */
@@ -59,8 +62,8 @@ const headerSchema = () =>
     p2s: z.string(),
   });
 
-const SEAL_OPTIONS = { verify: optionSchemas.verify };
 const { minTtl, timeout, maxRetries, verify, signal, onEvent } = optionSchemas;
+const SEAL_OPTIONS = { verify, signal };
 const UNSEAL_OPTIONS = { minTtl, timeout, maxRetries, verify, signal, onEvent };
 
 /**
@@ -69,7 +72,7 @@ const UNSEAL_OPTIONS = { minTtl, timeout, maxRetries, verify, signal, onEvent };
  * `A256GCM`) that contains the token.
  *
  * @throws AuthError of kind `config` if an argument is invalid; of kind `verification` if the token has expired, is for
- *   another client or tenant, or is not a JWT
+ *   another client or tenant, or is not a JWT; of kind `aborted` if the signal is aborted
  * @example
  * ```ts
  * const client = await OAuth2Client.connect(AuthRequest.fromEnv());
@@ -85,7 +88,11 @@ export async function sealToken(
   const accessToken: unknown = typeof token === "object" ? (token as typeof token | null)?.accessToken : token;
   const optionIssues = findOptionIssues(options, SEAL_OPTIONS);
   validateArguments(optionIssues, options, { field: "token", value: accessToken, hint: "Pass an access token." });
-  return sealAccessToken(authRequest, { value: String(accessToken) }, systemClock);
+  if (options.signal?.aborted) throw abortedError(options.signal.reason);
+  const clock = systemClock;
+  const limits = { deadline: clock.monotonic() + DEFAULTS.timeout * 1000, signal: options.signal };
+  await updateClientSecret({ authRequest, clock, redactor: new Redactor() }, limits);
+  return sealAccessToken(authRequest, { value: String(accessToken) }, clock);
 }
 
 /** Seals a verified token. @throws AuthError for the same reasons as {@link sealToken} @internal */
@@ -147,6 +154,7 @@ export async function unsealAndVerify(
   { minTtl, limits }: { readonly minTtl?: Seconds | undefined; readonly limits: RequestLimits },
 ): Promise<AccessToken> {
   const { clock, authRequest } = context;
+  await updateClientSecret(context, limits);
   const sealedToken = await unseal(sealed, authRequest.clientSecret);
   const token = await verifyToken(context, sealedToken, limits).catch((error: unknown) => {
     if (!AuthError.isAuthError(error)) throw error;

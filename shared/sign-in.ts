@@ -2,7 +2,7 @@ import { AccessToken } from "./access-token.ts";
 import { SUSPECT_SECRET } from "./auth-request-schema.ts";
 import type { AuthRequest } from "./auth-request.ts";
 import { sleep, systemClock, type Clock, type Milliseconds, type RandomSource } from "./clock.ts";
-import { AuthError, verificationError } from "./errors.ts";
+import { abortedError, AuthError, verificationError } from "./errors.ts";
 import { safeListener, type AuthEventListener } from "./events.ts";
 import { getProxyPasswords } from "./http/proxy.ts";
 import type { RequestContext, RequestLimits, RetryPolicy } from "./http/request-context.ts";
@@ -93,6 +93,7 @@ type IssuedToken = Omit<TimedResult<TokenResponse>, "attempts">;
  */
 export async function requestToken(context: SignInContext, limits: RequestLimits): Promise<AccessToken> {
   const { authRequest, clock, redactor, onToken } = context;
+  await updateClientSecret(context, limits);
   const stop = new AbortController();
   const signal = limits.signal === undefined ? stop.signal : AbortSignal.any([limits.signal, stop.signal]);
   const ownLimits: RequestLimits = { deadline: limits.deadline, signal };
@@ -117,6 +118,32 @@ export async function requestToken(context: SignInContext, limits: RequestLimits
   } finally {
     stop.abort();
     await Promise.allSettled([issued, lookup?.ready]);
+  }
+}
+
+/**
+ * Calls the function that returns the client secret, if there is one, and hides the secret in messages.
+ *
+ * @throws AuthError of kind `config` if the function fails or does not end in time, or of kind `aborted`
+ */
+export async function updateClientSecret(
+  { authRequest, clock, redactor }: Pick<SignInContext, "authRequest" | "clock" | "redactor">,
+  { deadline, signal }: RequestLimits,
+): Promise<void> {
+  const stop = new AbortController();
+  const ended = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
+  const update = authRequest.updateClientSecret(ended);
+  if (update === undefined) return;
+  try {
+    const isUpdated = await Promise.race([update.then(() => true), sleep(clock, deadline - clock.monotonic(), ended)]);
+    if (signal?.aborted) throw abortedError(signal.reason).with("the request was aborted.", { requestSent: false });
+    if (isUpdated !== true) {
+      const description = "the function that returns the client secret did not end in time.";
+      throw new AuthError(description, { kind: "config", code: "client_secret_unavailable" });
+    }
+    redactor.add(authRequest.clientSecret);
+  } finally {
+    stop.abort();
   }
 }
 

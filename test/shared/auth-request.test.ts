@@ -184,7 +184,16 @@ test("keeps valid values unchanged except for surrounding whitespace", () => {
       assert.deepEqual(
         { ...request },
         {
-          ...{ clientId, scope, issuer, ca, tsgIds: [tsgId], tokenUrl: new URL(tokenUrl), jwksUrl: new URL(tokenUrl) },
+          ...{
+            clientId,
+            scope,
+            issuer,
+            ca,
+            tsgId,
+            tsgIds: [tsgId],
+            tokenUrl: new URL(tokenUrl),
+            jwksUrl: new URL(tokenUrl),
+          },
           warnings:
             around === "" ? [] : ["client ID", "client secret"].map((name) => `Trimmed whitespace around the ${name}.`),
         },
@@ -415,4 +424,44 @@ test("fromArgs names each field by its argument or variable, or by both if neith
   const host = { ...env, SCM_AUTH_URL: "https://env.test" };
   assert.deepEqual(getTexts({}, host), ["SCM_AUTH_URL does not end in /access_token"]);
   assert.equal(AuthRequest.fromArgs({ tokenUrl: A }, host).tokenUrl.href, A);
+});
+
+// Copies
+
+test("copies a request for another tenant, account, or server, and keeps its other fields", () => {
+  const request = parse({ issuer: "https://auth.scm.test", ca });
+  assert.deepEqual([request.tsgId, parse({ tsgId: "", scope: "tsg_id:1 tsg_id:2" }).tsgId], ["1234567890", undefined]);
+  const other = request.with({ tsgId: " tsg_id:42 " });
+  assert.deepEqual(
+    [other.tsgId, other.scope, other.clientId, other.clientSecret, other.issuer, other.ca, other.warnings],
+    ["42", "tsg_id:42", CLIENT_ID, SECRET, request.issuer, ca, []],
+  );
+  assert.equal(request.scope, "tsg_id:1234567890");
+  assert.equal(parse({ scope: "a tsg_id:1234567890 b" }).with({ tsgId: "42" }).scope, "tsg_id:42 a b");
+  assert.equal(request.with({ scope: "tsg_id:7 c" }).tsgId, "7");
+  const rotated = request.with({
+    clientSecret: "another-secret",
+    tokenUrl: new URL("https://auth.scm.test/access_token"),
+  });
+  assert.deepEqual(
+    [rotated.clientSecret, rotated.scope, rotated.jwksUrl.href],
+    ["another-secret", request.scope, "https://auth.scm.test/connect/jwk_uri"],
+  );
+  assert.equal(request.with({ jwksUrl: "https://keys.scm.test/" }).with({ tsgId: "42" }).jwksUrl.host, "keys.scm.test");
+});
+
+test("rejects changes that are undefined, blank, unknown, or invalid instead of keeping the old value", () => {
+  const request = parse({ scope: "tsg_id:1234567890 a" });
+  for (const [changes, fields] of [
+    [{ tsgId: undefined, clientSecret: " " }, ["tsgId", "clientSecret"]],
+    [{ tsgId: "x" }, ["tsgId"]],
+    [{ tsgId: "42", scope: "tsg_id:1" }, ["scope"]],
+    [{ tsg_id: "42" }, ["tsg_id"]],
+  ] as const) {
+    const { issues } = getError(() => request.with(changes as object));
+    assert.deepEqual(
+      issues.map(({ field }) => field),
+      fields,
+    );
+  }
 });

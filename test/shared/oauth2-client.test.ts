@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 
 import { ApiError, AuthError, AuthRequest, OAuth2Client, TokenExpiredError } from "../../shared/index.ts";
-import type { AuthRequestInput } from "../../shared/index.ts";
+import type { AuthRequestInput, ClientSecretFunction } from "../../shared/index.ts";
 import {
   CLIENT_ID,
   clientClaims,
@@ -46,14 +46,87 @@ test("connect accepts a request or its fields, and reads the environment by defa
   const client = await OAuth2Client.connect();
   assert.equal(client.authRequest.clientId, CLIENT_ID);
   assert.deepEqual(await client.session.request("GET", "/x"), { id: 1 });
-  setVariables(t, { SCM_API_URL: undefined, SCM_HOST: "api.scm.test/path" });
-  const { issues } = getThrown(() => new OAuth2Client(undefined, { timeout: 0 }));
-  assert.deepEqual(
-    issues.map(({ field }) => field),
-    ["timeout", "SCM_HOST"],
+});
+
+const NO_VARIABLES = { SCM_API_URL: undefined, SCM_HOST: undefined, SCM_PORT: undefined, SCM_PROTOCOL: undefined };
+const API_ORIGINS: readonly (readonly [variables: Record<string, string>, origin: string])[] = [
+  [{}, "https://api.strata.paloaltonetworks.com"],
+  [{ SCM_API_URL: "https://a.test", SCM_HOST: "b.test" }, "https://a.test"],
+  [{ SCM_HOST: " api.scm.test ", SCM_PORT: "0" }, "https://api.scm.test"],
+  [{ SCM_HOST: "https://api.scm.test" }, "https://api.scm.test"],
+  [{ SCM_HOST: "127.0.0.1", SCM_PORT: "8080", SCM_PROTOCOL: "http" }, "http://127.0.0.1:8080"],
+  [{ SCM_PORT: "8443" }, "https://api.strata.paloaltonetworks.com:8443"],
+];
+for (const [variables, origin] of API_ORIGINS)
+  test(`sends API requests to ${origin} with ${JSON.stringify(variables)}, as the scm providers do`, async (t) => {
+    setVariables(t, { ...NO_VARIABLES, ...variables });
+    const { hint } = await getAuthError(new OAuth2Client(FIELDS).session.request("GET", "//other.test"));
+    assert.ok(hint.endsWith(` ${origin}.`), hint);
+  });
+
+const INVALID_ORIGINS: readonly (readonly [variables: Record<string, string>, field: string])[] = [
+  [{ SCM_HOST: "api.scm.test/path" }, "SCM_HOST"],
+  [{ SCM_HOST: "api.scm.test", SCM_PROTOCOL: "http" }, "SCM_PROTOCOL, SCM_HOST"],
+  [{ SCM_PORT: "x" }, "SCM_PORT"],
+  [{ SCM_API_URL: "api.scm.test", SCM_HOST: "api.scm.test" }, "SCM_API_URL"],
+];
+for (const [variables, field] of INVALID_ORIGINS)
+  test(`names ${field} if the API's origin in it is invalid`, (t) => {
+    setVariables(t, { ...NO_VARIABLES, ...variables });
+    const { issues } = getThrown(() => new OAuth2Client(FIELDS, { timeout: 0 }));
+    assert.deepEqual(
+      issues.map((issue) => issue.field),
+      ["timeout", field],
+    );
+  });
+
+test("gets the secret for each token request from a function", async (t) => {
+  const { server, request } = await startScripted(t);
+  const failure = new TypeError("store");
+  const results = ["first-secret-1", Promise.resolve(" second-secret-2\n"), failure, "line\nline"];
+  const { clock, age } = createMovableClock();
+  const clientSecret: ClientSecretFunction = () => {
+    const result = results.shift() ?? assert.fail();
+    if (result instanceof Error) throw result;
+    return result;
+  };
+  const client = createClient(request.with({ clientSecret }), { clock });
+  assert.equal(client.authRequest.clientSecret, "");
+  for (const secret of ["first-secret-1", "second-secret-2"]) {
+    await client.refreshToken();
+    assert.equal(new URLSearchParams(server.requestsTo("token").at(-1)?.body).get("client_secret"), secret);
+    assert.equal(client.authRequest.clientSecret, secret);
+  }
+  for (const [code, cause, message] of [
+    ["client_secret_unavailable", failure, /function that returns the client secret failed/],
+    ["invalid_config", undefined, /clientSecret contains a line break/],
+  ] as const) {
+    const error = await getAuthError(client.refreshToken());
+    assert.deepEqual([error.kind, error.code, error.cause, error.requestSent], ["config", code, cause, false]);
+    assert.match(error.message, message);
+    age(60_000);
+  }
+  assert.equal(server.requestsTo("token").length, 2);
+});
+
+test("stops waiting for the function that returns the secret after the time limit or an abort", async () => {
+  const signals: AbortSignal[] = [];
+  const clientSecret: ClientSecretFunction = ({ signal }) => {
+    signals.push(signal);
+    return new Promise(() => undefined);
+  };
+  const late = await getAuthError(
+    createClient(AuthRequest.parse({ ...FIELDS, clientSecret }), { timeout: 0.05 }).accessToken(),
   );
-  setVariables(t, { SCM_HOST: "api.scm.test" });
-  assert.equal(new OAuth2Client().isExpired, true);
+  assert.equal(late.code, "client_secret_unavailable");
+  assert.match(late.message, /did not end in time/);
+  const reason = new RangeError("enough");
+  const abort = new AbortController();
+  const waiting = OAuth2Client.connect({ ...FIELDS, clientSecret }, { signal: abort.signal });
+  await waitUntil("the function is called", () => signals.length === 2);
+  abort.abort(reason);
+  assert.equal((await getAuthError(waiting)).cause, reason);
+  await waitUntil("the functions are told to stop", () => signals.every(({ aborted }) => aborted));
 });
 
 const INVALID_OPTIONS: readonly object[] = [

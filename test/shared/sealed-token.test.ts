@@ -47,6 +47,15 @@ test("accepts the fields of a request as well as the result of unsealToken", asy
   assert.equal((await unsealToken(fields, again)).accessToken, token);
 });
 
+test("seals and unseals with a secret from a function, and can be aborted", async (t) => {
+  const { tokenUrl } = (await startScripted(t)).request;
+  const fields = { clientId: CLIENT_ID, clientSecret: () => Promise.resolve(SECRET), tokenUrl };
+  assert.equal((await unsealToken(fields, await sealToken(fields, token))).accessToken, token);
+  const signal = AbortSignal.abort("enough");
+  for (const work of [sealToken(fields, token, { signal }), unsealToken(fields, sealed, { signal })])
+    assert.equal((await getAuthError(work)).cause, "enough");
+});
+
 test("seals a token as a JWE whose header contains no identifying information", async () => {
   const [header = "", ...segments] = sealed.split(".");
   const { p2s, ...rest } = JSON.parse(Buffer.from(header, "base64url").toString()) as { readonly p2s: string };

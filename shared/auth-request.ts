@@ -36,9 +36,6 @@ export interface AuthRequestInput {
   readonly ca?: string | undefined;
 }
 
-/** Fields to replace in a copy of an {@link AuthRequest}. */
-export type AuthRequestChanges = { readonly [F in keyof AuthRequestInput]?: NonNullable<AuthRequestInput[F]> };
-
 /** A valid request, or all issues found in its fields. */
 export type AuthRequestResult = { readonly request: AuthRequest } | { readonly issues: readonly ConfigIssue[] };
 
@@ -110,7 +107,7 @@ export class AuthRequest {
    * @throws AuthError of kind `config` with all issues. A field that is undefined or blank is an issue; otherwise, an
    *   unset variable would select the old tenant
    */
-  with(changes: AuthRequestChanges): AuthRequest {
+  with(changes: Partial<AuthRequestInput>): AuthRequest {
     const missing = Object.entries(changes).filter(([, value]: [string, unknown]) =>
       typeof value === "string" ? value.trim() === "" : (value ?? undefined) === undefined,
     );

@@ -5,7 +5,7 @@ export {
   type AuthFileResult,
 } from "./auth-file/ensure-auth-file.ts";
 export { ApiError, type ApiErrorOptions } from "./api-error.ts";
-export { AuthRequest, type AuthRequestChanges, type AuthRequestInput, type AuthRequestResult } from "./auth-request.ts";
+export { AuthRequest, type AuthRequestInput, type AuthRequestResult } from "./auth-request.ts";
 export type { ClientSecretFunction } from "./auth-request-schema.ts";
 export type { ClientOptions } from "./client-options.ts";
 export type { Milliseconds, Seconds } from "./clock.ts";

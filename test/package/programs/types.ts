@@ -11,6 +11,7 @@ import {
   type AuthEvent,
   type AuthFileResult,
   type AuthRequestInput,
+  type ClientSecretFunction,
   type ClientOptions,
   type ConfigIssue,
   type HttpMethod,
@@ -60,19 +61,25 @@ export async function useClient(input: AuthRequestInput, request: AuthRequest, m
   const names: string[] = [];
   for await (const tag of session.list<Tag>("/", { query })) names.push(tag.name);
   const tag: Tag = await session.request<Tag>("POST", "/", requestOptions);
+  const response: Response = await session.send("GET", "/", requestOptions);
+  const clientSecret: ClientSecretFunction = ({ signal }) => Promise.resolve(String(signal.aborted));
+  const other: AuthRequest = request.with({ tsgId: "2", clientSecret });
+  // @ts-expect-error -- this is not a field
+  request.with({ tenant: "2" });
   // @ts-expect-error -- this method is not supported
   void session.request("TRACE", "/");
   // @ts-expect-error -- a list request has no body
   session.list("/", { body: {} });
   const unsealed: UnsealedToken = await unsealToken(input, await sealToken(request, "token"), { minTtl: 60 });
   const file: AuthFileResult = await ensureAuthFile(request, { path: "auth.json", minTtl: 5 });
-  return [token, claims, key, expiresAt, await session.request(method, "/"), names, tag, unsealed, file];
+  const results = [unsealed, file, response, other.tsgId, await session.request(method, "/")];
+  return [token, claims, key, expiresAt, names, tag, results];
 }
 
 export const toAuthError = (error: TokenExpiredError): AuthError => error;
 
 export function describeError(error: unknown): string {
-  if (ApiError.isApiError(error)) return `${error.status} ${error.code ?? ""} ${error.requestId ?? ""}`;
+  if (ApiError.isApiError(error)) return `${error.status} ${error.code ?? ""} ${error.requestId ?? ""} ${error.hint}`;
   if (!AuthError.isAuthError(error)) return String(error);
   const issues: readonly ConfigIssue[] = error.issues;
   const code: AuthErrorCode = error.code;

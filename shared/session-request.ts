@@ -15,7 +15,10 @@ export interface RequestOptions {
   readonly body?: unknown;
   /** Query parameters to add to those in the path. */
   readonly query?: QueryParams | URLSearchParams | undefined;
-  /** Headers that extend or replace those of the client. `Authorization` and connection headers are not allowed. */
+  /**
+   * Headers that extend or replace those of the client. `Authorization`, `Accept-Encoding`, and connection headers
+   * are not allowed.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Aborts the request, including its retries and any wait for a token. */
   readonly signal?: AbortSignal | undefined;
@@ -106,8 +109,10 @@ const ALIASES: Readonly<Record<string, string>> = {
   data: "body",
 };
 
-/** Headers that control the connection, frame the request, or authenticate it. */
+/** Headers that control the connection, frame or authenticate the request, or request compression. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
+  // Compressed responses are not decoded.
+  "accept-encoding",
   "authorization",
   "connection",
   "content-length",
@@ -144,7 +149,9 @@ export function validateRequest(method: unknown, path: unknown, options: Request
 function findHeaderIssue(name: string, value: string): readonly ConfigIssue[] {
   const field = "headers";
   if (RESERVED_HEADERS.has(name.toLowerCase()))
-    return [{ field, message: `must not contain ${name}`, hint: `Remove ${name}; the client sets it.` }];
+    return [
+      { field, message: `must not contain ${name}`, hint: `Remove ${name}; the client sets it if it is needed.` },
+    ];
   try {
     validateHeaderName(name);
     validateHeaderValue(name, value);

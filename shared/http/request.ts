@@ -130,7 +130,7 @@ async function exchange(
     signal: abort.signal,
     connection: { ...target, secureContext, progress, timeoutMs, abort, unref, quote: redactor.quote },
     // Set here, because the client adds the runner's ACTIONS_ORCHESTRATION_ID to its own User-Agent.
-    headers: { ...request.headers, "user-agent": userAgent },
+    headers: { "user-agent": userAgent, ...request.headers },
   };
   const handler: RequestHandler = {
     prepareRequest: (clientOptions) => Object.assign(clientOptions, requestOptions),

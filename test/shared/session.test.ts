@@ -71,11 +71,12 @@ test("sends a body as JSON with the caller's headers", async (t) => {
   for (const body of bodies) await session.request("POST", PATH, { body });
   await session.request("PATCH", PATH, {
     body: {},
-    headers: { "X-Own": "1", "Content-Type": "application/merge-patch+json" },
+    headers: { "X-Own": "1", "Content-Type": "application/merge-patch+json", "User-Agent": "own/1" },
   });
   const sent = calls(server).map(({ headers, body }) => [headers["content-type"], JSON.parse(body)] as const);
   assert.deepEqual(sent, [...bodies.map((body) => ["application/json", body]), ["application/merge-patch+json", {}]]);
-  assert.equal(calls(server).at(-1)?.headers["x-own"], "1");
+  const { headers } = calls(server).at(-1) ?? assert.fail();
+  assert.deepEqual([headers["x-own"], headers["user-agent"]], ["1", "own/1"]);
 });
 
 test("encodes query parameters, repeats those that are lists, omits undefined ones, and keeps those in the path", async (t) => {
@@ -106,6 +107,7 @@ const INVALID_OPTIONS: readonly (readonly [options: object, field: string, hint:
   [{ headers: { Host: "evil.test" } }, "headers", /Remove Host/],
   [{ headers: { "transfer-encoding": "chunked" } }, "headers", /Remove transfer-encoding/],
   [{ headers: { "Content-Length": "1" } }, "headers", /Remove Content-Length/],
+  [{ headers: { "accept-encoding": "gzip" } }, "headers", /Remove accept-encoding/],
   [{ headers: { connection: "close" } }, "headers", /Remove connection/],
   [{ headers: { Authorization: "Bearer other" } }, "headers", /Remove Authorization/],
   [{ signal: {} }, "signal", /AbortSignal/],

@@ -186,7 +186,7 @@ for (const method of ["GET", "POST"] as const)
 test("does not request a token for every call if the API rejects every token with 401", async (t) => {
   const { clock, age } = createMovableClock();
   const { server, session } = await setUp(t, failure(401), { clock });
-  for (let call = 0; call < 15; call++) {
+  for (let call = 0; call < 12; call++) {
     assert.equal((await getApiError(session.request("GET", PATH))).status, 401);
     age(1000);
   }

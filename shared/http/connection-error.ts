@@ -2,7 +2,7 @@ import type { Milliseconds } from "../clock.ts";
 import { formatDuration } from "../duration.ts";
 import { AuthError, getErrorCode, type AuthErrorCode } from "../errors.ts";
 import { HINTS } from "../hints.ts";
-import type { Phase, Progress } from "./connection.ts";
+import { UPGRADE_CODE, type Phase, type Progress } from "./connection.ts";
 import { getConnectionHint, getHostPort, getProxyName, type ProxySettings } from "./proxy.ts";
 
 /** The server of a request and the proxy through which it is reached. */
@@ -115,6 +115,11 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
     case "tls":
       return fail(`${getTransport(target, phase)}, but the TLS handshake failed (${errno}).`, TLS_CODES[phase]);
     case "waiting": {
+      if (errno === UPGRADE_CODE)
+        return fail(
+          `${host} responded with status 101 (Switching Protocols), which was not requested.`,
+          "connection_lost",
+        );
       const isInvalid = errno.startsWith("HPE_");
       const what = isInvalid
         ? `${host} did not send a valid HTTP response`

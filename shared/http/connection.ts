@@ -96,8 +96,9 @@ export async function openConnection(settings: ConnectionSettings): Promise<Sock
         `${socket.getProtocol() ?? "TLS"}, issued by ${progress.issuer ?? "unknown"}`,
         "waiting",
       );
+    const { bytesRead } = socket;
     const abortWithoutResponse = (): void => {
-      if (progress.phase === "waiting") abort.abort(noResponseError());
+      if (progress.phase === "waiting") abort.abort(noResponseError(socket.bytesRead > bytesRead));
     };
     // After a 101 Switching Protocols response, Node destroys the socket, and the request emits no event.
     socket.once("close", () => setImmediate(abortWithoutResponse));
@@ -214,7 +215,12 @@ async function waitFor(
   }
 }
 
-const noResponseError = (): Error => Object.assign(new Error("no response"), { code: "ECONNRESET" });
+/** The code of the error for a response with status 101 (Switching Protocols). */
+export const UPGRADE_CODE = "UNEXPECTED_UPGRADE";
+
+/** @param isUpgraded - whether the server sent something: Node reports every response except those with status 101 */
+const noResponseError = (isUpgraded: boolean): Error =>
+  Object.assign(new Error("no response"), { code: isUpgraded ? UPGRADE_CODE : "ECONNRESET" });
 
 /** Request options with the settings that {@link openConnection} needs. Node passes them to `createConnection`. */
 export interface ConnectionOptions extends http.RequestOptions {
@@ -267,7 +273,7 @@ export class HttpsAgent extends https.Agent {
     // Handle a 101 response, as in openConnection().
     request.once("upgrade", (_response, upgraded) => {
       upgraded.destroy();
-      request.emit("error", noResponseError());
+      request.emit("error", noResponseError(true));
     });
   }
 }

@@ -211,6 +211,7 @@ test("fails immediately if a server responds with status 101 over https", async 
   const port = await startTlsReply(t, text, () => undefined);
   const error = await getError(send(`https://127.0.0.1:${port}/`, { secureContext, timeoutMs: 60_000 }));
   assert.deepEqual([error.code, error.requestSent], ["connection_lost", true]);
+  assert.match(error.message, /127\.0\.0\.1:\d+ responded with status 101/);
 });
 
 test("fails at the time limit if informational responses never end", async (t) => {

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { ConfigIssue } from "./errors.ts";
 
 const BEGIN = "-----BEGIN CERTIFICATE-----";
@@ -58,10 +58,8 @@ export function readCaCertificates(
 }
 
 function readCertificateFile(path: string, baseDescription: string): ParsedCertificates {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch {
+  const bytes = readRegularFile(path);
+  if (bytes === undefined) {
     const hint = `Use certificates in PEM format (${BEGIN} ...) or a path relative to ${baseDescription}, without quotes.`;
     return { reason: { message: "is neither PEM data nor a readable file", hint } };
   }
@@ -77,6 +75,15 @@ function readCertificateFile(path: string, baseDescription: string): ParsedCerti
 function describeOther(text: string): string {
   const [, label] = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text) ?? [];
   return label === undefined ? "contains no certificate" : `contains no certificate, but ${label} data`;
+}
+
+/** Returns undefined if there is no such file. Reading a FIFO or a device might never end. */
+function readRegularFile(path: string): Buffer | undefined {
+  try {
+    return statSync(path).isFile() ? readFileSync(path) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Decodes `text` if it is base64-encoded PEM. If not, returns it unchanged. */

@@ -101,7 +101,9 @@ test("reads certificates from a value or from the file it names", async (t) => {
   const hint =
     "Use certificates in PEM format (-----BEGIN CERTIFICATE----- ...) or a path relative to the workspace, without quotes.";
   const message = "is neither PEM data nor a readable file";
-  for (const value of [join(directory, "other.pem"), directory, "a\u0000b", `"${file}"`, "MIIBszCCAVmgAwIBAgI"])
+  const device = process.platform === "win32" ? directory : "/dev/null";
+  const base64 = "MIIBszCCAVmgAwIBAgI";
+  for (const value of [join(directory, "other.pem"), directory, device, "a\u0000b", `"${file}"`, base64])
     assert.deepEqual(readCaCertificates(value, "the workspace"), { issue: { field: "ca", message, hint } }, value);
   assert.equal(readCaCertificates(empty, "here").issue?.message, "is the path of an empty file");
   assert.equal(readCaCertificates(key, "here").issue?.message, "contains no certificate, but PRIVATE KEY data");

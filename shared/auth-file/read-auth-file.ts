@@ -1,5 +1,5 @@
 import type { AccessToken } from "../access-token.ts";
-import type { Milliseconds } from "../clock.ts";
+import type { Clock, Milliseconds } from "../clock.ts";
 import { AuthError } from "../errors.ts";
 import type { RequestLimits } from "../http/request-context.ts";
 import { verifyToken, type SignInContext } from "../sign-in.ts";
@@ -29,10 +29,10 @@ export interface ExistingAuthFile {
 }
 
 /**
- * Verifying an existing token may take at most this fraction of the remaining time, so that enough is left for a
- * sign-in.
+ * Requesting the token from the token server and verifying a token may each take at most this fraction of the remaining
+ * time, so that enough is left for a sign-in.
  */
-const VERIFY_RATIO = 1 / 3;
+const TIME_RATIO = 1 / 3;
 
 /**
  * Reads the auth file at `path` and verifies its token. With `verify: false`, neither the token nor a token server is
@@ -54,7 +54,7 @@ export async function readAuthFile(
   if (!isPrivate(file))
     return { file, reason: authFileError(path, "is accessible to other users", "auth_file_insecure") };
 
-  const served = await requestServedToken(content, limits.signal);
+  const served = await requestServedToken(content, limitTime(limits, clock));
   if (!matchesIdentity(content, authRequest)) {
     // The file may be replaced if its token has expired and is not being refreshed.
     if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return { file, content };
@@ -72,6 +72,12 @@ export async function readAuthFile(
   return { file, content, ...(await verify(context, content.jwt, limits)) };
 }
 
+/** Returns a signal that is aborted early enough to leave time for a sign-in. */
+function limitTime({ deadline, signal }: RequestLimits, clock: Clock): AbortSignal {
+  const timeout = AbortSignal.timeout(Math.ceil(Math.max(0, deadline - clock.monotonic()) * TIME_RATIO));
+  return signal ? AbortSignal.any([signal, timeout]) : timeout;
+}
+
 async function verify(
   context: SignInContext,
   jwt: string,
@@ -79,7 +85,7 @@ async function verify(
 ): Promise<Pick<ExistingAuthFile, "token" | "reason">> {
   const now = context.clock.monotonic();
   try {
-    return { token: await verifyToken(context, jwt, { deadline: now + (deadline - now) * VERIFY_RATIO, signal }) };
+    return { token: await verifyToken(context, jwt, { deadline: now + (deadline - now) * TIME_RATIO, signal }) };
   } catch (error) {
     if (!AuthError.isAuthError(error) || error.kind === "aborted") throw error;
     return { reason: error };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmod, chown, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join, win32 } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import {
@@ -24,6 +25,7 @@ import { startScmServer, type ScmServer } from "../../support/scm-server.ts";
 import { startScriptedServer } from "../../support/scripted-server.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
 import { createSigner } from "../../support/tokens.ts";
+import { listen } from "../http/attempts.ts";
 
 const skip = process.platform === "win32" && "needs POSIX permissions";
 const asRoot = skip || (process.getuid?.() !== 0 && "needs root");
@@ -242,6 +244,14 @@ test("does not trust another program that listens on a token server's port", asy
   for (const jobId of ["job-1", "job-2"]) assert.equal((await read(jobId)).server, undefined);
   await fixture.ensure();
   assert.equal((await fixture.read())["client_secret"], PLACEHOLDER_SECRET);
+});
+
+test("leaves time for a sign-in if a program that never responds listens on a token server's port", async (t) => {
+  const { ensure, read, change } = await setUp(t);
+  await ensure();
+  await change({ auth_url: toTokenServerUrl(await listen(t, createServer())), client_secret: "j".repeat(43) });
+  await ensure({ timeout: 2.5 });
+  assert.equal((await read())["auth_url"], server.tokenUrl);
 });
 
 test("removes the address of a token server that is no longer running", async (t) => {

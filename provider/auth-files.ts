@@ -8,6 +8,7 @@ import { readPrivateFile } from "../shared/auth-file/safe-files.ts";
 import { backgroundClock, type Seconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
 import { abortedError, configError, type AuthError } from "../shared/errors.ts";
+import { DEFAULTS } from "../shared/options.ts";
 import { TokenSource } from "../shared/token-source.ts";
 import { createLimits, getToken, type ServiceAccount, type ServiceAccounts } from "./service-accounts.ts";
 import { collectIssues, hasSecret, parseSignInArgs, type Args } from "./sign-in-args.ts";
@@ -137,18 +138,21 @@ async function reuseToken(
     const message = `refers to an auth file with no usable token (${path}: ${reason})`;
     return configError([{ field, message, hint }, ...collectIssues(() => parseSignInArgs(args, owner)).issues]);
   };
-  const file = await readPrivateFile(path);
+  const { timeout } = args;
+  // The arguments are validated below, because they depend on the file.
+  const limits = createLimits(typeof timeout === "number" && timeout > 0 ? timeout : DEFAULTS.timeout);
+  const file = await readPrivateFile(path, limits);
   if (file === undefined) throw unusable("no such file", NO_FILE_HINT);
   // The `scm` provider trusts the file, and it is not replaced here.
-  const warnings = await checkPrivateDirectory(path);
+  const warnings = await checkPrivateDirectory(path, limits);
   const content = parseAuthFile(file.text);
   if (content === undefined) throw unusable("it was not created by scm-auth");
 
   const clientId = args["clientId"] ?? content.clientId;
   const scope = args["scope"] ?? (args["tsgId"] === undefined ? content.scope : undefined);
   const config = parseSignInArgs({ ...args, clientId, scope, clientSecret: PLACEHOLDER_SECRET }, owner);
-  const { context, timeout } = accounts.get(config);
-  const { token, reason } = await readAuthFile(context, path, createLimits(timeout));
+  const { context } = accounts.get(config);
+  const { token, reason } = await readAuthFile(context, path, limits);
   if (token === undefined) {
     // The hint for an expired token assumes that the token was just requested.
     const hint = reason?.code === "token_expired" ? undefined : reason?.hint;

@@ -10,7 +10,7 @@ import { toOutputs } from "./outputs.ts";
 import { Runner } from "./runner.ts";
 
 /** How long after the timeout the process exits if the step has not ended. */
-const EXIT_GRACE_MS: Milliseconds = 5000;
+const EXIT_GRACE_MS: Milliseconds = 1500;
 
 const runner = new Runner();
 

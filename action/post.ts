@@ -1,6 +1,6 @@
 import type { Milliseconds } from "../shared/clock.ts";
 import { AuthError } from "../shared/errors.ts";
-import { cleanUpAuthFile } from "./auth-file-cleanup.ts";
+import { cleanUpAuthFile, STATE } from "./auth-file-cleanup.ts";
 import { disableDumps, exitAfterFlush, silenceWarnings } from "./exit-guard.ts";
 import { Runner } from "./runner.ts";
 
@@ -22,7 +22,7 @@ function finish(): void {
 
 function fail(error: unknown): void {
   const message = AuthError.isAuthError(error) ? `${error.message} ${error.hint}` : "unexpected error.";
-  runner.warning(`The auth file could not be cleaned up: ${message}`);
+  runner.warning(`The auth file (${runner.getState(STATE.path)}) could not be cleaned up: ${message}`);
   finish();
 }
 

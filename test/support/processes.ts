@@ -26,6 +26,8 @@ export interface ProcessResult {
   /** The output of both streams, in order of arrival. */
   readonly log: string;
   readonly durationMs: number;
+  /** Milliseconds from the start to the first output on stdout; equal to `durationMs` if there is none. */
+  readonly firstOutputMs: number;
 }
 
 /** Milliseconds for which orphaned processes may keep the pipes open after the exit, as in the Actions runner. */
@@ -47,6 +49,8 @@ export function runProcess(
       windowsHide: true,
     });
     const chunks: { readonly fd: number; readonly data: Buffer }[] = [];
+    let firstOutputMs: number | undefined;
+    child.stdout.once("data", () => (firstOutputMs = performance.now() - start));
     child.stdin.on("error", () => undefined).end(input);
     child.stdout.on("data", (data: Buffer) => chunks.push({ fd: 1, data }));
     child.stderr.on("data", (data: Buffer) => chunks.push({ fd: 2, data }));
@@ -71,7 +75,7 @@ export function runProcess(
       signal?.removeEventListener("abort", kill);
       const durationMs = performance.now() - start;
       const texts = { stdout: getText(1), stderr: getText(2), log: getText() };
-      resolve({ exitCode, signal: endSignal, ...texts, durationMs });
+      resolve({ exitCode, signal: endSignal, ...texts, durationMs, firstOutputMs: firstOutputMs ?? durationMs });
     };
     child.once("error", (error) => {
       chunks.push({ fd: 2, data: Buffer.from(error.message) });

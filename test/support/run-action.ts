@@ -40,7 +40,10 @@ export interface ActionOptions extends Pick<ProcessOptions, "timeoutMs" | "signa
 }
 
 /** The result of a step, as seen by the runner. */
-export interface ActionRun extends Pick<ProcessResult, "exitCode" | "signal" | "stdout" | "stderr" | "durationMs"> {
+export interface ActionRun extends Pick<
+  ProcessResult,
+  "exitCode" | "signal" | "stdout" | "stderr" | "durationMs" | "firstOutputMs"
+> {
   /** The masked log, as users see it. */
   readonly log: string;
   readonly annotations: readonly Annotation[];

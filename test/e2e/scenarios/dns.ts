@@ -51,10 +51,4 @@ export const dns: readonly Scenario[] = [
     env: nameServer(),
     expect: fails(/busy\.invalid.*EAI_AGAIN.*2 attempts.*\n.*DNS/, NO_REQUESTS),
   },
-  {
-    name: "ends soon after the timeout if the name server does not respond",
-    inputs: { "token-url": `https://${TEST_HOST}${TOKEN_PATH}`, timeout: "1" },
-    env: nameServer({ DNS_DELAY: "never" }),
-    expect: fails(/DNS|name|lookup/i, NO_REQUESTS, { maxMs: 15_000 }),
-  },
 ];

@@ -15,7 +15,6 @@ const [otherHost, expired] = [createCertificates(["other.test"]), createCertific
 /** Token responses that do not arrive completely, and the reported errors. */
 const BODIES: readonly (readonly [name: string, response: ScriptedResponse, error: Pattern, attempts?: 1])[] = [
   ["a truncated response", { destroyAfterBytes: 20 }, /truncated|closed.*before|ended before|incomplete/],
-  ["a response that stalls", { stallAfterBytes: 20 }, /2 attempts/],
   ["a server that does not respond", { hang: true }, /.*\n.*Run fewer jobs in parallel/],
   ["an endless response", { endless: true }, /1024 KiB|1 MiB|too large|larger/, 1],
 ]; // prettier-ignore
@@ -23,14 +22,9 @@ const BODIES: readonly (readonly [name: string, response: ScriptedResponse, erro
 /** Faults on each connection, and the reported errors. */
 const FAULTS: Readonly<Record<string, readonly [faults: Faults, error: Pattern]>> = {
   "a connection that is reset": [{ refuse: true }, /ECONNRESET.*2 attempts/],
-  "a response that arrives too slowly": [{ drip: { bytes: 1, everyMs: 60 } }, /2 attempts/],
   "a response in a protocol other than HTTP": [
     { reply: "SSH-2.0-OpenSSH_9.6\r\n::error::evil\n" },
     /HPE_\w+.*2 attempts/,
-  ],
-  "an unexpected protocol switch": [
-    { reply: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" },
-    /./,
   ],
 };
 
@@ -71,12 +65,6 @@ export const network: readonly Scenario[] = [
     name: "reports endless headers",
     raw: sendForever("HTTP/1.1 200 OK\r\n", "X-Padding: 0123456789\r\n".repeat(100)),
     expect: fails(/HPE_HEADER_OVERFLOW/, NO_REQUESTS, { maxMs: 30_000 }),
-  },
-  {
-    name: "reports a TLS handshake that does not complete",
-    inputs: ({ origin }) => ({ timeout: "1", "token-url": origin.replace("http:", "https:") + TOKEN_PATH }),
-    raw: () => undefined,
-    expect: fails(/TLS/, NO_REQUESTS, { maxMs: 20_000 }),
   },
   {
     name: "reports a port that refuses connections",

@@ -53,7 +53,12 @@ export async function serve(t: TestContext, response: ScriptedResponse, tls?: Ce
 }
 
 /** Makes a server listen until the test ends, and returns its port. */
-export async function listen(t: TestContext, server: Server, host = "127.0.0.1", port = 0): Promise<number> {
+export async function listen(
+  t: Pick<TestContext, "after">,
+  server: Server,
+  host = "127.0.0.1",
+  port = 0,
+): Promise<number> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);

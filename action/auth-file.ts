@@ -67,7 +67,7 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
   for (const warning of environmentWarnings(env, authRequest)) runner.warning(warning);
   await logLocation(runner, path, env);
   const warnings = await ensurePrivateDirectory(path, limits, env["RUNNER_TEMP"]);
-  for (const warning of [...warnings, ...(await getGitWarnings(path))]) runner.warning(warning);
+  for (const warning of [...warnings, ...(await getGitWarnings(path, limits))]) runner.warning(warning);
 
   const jobId = getDigest(...JOB_VARIABLES.map((name) => env[name] ?? ""));
   const existing = await readAuthFile(context, path, limits, { jobId });

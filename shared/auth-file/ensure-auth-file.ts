@@ -98,7 +98,7 @@ export async function ensureAuthFile(
   const limits = { deadline, signal: options.signal };
   const result = await ensureTokenFile(context, tokens, { path: options.path, minTtl: options.minTtl, limits });
   const { token, reused } = result;
-  const warnings = [...result.warnings, ...(await getGitWarnings(result.path))];
+  const warnings = [...result.warnings, ...(await getGitWarnings(result.path, limits))];
   const expiresAt = new Date(token.expiresAt ?? clock.now());
   return { path: result.path, expiresAt, scope: token.scope, reused, warnings };
 }

@@ -26,3 +26,16 @@ test("does not warn if Git is not installed", async (t) => {
   setVariables(t, { PATH: root });
   assert.deepEqual(await getGitWarnings(join(root, "auth.json")), []);
 });
+
+test(
+  "does not wait longer than a third of the remaining time for git",
+  { skip: process.platform === "win32" },
+  async (t) => {
+    const root = await createTempDir(t);
+    await writeFile(join(root, "git"), '#!/bin/sh\ntrap "" TERM\nexec /bin/sleep 60\n', { mode: 0o700 });
+    setVariables(t, { PATH: root });
+    const start = performance.now();
+    assert.deepEqual(await getGitWarnings(join(root, "auth.json"), { deadline: start + 600 }), []);
+    assert.ok(performance.now() - start < 10_000);
+  },
+);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Clock, Milliseconds } from "../../shared/clock.ts";
+import { getErrorCode } from "../../shared/errors.ts";
 
 /** Identifies a process by its ID and start time, because process IDs are reused. */
 export interface ProcessId {
@@ -18,18 +19,22 @@ const DEAD_STATE = /^[ZXx]/;
 
 /**
  * Identifies a running process. Returns undefined for process IDs 0 and 1. In a container, the parent process ID is 0
- * if the parent is outside the container. Process 1 is the first process, and its exit terminates all others.
+ * if the parent is outside the container. Process 1 is the first process, and its exit terminates all others. Also
+ * returns undefined if {@link isRunning} cannot observe the process.
  */
-export const identifyProcess = (pid: number): ProcessId | undefined =>
-  pid > 1 ? { pid, startedAt: readProcStat(pid)?.startedAt } : undefined;
+export function identifyProcess(pid: number): ProcessId | undefined {
+  if (pid <= 1) return undefined;
+  const process = { pid, startedAt: readProcStat(pid)?.startedAt };
+  return isRunning(process) ? process : undefined;
+}
 
 /** Whether the process is still running. */
 export function isRunning({ pid, startedAt }: ProcessId): boolean {
   try {
     process.kill(pid, 0);
-  } catch {
-    // ESRCH, or EPERM if the ID now belongs to another user's process.
-    return false;
+  } catch (error) {
+    // EPERM means that the process belongs to another user. Without a start time, it could be a different process.
+    if (getErrorCode(error) !== "EPERM" || startedAt === undefined) return false;
   }
   if (startedAt === undefined) return true;
   const stat = readProcStat(pid);

@@ -39,6 +39,25 @@ test("does not mistake another process with the same PID for the original one", 
   assert.equal(isRunning({ ...self, startedAt: undefined }), true);
 });
 
+test(
+  "observes a process of another user",
+  { skip: notOnLinux || (process.getuid?.() !== 0 && "needs root") },
+  async () => {
+    const child = spawn("sleep", ["60"], { stdio: "ignore", uid: 12_345 });
+    await once(child, "spawn");
+    process.seteuid?.(12_346);
+    try {
+      assert.throws(() => process.kill(child.pid ?? 0, 0), { code: "EPERM" });
+      const other = identifyProcess(child.pid ?? 0);
+      assert.ok(other !== undefined && isRunning(other));
+      assert.equal(isRunning({ ...other, startedAt: "1" }), false);
+    } finally {
+      process.seteuid?.(0);
+      child.kill("SIGKILL");
+    }
+  },
+);
+
 test("reports the end of the job when the parent has exited", async () => {
   const parent = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], { stdio: "ignore" });
   const hasJobEnded = createJobMonitor(identifyProcess(parent.pid ?? 0), createFakeClock());

@@ -22,11 +22,20 @@ const ENV_ALLOWLIST =
  * Variables that contain paths. The paths must be absolute because the refresher has a different working directory.
  * `SSL_CERT_DIR` may contain several paths.
  */
-const PATH_VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF"] as const;
+const PATH_VARIABLES = [
+  "NODE_EXTRA_CA_CERTS",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "OPENSSL_CONF",
+  "OPENSSL_MODULES",
+] as const;
 
-/** Node options that determine how the auth server is reached and which certificates are trusted. */
+/**
+ * Node options that determine how the auth server is reached, how its responses are parsed, and which certificates and
+ * algorithms are accepted.
+ */
 const NETWORK_FLAG =
-  /^--(tls-(max|min)-v1\.\d|tls-cipher-list|dns-result-order|(no-)?network-family-autoselection|network-family-autoselection-attempt-timeout|openssl-config|max-http-header-size|use-(system|openssl|bundled)-ca)$/;
+  /^--(tls-(max|min)-v1\.\d|tls-cipher-list|dns-result-order|(no-)?network-family-autoselection|network-family-autoselection-attempt-timeout|openssl-(config|shared-config|legacy-provider)|(enable|force)-fips|max-http-header-size|insecure-http-parser|use-(system|openssl|bundled)-ca)$/;
 /**
  * Limits V8's memory for new objects, in MiB. By default, the limit grows: after a thousand renewals, a process that
  * checks a file four times per second would use 190 MiB instead of 12 MiB.
@@ -101,7 +110,9 @@ export function getEnvironment(env: Env): Record<string, string | undefined> {
 export function getNetworkFlags(execArgv: readonly string[], nodeOptions = ""): readonly string[] {
   const args = [...splitOptions(nodeOptions), ...execArgv];
   return args.flatMap((arg, at) => {
-    const [, flag = "", inline] = /^([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
+    const [, name = "", inline] = /^([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
+    // Node also accepts underscores.
+    const flag = name.replaceAll("_", "-");
     if (!NETWORK_FLAG.test(flag)) return [];
     const value = inline ?? args[at + 1] ?? "-";
     // No value follows: the next argument is another flag.

@@ -244,6 +244,8 @@ for (const [options, expected] of [
   ["--network-family-autoselection-attempt-timeout=500", ["--network-family-autoselection-attempt-timeout=500"]],
   ['--openssl-config="my openssl.cnf"', [`--openssl-config=${resolve("my openssl.cnf")}`]],
   ["--max-http-header-size 32768", ["--max-http-header-size=32768"]],
+  ["--tls_max_v1.2 --max_http_header_size=32768", ["--tls-max-v1.2", "--max-http-header-size=32768"]],
+  ["--insecure-http-parser --openssl-legacy-provider", ["--insecure-http-parser", "--openssl-legacy-provider"]],
   ["--tls-keylog=/tmp/keys", []],
   ["", []],
 ] as const)

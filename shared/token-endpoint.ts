@@ -60,8 +60,8 @@ const errorSchema = () =>
   z.object({ error: z.string().check(z.minLength(1)), error_description: z.optional(z.unknown()) });
 type OAuthErrorResponse = z.infer<ReturnType<typeof errorSchema>>;
 
-/** Error codes that are shown verbatim (RFC 6749 sections 4.1.2.1 and 5.2). */
-const OAUTH_ERRORS: ReadonlySet<string> = new Set([
+/** The error codes of RFC 6749, sections 4.1.2.1 and 5.2. Only these are shown verbatim. */
+export const OAUTH_ERRORS: ReadonlySet<string> = new Set([
   "invalid_request",
   "invalid_client",
   "invalid_grant",

@@ -1,6 +1,7 @@
 import type { AccessToken } from "./access-token.ts";
 import type { Clock, Milliseconds, RandomSource, Seconds } from "./clock.ts";
 import { abortedError, AuthError } from "./errors.ts";
+import { OAUTH_ERRORS } from "./token-endpoint.ts";
 
 /** Options for getting an access token. */
 export interface AccessTokenOptions {
@@ -204,10 +205,12 @@ export class TokenSource {
 /**
  * Whether every further request would fail in the same way until the configuration changes: after an OAuth error
  * response or a 401 from the token endpoint, or because of an invalid configuration. Any other failure may be
- * temporary, for example a 403 from a proxy.
+ * temporary, for example a 403 from a proxy, even if its body is `{"error":"Forbidden"}`.
  */
-export const isPermanentRejection = ({ kind, code, oauthError }: AuthError): boolean =>
-  kind === "config" || (kind === "rejected" && (oauthError !== undefined || code === "invalid_client"));
+export function isPermanentRejection({ kind, code, oauthError, status }: AuthError): boolean {
+  if (kind !== "rejected") return kind === "config";
+  return code === "invalid_client" || (oauthError !== undefined && (status === 401 || OAUTH_ERRORS.has(oauthError)));
+}
 
 /** Waits until `promise` settles or `signal` is aborted. */
 function withAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

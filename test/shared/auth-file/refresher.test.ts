@@ -149,6 +149,12 @@ for (const [name, thrown, isPermanent] of [
   ["a 401 from another server", error({ status: 401 }), false],
   ["an invalid proxy variable", error({ kind: "config", code: "proxy_url_invalid" }), true],
   ["a 403 page from a proxy", error({ status: 403 }), false],
+  [
+    "a 403 response with another error code",
+    error({ oauthError: "Forbidden", code: "oauth_error", status: 403 }),
+    false,
+  ],
+  ["a 401 response with another error code", error({ oauthError: "Unknown", code: "oauth_error", status: 401 }), true],
   ["a 404 response", error({ status: 404 }), false],
   ["an HTML page", error({ kind: "protocol", code: "html_response" }), false],
   ["an untrusted certificate", error({ kind: "network", code: "untrusted_certificate" }), false],

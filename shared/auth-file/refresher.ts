@@ -14,7 +14,7 @@ const refreshGap = z.object({
   until: z.optional(z.number()),
   /** The number of failed token requests and failed writes since the previous token was written. */
   failedAttempts: z.int(),
-  /** The last failure. */
+  /** The last of these failures. Undefined if there was none, because this process or the machine was suspended. */
   error: z.optional(failureSummary),
 });
 
@@ -24,7 +24,10 @@ export const refreshStats = z.object({
   renewals: z.int(),
   /** The number of outages. Consecutive failed token requests count as one outage. */
   outages: z.int(),
-  /** The last period in which the written token had expired; undefined if it was always valid. */
+  /**
+   * The current period in which the written token has expired, or otherwise the longest one; undefined if it was always
+   * valid.
+   */
   gap: z.optional(refreshGap),
   /** The permanent rejection by the auth server that ended the renewals; undefined if there was none. */
   rejection: z.optional(failureSummary),
@@ -98,7 +101,7 @@ export class TokenRefresher {
   #isFailing = false;
   #failedAttempts = 0;
   #lastError: FailureSummary | undefined;
-  #lastGap: RefreshGap | undefined;
+  #longestGap: RefreshGap | undefined;
 
   constructor(tokens: TokenSource, options: RefresherOptions) {
     this.#tokens = tokens;
@@ -137,7 +140,7 @@ export class TokenRefresher {
   /** Statistics since the refresher started. */
   get stats(): RefreshStats {
     const rejection = this.#rejection && summarize(this.#rejection);
-    return { renewals: this.#renewals, outages: this.#outages, gap: this.#getGap() ?? this.#lastGap, rejection };
+    return { renewals: this.#renewals, outages: this.#outages, gap: this.#getGap() ?? this.#longestGap, rejection };
   }
 
   async #run(): Promise<void> {
@@ -209,9 +212,13 @@ export class TokenRefresher {
     try {
       await write(token);
       const gap = this.#getGap();
-      if (gap !== undefined) this.#lastGap = { ...gap, until: clock.now() };
+      if (gap !== undefined) {
+        const ended = { ...gap, until: clock.now() };
+        if (getDuration(ended) >= getDuration(this.#longestGap)) this.#longestGap = ended;
+      }
       this.#written = token;
       this.#failedAttempts = 0;
+      this.#lastError = undefined;
     } catch (error) {
       this.#noteFailure(error);
       this.#nextWriteAt = clock.elapsed() + getRetryDelay(this.#getRemaining(this.#written), random);
@@ -237,6 +244,8 @@ export class TokenRefresher {
 }
 
 const summarize = ({ message, hint }: AuthError): FailureSummary => ({ message, hint });
+
+const getDuration = ({ since = 0, until = since }: Partial<RefreshGap> = {}): Milliseconds => until - since;
 
 const timeoutError = (timeout: Milliseconds): AuthError =>
   new AuthError(`the token request did not complete within ${Math.round(timeout / 1000)} s.`, {

@@ -127,6 +127,25 @@ test("reports the gap caused by an outage that outlasts the token, and closes it
   }
 });
 
+test("reports the longest gap and only its own failures", async () => {
+  const { clock, server, refresher } = setUp();
+  for (const [mode, outage] of [
+    ["unavailable", 25 * MINUTE],
+    ["ok", HOUR],
+    ["unavailable", 40 * MINUTE],
+  ] as const) {
+    server.mode = mode;
+    await clock.advance(outage);
+    server.mode = "ok";
+    await clock.advance(2 * MINUTE);
+    if (mode === "ok") clock.suspend(2 * HOUR);
+    await clock.advance(2 * MINUTE);
+  }
+  const { gap } = refresher.stats;
+  assert.deepEqual([gap?.failedAttempts, gap?.error], [0, undefined], "the suspension is the longest");
+  refresher.stop();
+});
+
 test("reports a gap if the disk is full until after the token expires", async () => {
   const { clock, refresher, file, getRemaining } = setUp();
   file.isFull = true;
@@ -229,6 +248,9 @@ test("renews within a second after the machine resumes, or within a minute if an
     assert.ok(getRemaining() < 0);
     await clock.advance(mode === "ok" ? 2000 : 60_000);
     assert.ok(getRemaining() > LIFETIME - 65_000, mode);
+    const { gap } = refresher.stats;
+    assert.ok(gap?.until !== undefined && gap.until - gap.since > 40 * MINUTE);
+    if (mode === "ok") assert.deepEqual([gap.failedAttempts, gap.error], [0, undefined]);
     refresher.stop();
   }
 });

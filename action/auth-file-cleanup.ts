@@ -1,3 +1,6 @@
+import { lstat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { AuthFileContent } from "../shared/auth-file/format.ts";
 import type { RefreshGap, RefreshStats } from "../shared/auth-file/refresher.ts";
 import { readPrivateFile, removeManagedFile } from "../shared/auth-file/safe-files.ts";
 import { stopRefresher } from "../shared/auth-file/token-server-client.ts";
@@ -28,21 +31,32 @@ export async function cleanUpAuthFile(runner: Runner): Promise<void> {
   if (path === "") return;
   const fingerprint = runner.getState(STATE.fingerprint);
   const refresher = parseProcessId(runner.getState(STATE.refresher));
-  const file = await readPrivateFile(path).catch((error: unknown) =>
+  // The fingerprint identifies the file even if a step changed its owner.
+  const file = await readPrivateFile(path, { anyOwner: true }).catch((error: unknown) =>
     AuthError.isAuthError(error) ? error : undefined,
   );
   const isFailed = AuthError.isAuthError(file);
+  const details = isFailed ? await describeFile(path) : "";
   const content = file === undefined || isFailed ? undefined : parseIfOwn(file.text, fingerprint);
   // If the refresher was killed, another program may be using its port.
-  const stats = content && refresher && isRunning(refresher) ? await stopRefresher(content) : undefined;
+  const wasRunning = refresher !== undefined && isRunning(refresher);
+  const stats = content && wasRunning ? await stopRefresher(content) : undefined;
   if (refresher !== undefined && stats === undefined) await terminate(refresher);
   // This also removes temporary files left behind by a process that was killed.
-  await removeManagedFile(path, (text) => parseIfOwn(text, fingerprint) !== undefined);
+  const isOwn = (text: string): boolean => parseIfOwn(text, fingerprint) !== undefined;
+  try {
+    await removeManagedFile(path, isOwn, { anyOwner: true });
+    if (stats !== undefined) runner.info(`Removed the auth file (refreshed ${formatCounts(stats)}).`);
+  } finally {
+    if (stats !== undefined) warnAboutExpiry(runner, stats);
+  }
 
-  if (stats !== undefined) report(runner, stats);
-  else if (content !== undefined && refresher === undefined) runner.info("Removed the auth file.");
+  if (stats !== undefined) return;
+  if (content !== undefined && refresher === undefined) runner.info("Removed the auth file.");
   else if (content !== undefined)
-    runner.warning("The auth file refresher exited before the job ended. The auth file was removed.");
+    runner.warning(
+      `The auth file refresher ${wasRunning ? "did not respond" : "exited before the job ended"}. ${describeExpiry(content)}The auth file was removed.`,
+    );
   // If the main step failed or was canceled, it has already reported that.
   else if (runner.getState(STATE.isWritten) !== "true") return;
   else if (file === undefined)
@@ -51,16 +65,33 @@ export async function cleanUpAuthFile(runner: Runner): Promise<void> {
     );
   else {
     const reason = isFailed ? capitalize(file.description) : `The file at ${path} was not created by this step.`;
-    runner.warning(`${reason} It was not removed.`);
+    runner.warning(`${reason}${details} It was not removed.`);
   }
 }
 
-function report(runner: Runner, { renewals, outages, gap, rejection }: RefreshStats): void {
-  const counts =
-    outages === 0
-      ? formatCount(renewals, "time")
-      : `${formatCount(renewals, "time")}, ${formatCount(outages, "outage")}`;
-  runner.info(`Removed the auth file (refreshed ${counts}).`);
+/** Says what is known about a file that cannot be read: when it was written, and who owns its directory. */
+async function describeFile(path: string): Promise<string> {
+  const [file, directory] = await Promise.all(
+    [path, dirname(path)].map((entry) => lstat(entry).catch(() => undefined)),
+  );
+  const user = process.geteuid?.() ?? directory?.uid;
+  const owner =
+    directory === undefined || directory.uid === user
+      ? ""
+      : ` Its directory belongs to another user (uid ${directory.uid}).`;
+  return file === undefined ? owner : `${owner} It was last written at ${file.mtime.toISOString()}.`;
+}
+
+/** Says when the token expired for the providers, unless it is still valid. */
+const describeExpiry = ({ jwtExpiresAt }: AuthFileContent): string =>
+  jwtExpiresAt > Date.now()
+    ? ""
+    : `The providers could not use its token after ${new Date(jwtExpiresAt).toISOString()}. `;
+
+const formatCounts = ({ renewals, outages }: RefreshStats): string =>
+  [formatCount(renewals, "time"), ...(outages === 0 ? [] : [formatCount(outages, "outage")])].join(", ");
+
+function warnAboutExpiry(runner: Runner, { gap, rejection }: RefreshStats): void {
   if (gap !== undefined) runner.warning(describeGap(gap));
   else if (rejection !== undefined)
     runner.warning(`The auth server rejected a renewal of the auth file: ${rejection.message} ${rejection.hint}`);
@@ -68,8 +99,11 @@ function report(runner: Runner, { renewals, outages, gap, rejection }: RefreshSt
 
 function describeGap({ since, until, failedAttempts, error }: RefreshGap): string {
   const renewal = until === undefined ? "was not renewed" : `was renewed only ${formatDuration(until - since)} later`;
-  const reason = error === undefined ? "" : ` The last error: ${error.message} ${error.hint}`;
-  return `The token in the auth file expired at ${new Date(since).toISOString()} and ${renewal}, after ${formatCount(failedAttempts, "failed attempt")}.${reason}`;
+  const reason =
+    error === undefined
+      ? "because the machine or the background process was suspended."
+      : `after ${formatCount(failedAttempts, "failed attempt")}. The last error: ${error.message} ${error.hint}`;
+  return `The token in the auth file expired at ${new Date(since).toISOString()} and ${renewal}, ${reason}`;
 }
 
 const formatCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
@@ -88,8 +122,17 @@ function parseProcessId(text: string): ProcessId | undefined {
  */
 async function terminate(refresher: ProcessId): Promise<void> {
   if (refresher.startedAt === undefined || !isRunning(refresher)) return;
-  process.kill(refresher.pid, "SIGTERM");
+  sendSignal(refresher, "SIGTERM");
   const end = systemClock.monotonic() + TERMINATE_TIMEOUT;
   while (isRunning(refresher) && systemClock.monotonic() < end) await sleep(systemClock, POLL_INTERVAL);
-  if (isRunning(refresher)) process.kill(refresher.pid, "SIGKILL");
+  if (isRunning(refresher)) sendSignal(refresher, "SIGKILL");
+}
+
+/** Sends a signal. A process that has just exited or that belongs to another user is not an error. */
+function sendSignal({ pid }: ProcessId, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // There is nothing else to try.
+  }
 }

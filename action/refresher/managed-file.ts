@@ -28,21 +28,19 @@ export function parseIfOwn(text: string, fingerprint: string): AuthFileContent |
   return content !== undefined && getFingerprint(content) === fingerprint ? content : undefined;
 }
 
-/**
- * The state of the file. `unreadable` means that something exists at its path but cannot be read as a file owned by
- * this user.
- */
+/** The state of the file. `unreadable` means that something exists at its path but cannot be read as a file. */
 type FileState = "managed" | "missing" | "replaced" | "unreadable";
 
 /**
  * How long each state may last before the file is considered gone. A check may happen while a program is replacing the
- * file, and the workspace may belong to another container for the duration of a step.
+ * file. A step in a container may change the owner of the workspace until a later step restores it, while providers use
+ * the token server.
  */
 const MAX_DURATION: Readonly<Record<FileState, Milliseconds>> = {
   managed: Infinity,
   missing: 1000,
   replaced: 0,
-  unreadable: 120_000,
+  unreadable: 3_600_000,
 };
 
 /** The auth file that a refresher writes and watches. Any other file at its path is left unchanged. */
@@ -87,19 +85,24 @@ export class ManagedAuthFile {
    * @throws AuthError, including if the file was removed or replaced, because it must not be created again
    */
   async update(text: string): Promise<void> {
-    if (!(await writeFileAtomic(this.path, text, async () => (await this.#getState()) === "managed")))
+    const isOwn = async (): Promise<boolean> => {
+      // A file that was given to another user is not taken back.
+      const file = await readPrivateFile(this.path);
+      return file !== undefined && parseIfOwn(file.text, this.#fingerprint) !== undefined;
+    };
+    if (!(await writeFileAtomic(this.path, text, isOwn)))
       throw authFileError(this.path, "cannot be updated: it was removed or replaced", "auth_file_io_error");
   }
 
   /** Removes the file. Failures are ignored: the post step reports a file that remains. */
   async remove(): Promise<void> {
     const isOwn = (text: string): boolean => parseIfOwn(text, this.#fingerprint) !== undefined;
-    await removeManagedFile(this.path, isOwn).catch(() => false);
+    await removeManagedFile(this.path, isOwn, { anyOwner: true }).catch(() => false);
   }
 
   async #getState(): Promise<FileState> {
     try {
-      const file = await readPrivateFile(this.path);
+      const file = await readPrivateFile(this.path, { anyOwner: true });
       if (file === undefined) return "missing";
       return parseIfOwn(file.text, this.#fingerprint) === undefined ? "replaced" : "managed";
     } catch {

@@ -93,6 +93,12 @@ export const getLockPath = (path: string): string => getSiblingPath(path, "lock"
 
 const TEMP_SUFFIX = /^[0-9a-f]{12}\.tmp$/;
 
+/** Options for reading a file whose text proves that scm-auth wrote it. */
+export interface OwnerOptions {
+  /** Accepts a file whose owner was changed. Default: false. */
+  readonly anyOwner?: boolean;
+}
+
 /**
  * Reads a file. It must be a regular file that is owned by this user, has a single hard link, and is at most 64 KiB in
  * size.
@@ -100,10 +106,13 @@ const TEMP_SUFFIX = /^[0-9a-f]{12}\.tmp$/;
  * @returns undefined if there is no file
  * @throws AuthError of kind `file` if anything else exists at that path, or if the file cannot be read
  */
-export function readPrivateFile(path: string, limits: FileLimits = {}): Promise<FileSnapshot | undefined> {
-  return runFileOperation(path, "read", limits, async () => {
+export function readPrivateFile(
+  path: string,
+  options: FileLimits & OwnerOptions = {},
+): Promise<FileSnapshot | undefined> {
+  return runFileOperation(path, "read", options, async () => {
     try {
-      return await readFile(path);
+      return await readFile(path, options);
     } catch (error) {
       if (getErrorCode(error) === "ENOENT") return undefined;
       throw error;
@@ -111,18 +120,24 @@ export function readPrivateFile(path: string, limits: FileLimits = {}): Promise<
   });
 }
 
-async function readFile(path: string): Promise<FileSnapshot> {
+async function readFile(path: string, { anyOwner = false }: OwnerOptions): Promise<FileSnapshot> {
   const fail = (message: string, code: AuthErrorCode): never => {
     throw authFileError(path, message, code);
   };
-  if ((await lstat(path)).isSymbolicLink()) fail("is a symbolic link", "auth_file_insecure");
-  const handle = await open(path, constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const checkOwner = ({ uid }: { readonly uid: number }): void => {
+    if (uid !== (process.geteuid?.() ?? uid)) fail(`belongs to another user (uid ${uid})`, "auth_file_insecure");
+  };
+  const entry = await lstat(path);
+  if (entry.isSymbolicLink()) fail("is a symbolic link", "auth_file_insecure");
+  const handle = await open(path, constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+    if (getErrorCode(error) === "EACCES") checkOwner(entry);
+    throw error;
+  });
   try {
     const stats = await handle.stat();
-    const user = process.geteuid?.() ?? stats.uid;
     if (stats.isDirectory()) fail("is a directory", "auth_file_invalid_path");
     if (!stats.isFile()) fail("is not a regular file", "auth_file_insecure");
-    if (stats.uid !== user) fail(`belongs to another user (uid ${stats.uid})`, "auth_file_insecure");
+    if (!anyOwner) checkOwner(stats);
     if (stats.nlink > 1) fail("has another hard link", "auth_file_insecure");
     if (stats.size > MAX_BYTES) fail("is too large for an auth file", "auth_file_not_managed");
     return { text: await handle.readFile("utf8"), mode: stats.mode & 0o777 };
@@ -224,18 +239,22 @@ export async function retryWhileBusy(operation: () => Promise<void>): Promise<vo
  * @returns whether a file was removed
  * @throws AuthError of kind `file`
  */
-export function removeManagedFile(path: string, isManaged: (text: string) => boolean): Promise<boolean> {
+export function removeManagedFile(
+  path: string,
+  isManaged: (text: string) => boolean,
+  options: OwnerOptions = {},
+): Promise<boolean> {
   return runFileOperation(path, "removed", {}, async () => {
-    const isRemoved = await removeOnce(path, isManaged);
+    const isRemoved = await removeOnce(path, isManaged, options);
     await removeTempFiles(path);
     await rm(getLockPath(path), { recursive: true, force: true }).catch(() => undefined);
     // A process may have renamed its temporary file before it could be removed.
-    return (await removeOnce(path, isManaged)) || isRemoved;
+    return (await removeOnce(path, isManaged, options)) || isRemoved;
   });
 }
 
-async function removeOnce(path: string, isManaged: (text: string) => boolean): Promise<boolean> {
-  const file = await readPrivateFile(path).catch(() => undefined);
+async function removeOnce(path: string, isManaged: (text: string) => boolean, options: OwnerOptions): Promise<boolean> {
+  const file = await readPrivateFile(path, options).catch(() => undefined);
   if (file === undefined || !isManaged(file.text)) return false;
   await retryWhileBusy(() => rm(path, { force: true }));
   return true;

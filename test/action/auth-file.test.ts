@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { cleanUpAuthFile, STATE } from "../../action/auth-file-cleanup.ts";
 import { resolvePath, writeAuthFile } from "../../action/auth-file.ts";
@@ -239,18 +239,38 @@ test("the post step reports that the file was removed and stops a refresher that
   await waitUntil("the refresher has exited", () => !isRunning(step.refresher));
 });
 
+test("the post step stops the refresher and removes the file if its owner was changed", { skip: asRoot }, async (t) => {
+  const { temp, run } = await createJob(t);
+  const step = await run({ keepFresh: true });
+  await chown(step.result.path, 12_345, 12_345);
+  assert.deepEqual((await post(step)).lines, ["info: Removed the auth file (refreshed 0 times)."]);
+  await waitUntil("the refresher has exited", () => !isRunning(step.refresher));
+  assert.deepEqual(await readdir(temp), []);
+});
+
 test(
-  "the post step stops the refresher if the file's owner was changed, and reports the change",
+  "the post step stops the refresher if the file now belongs to a user who denies access, and reports the user",
   { skip: asRoot },
   async (t) => {
-    const { run } = await createJob(t);
-    const step = await run({ keepFresh: true });
-    await chown(step.result.path, 12_345, 12_345);
-    assert.match(
-      (await post(step)).lines.join(),
-      /^warning: The auth file .* belongs to another user \(uid 12345\)\. It was not removed/,
-    );
-    assert.equal(isRunning(step.refresher), false);
+    const { temp, run } = await createJob(t);
+    await chmod(dirname(temp), 0o755);
+    for (const [mode, message] of [
+      [
+        0o755,
+        /^warning: The auth file .* belongs to another user \(uid 0\)\. .*last written at 20\S+Z\. It was not removed\.$/,
+      ],
+      [0o700, /permission denied\. Its directory belongs to another user \(uid 0\)\. It was not removed\.$/],
+    ] as const) {
+      const step = await run({ keepFresh: true });
+      await chmod(temp, mode);
+      process.seteuid?.(12_345);
+      try {
+        assert.match((await post(step)).lines.join(), message);
+      } finally {
+        process.seteuid?.(0);
+      }
+      assert.equal(isRunning(step.refresher), false);
+    }
   },
 );
 

@@ -162,6 +162,7 @@ describe("the refresher", { skip: !canListProcesses && "needs /proc" }, () => {
     process.kill(pid, "SIGSTOP");
     const post = await harness.post(run, { timeoutMs: 60_000 });
     assert.equal(post.exitCode, 0);
+    assert.match(post.log, /^Warning: The auth file refresher did not respond\./);
     assert.deepEqual(await harness.listFiles(), []);
     process.kill(pid, "SIGCONT");
     await harness.waitForRefresherExit();

@@ -238,6 +238,16 @@ test("removes only a file, its temporary files, and its lock", async (t) => {
   assert.equal(await removeManagedFile(path, () => true), false);
 });
 
+test("reads and removes a file of another user only on request", { skip: notOnWindows || asRoot }, async (t) => {
+  const path = join(await createTempDir(t), "a.json");
+  await writeFile(path, "own", { mode: 0o600 });
+  await chown(path, 12_345, 12_345);
+  const isOwn = (text: string): boolean => text === "own";
+  assert.equal(await removeManagedFile(path, isOwn), false);
+  assert.equal((await readPrivateFile(path, { anyOwner: true }))?.text, "own");
+  assert.equal(await removeManagedFile(path, isOwn, { anyOwner: true }), true);
+});
+
 test("removes neither an unmanaged file nor a symbolic link", { skip: notOnWindows }, async (t) => {
   const directory = await createTempDir(t);
   await writeFile(join(directory, "other"), "other");

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -18,6 +19,8 @@ export interface Faults {
   readonly latencyMs?: number;
   /** Forwards the response in pieces. */
   readonly drip?: { readonly bytes: number; readonly everyMs: number };
+  /** Forwards nothing if the first packet from the client, a TLS ClientHello, is larger than this many bytes. */
+  readonly maxHello?: number;
   /** Changes each chunk of the response. */
   readonly corrupt?: (chunk: Buffer) => Buffer;
   /** A reply to the first bytes of a request, sent instead of the server's response. */
@@ -107,6 +110,14 @@ async function replyWith(
 async function relay(client: Socket, server: Socket, connection: Mutable<ChaosConnection>): Promise<void> {
   const { faults } = connection;
   const limit = faults.resetAfter ?? faults.endAfter ?? faults.stallAfter ?? Infinity;
+  if (faults.maxHello !== undefined) {
+    const [hello] = (await once(client, "data")) as [Buffer];
+    if (hello.length > faults.maxHello) {
+      server.destroy();
+      return;
+    }
+    server.write(hello);
+  }
   client.pipe(server);
   client.once("close", () => server.destroy());
   await delay(faults.latencyMs ?? 0);

@@ -10,8 +10,10 @@ export interface ConnectProxyOptions {
   readonly to: number | ((host: string, port: number) => number | undefined);
   /** The `user:password` required in HTTP Basic authentication. The proxy responds 407 to anything else. */
   readonly credentials?: string;
-  /** The status of every response, or `hang` to never respond. */
+  /** The status of every response, or `hang` to never respond. May be changed while the proxy is running. */
   readonly response?: number | "hang";
+  /** Default: a free port. */
+  readonly port?: number;
   /** Certificates for TLS connections to the proxy itself. Default: plain HTTP. */
   readonly tls?: Certificates;
 }
@@ -77,7 +79,7 @@ export async function startConnectProxy(options: ConnectProxyOptions): Promise<C
     }
     tunnel(client, head, port, track);
   });
-  await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, LOOPBACK, resolve));
   const { port } = server.address() as AddressInfo;
 
   return {

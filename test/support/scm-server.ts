@@ -40,8 +40,8 @@ export interface ScmRequest {
   readonly form?: Readonly<Record<string, string>>;
 }
 
-/** The response of the token endpoint while it does not issue tokens. */
-export interface TokenEndpointFailure {
+/** A response that replaces those of an endpoint. */
+export interface EndpointFailure {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: object;
@@ -72,7 +72,9 @@ export interface ScmServer {
   /** Accepts only this client secret from now on. Issued tokens remain valid. */
   readonly changeSecret: (clientSecret: string) => void;
   /** Makes all token requests fail from now on. Pass undefined to stop. */
-  readonly failTokenRequests: (failure: TokenEndpointFailure | undefined) => void;
+  readonly failTokenRequests: (failure: EndpointFailure | undefined) => void;
+  /** Makes all JWKS requests fail from now on. Pass undefined to stop. */
+  readonly failJwksRequests: (failure: EndpointFailure | undefined) => void;
   /** Delays all responses of the token endpoint by `delayMs` milliseconds from now on. */
   readonly delayTokenResponses: (delayMs: number) => void;
   /** Closes all connections and stops listening. */
@@ -93,12 +95,13 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
   const auth = new ScmAuthServer({ clientId, clientSecret, tsgIds, issuer, ttl, signer });
   const api = createScmApi(options.addresses);
   const requests: ScmRequest[] = [];
-  let failure: TokenEndpointFailure | undefined;
+  let failure: EndpointFailure | undefined;
+  let jwksFailure: EndpointFailure | undefined;
   let tokenDelay = 0;
 
   const respond = async (record: Mutable<ScmRequest>, body: string): Promise<ServerResponse> => {
     const { method, path, headers } = record;
-    if (path === JWKS_PATH && method === "GET") return auth.getJwks();
+    if (path === JWKS_PATH && method === "GET") return jwksFailure ? { body: {}, ...jwksFailure } : auth.getJwks();
     if (path === TOKEN_PATH && method === "POST") {
       const form = new URLSearchParams(body);
       record.form = Object.fromEntries([...form.keys()].map((name) => [name, form.getAll(name).join()]));
@@ -154,6 +157,7 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
       auth.changeSecret(secret);
     },
     failTokenRequests: (changed) => (failure = changed),
+    failJwksRequests: (changed) => (jwksFailure = changed),
     delayTokenResponses: (delayMs) => (tokenDelay = delayMs),
     close: () =>
       new Promise((resolve) => {

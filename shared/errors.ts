@@ -123,7 +123,7 @@ const PREFIX: Readonly<Record<AuthErrorKind, string>> = Object.freeze({
   rate_limited: "HTTP error",
   server: "HTTP error",
   rejected: "HTTP error",
-  aborted: "Authentication error",
+  aborted: "Aborted",
   protocol: "Authentication error",
   verification: "Authentication error",
 });
@@ -142,8 +142,8 @@ const BRAND = Symbol.for("scm-auth.AuthError");
  * Any failure in this package except an SCM API error. `message` says what happened, and `hint` says what to do;
  * neither contains a secret. `cause` contains only the name and code of the underlying error, or it is the abort reason
  * of the caller's signal, or the error of the caller's `clientSecret` function. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
- * (`rate_limited`, `server`, `rejected` without an OAuth error), `Configuration error:`, `File error:`, or
- * `Authentication error:` (all others).
+ * (`rate_limited`, `server`, `rejected` without an OAuth error), `Configuration error:`, `File error:`,
+ * `Aborted:`, or `Authentication error:` (all others).
  *
  * @example
  * ```ts
@@ -244,8 +244,8 @@ export const verificationError = (code: AuthErrorCode, description: string): Aut
   new AuthError(description, { kind: "verification", code });
 
 /** Creates the error for an aborted signal; `cause` is the abort reason. */
-export const abortedError = (cause?: unknown): AuthError =>
-  new AuthError("the request was aborted.", { kind: "aborted", code: "aborted", cause });
+export const abortedError = (cause?: unknown, requestSent = true): AuthError =>
+  new AuthError("the caller's signal was aborted.", { kind: "aborted", code: "aborted", cause, requestSent });
 
 /** The access token has expired. An AuthError of kind `verification` with code `token_expired`. */
 export class TokenExpiredError extends AuthError {

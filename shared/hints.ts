@@ -13,13 +13,13 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
 
   host_not_found: "Check the spelling of the host name, and whether this machine can resolve it.",
-  dns_lookup_failed: "Retry; if it persists, check DNS and egress rules.",
+  dns_lookup_failed: `The name server did not answer, or answered with an error. Run again; if the problem persists, check the DNS settings of this machine ${NETWORK}.`,
   connection_refused: `Nothing is listening there, or a firewall is rejecting the connection. Check the URL and the egress rules ${NETWORK}.`,
-  connection_lost: `The network, a firewall, or a proxy closed the connection. Retry; if it persists, check them ${NETWORK}.`,
+  connection_lost: `The network, a firewall, or a proxy closed the connection. Run again; if the problem persists, check them ${NETWORK}.`,
   connect_timeout: `A firewall may be dropping packets. Allow the hosts and ports listed in ${DOCS_URL}/network.md.`,
   response_timeout:
-    "SCM does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel or raise the timeout.",
-  response_truncated: "The server, a proxy, or a load balancer closed the connection too early. Retry.",
+    "SCM's auth server does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel, or raise the timeout.",
+  response_truncated: "The server, a proxy, or a load balancer closed the connection too early. Run again.",
   untrusted_certificate: `No secret was sent. If a proxy inspects TLS, add its CA certificate, or set NODE_EXTRA_CA_CERTS; if the system trusts it already, set NODE_USE_SYSTEM_CA=1 ${NETWORK}.`,
   tls_handshake_failed: `No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2 ${NETWORK}.`,
   proxy_url_invalid:
@@ -49,19 +49,19 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_jwks: "The response is not a JWK Set (RFC 7517). Check the JWKS URL.",
 
   opaque_token: "It cannot be verified. If the server is meant to issue such tokens, set verify to false.",
-  malformed_token: "If this persists, contact support.",
-  algorithm_not_allowed: "Only RS256 is accepted.",
+  malformed_token: "It is not one of SCM's access tokens. Check the token URL.",
+  algorithm_not_allowed: "Only RS256 is accepted. Check the token URL.",
   signing_key_not_found:
     "Retry if the server has just rotated its keys; otherwise check that the token URL and the JWKS URL belong to the same server.",
   invalid_signature:
     "The token was modified in transit, or the token URL and the JWKS URL belong to different servers.",
-  missing_claim: "Check the token URL.",
-  invalid_claim: "Check the token URL.",
+  missing_claim: "It is not one of SCM's access tokens. Check the token URL.",
+  invalid_claim: "It is not one of SCM's access tokens. Check the token URL.",
   audience_mismatch: "The token was issued to another client. Check the client ID.",
   issuer_mismatch: "The token was issued by another server. Check the token URL and the issuer.",
   tenant_mismatch: NO_ACCESS,
   token_expired: "Check this machine's clock, or request a new token.",
-  token_not_yet_valid: "Check this machine's clock.",
+  token_not_yet_valid: "Check this machine's clock, and that of the auth server.",
   clock_skew: "Synchronize this machine's clock (NTP) and run again.",
   token_lifetime_unknown: "Use the token directly, or configure the server to send expires_in (RFC 6749 section 5.1).",
 
@@ -87,7 +87,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
     "Pass only the sealed token. A token that is too long to be sealed must be requested by each job.",
   sealed_token_not_jwt: "The recipient could not verify it. Sign in within the job that needs the token.",
 
-  aborted: "The caller aborted the operation.",
+  aborted: "The signal's abort reason is the error's cause.",
   output_write_failed: "Check that the disk is not full and that the runner's files are writable.",
   internal_error: "This is a bug. Please report it with this line, the version, and the operating system.",
 };

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { AccessToken } from "./access-token.ts";
 import { ApiError, toApiError } from "./api-error.ts";
 import { holdProcess, type Milliseconds } from "./clock.ts";
-import { AuthError } from "./errors.ts";
+import { AuthError, type AuthErrorCode } from "./errors.ts";
 import type { HttpsAgent } from "./http/connection.ts";
 import { parseJson, retryableStatusError } from "./http/json-response.ts";
 import type { HttpMethod, HttpRequest, HttpResponse } from "./http/request.ts";
@@ -169,8 +169,8 @@ export class ScmSession implements Session {
     } catch (error) {
       if (lastResponse !== undefined && AuthError.isAuthError(error) && error.status === lastResponse.status)
         return lastResponse;
-      if (!AuthError.isAuthError(error) || error.code !== "response_too_large") throw error;
-      throw error.with(error.description, { hint: "Request smaller pages (limit), or raise maxResponseBytes." });
+      const hint = AuthError.isAuthError(error) ? API_HINTS[error.code] : undefined;
+      throw AuthError.isAuthError(error) && hint !== undefined ? error.with(error.description, { hint }) : error;
     }
   }
 
@@ -179,6 +179,12 @@ export class ScmSession implements Session {
     return toApiError(response, new Redactor(secrets));
   }
 }
+
+/** Hints for errors whose default hint is about the auth server. */
+const API_HINTS: Readonly<Partial<Record<AuthErrorCode, string>>> = {
+  response_too_large: "Request smaller pages (limit), or raise maxResponseBytes.",
+  response_timeout: "Request smaller pages (limit) or fewer at a time, or raise the timeout.",
+};
 
 /** The statuses for which a `Response` must not have a body (Fetch Standard, "null body status"). */
 const NULL_BODY_STATUS: ReadonlySet<number> = new Set([204, 205, 304]);

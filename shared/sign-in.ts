@@ -102,7 +102,7 @@ export async function requestToken(context: SignInContext, limits: RequestLimits
     request: createTokenRequest(authRequest),
     parse: (response) =>
       parseTokenResponse(response, {
-        ...{ quote: redactor.quote, onToken, requestedScope: authRequest.scope },
+        ...{ quote: redactor.quote, onToken, clientId: authRequest.clientId, requestedScope: authRequest.scope },
         secretWarning: authRequest.warnings.find((warning) => warning === SUSPECT_SECRET),
       }),
   };
@@ -136,7 +136,7 @@ export async function updateClientSecret(
   if (update === undefined) return;
   try {
     const isUpdated = await Promise.race([update.then(() => true), sleep(clock, deadline - clock.monotonic(), ended)]);
-    if (signal?.aborted) throw abortedError(signal.reason).with("the request was aborted.", { requestSent: false });
+    if (signal?.aborted) throw abortedError(signal.reason, false);
     if (isUpdated !== true) {
       const description = "the function that returns the client secret did not end in time.";
       throw new AuthError(description, { kind: "config", code: "client_secret_unavailable" });

@@ -86,6 +86,7 @@ export interface TokenResponseOptions {
   readonly quote: Redactor["quote"];
   /** Receives all tokens in the body before any text is quoted, so that they are redacted. */
   readonly onToken: (token: string) => void;
+  readonly clientId: string;
   readonly requestedScope: string;
   /** A possible reason why the client secret is wrong, for the hint. */
   readonly secretWarning?: string | undefined;
@@ -128,10 +129,11 @@ const getHint = (code: AuthErrorCode, { secretWarning }: TokenResponseOptions): 
   code === "invalid_client" && secretWarning !== undefined ? `${secretWarning} ${HINTS[code]}` : HINTS[code];
 
 function parseOAuthError(response: OAuthErrorResponse, status: number, options: TokenResponseOptions): Failure {
-  const { quote, requestedScope } = options;
+  const { quote, clientId, requestedScope } = options;
   const { error } = response;
-  const scope = error === "invalid_scope" ? ` (requested ${quote(requestedScope)})` : "";
-  const description = `token request rejected (status ${status}): ${describeError(response, quote)}${scope}.`;
+  const value = { invalid_scope: `requested ${quote(requestedScope)}`, invalid_client: `client ID ${quote(clientId)}` };
+  const detail = error === "invalid_scope" || error === "invalid_client" ? ` (${value[error]})` : "";
+  const description = `token request rejected (status ${status}): ${describeError(response, quote)}${detail}.`;
   const oauthError = quoteErrorCode(error, quote);
   const type = RETRYABLE_ERRORS.get(error);
   if (type)

@@ -109,8 +109,7 @@ async function attempt(
   }
 }
 
-const notSentError = (reason: unknown): AuthError =>
-  abortedError(reason).with("the request was aborted.", { requestSent: false });
+const notSentError = (reason: unknown): AuthError => abortedError(reason, false);
 
 async function rejectOnAbort(signal: AbortSignal): Promise<never> {
   if (!signal.aborted) await once(signal, "abort");

@@ -23,7 +23,7 @@ const KINDS: readonly (readonly [AuthErrorKind, prefix: string, retryable: boole
   ["rejected", "HTTP error", false, true],
   ["config", "Configuration error", false, false],
   ["file", "File error", false, false],
-  ["aborted", "Authentication error", false, true],
+  ["aborted", "Aborted", false, true],
   ["protocol", "Authentication error", false, true],
   ["verification", "Authentication error", false, true],
 ];
@@ -128,7 +128,7 @@ test("shows only the name and code of a cause", () => {
 test("keeps the caller's reason when a request is aborted", () => {
   const reason = new RangeError("enough");
   const error = abortedError(reason);
-  assert.equal(error.message, "Authentication error: the request was aborted.");
+  assert.equal(error.message, "Aborted: the caller's signal was aborted.");
   assert.deepEqual([error.kind, error.code, error.cause], ["aborted", "aborted", reason]);
 });
 

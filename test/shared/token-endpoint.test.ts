@@ -21,7 +21,7 @@ const toResponse = (status: number, body: unknown, headers: HttpResponse["header
   clockOffset: undefined,
 });
 const parse = (response: HttpResponse, onToken: (token: string) => void = () => undefined): Outcome<TokenResponse> =>
-  parseTokenResponse(response, { quote, onToken, requestedScope: "tsg_id:1" });
+  parseTokenResponse(response, { quote, onToken, clientId: "ci", requestedScope: "tsg_id:1" });
 
 function getError(outcome: Outcome<unknown>): AuthError {
   assert.ok(outcome.type !== "success");
@@ -143,8 +143,8 @@ const ERRORS: readonly (readonly [status: number, body: string, code: AuthErrorC
   [501, "no body", "http_error", "HTTP error", "status 501"],
   [404, "HTML", "http_error", "HTTP error", "status 404"],
   [302, "no body", "unexpected_redirect", "HTTP error", "status 302"],
-  [401, "invalid_client", "invalid_client", "Authentication error", "rejected (status 401): invalid_client: <because>."],
-  [200, "invalid_client", "invalid_client", "Authentication error", "rejected (status 200): invalid_client: <because>."],
+  [401, "invalid_client", "invalid_client", "Authentication error", "rejected (status 401): invalid_client: <because> (client ID <ci>)."],
+  [200, "invalid_client", "invalid_client", "Authentication error", "rejected (status 200): invalid_client: <because> (client ID <ci>)."],
   [400, "server_error", "server_error", "HTTP error", "(status 400): server_error: <because>."],
   [200, "HTML", "html_response", "Authentication error", "HTML page"],
   [200, "no body", "invalid_json", "Authentication error", "did not return JSON"],
@@ -206,8 +206,18 @@ test("rejects an expires_in that is too large for a JavaScript number", () => {
 
 const OAUTH_ERRORS: readonly (readonly [body: object, text: string, code: AuthErrorCode, oauthError: string])[] = [
   [{ error: "invalid_scope" }, "invalid_scope (requested <tsg_id:1>).", "invalid_scope", "invalid_scope"],
-  [{ error: "invalid_client", error_description: "no" }, "invalid_client: <no>.", "invalid_client", "invalid_client"],
-  [{ error: "invalid_client", error_description: 1 }, "invalid_client.", "invalid_client", "invalid_client"],
+  [
+    { error: "invalid_client", error_description: "no" },
+    "invalid_client: <no> (client ID <ci>).",
+    "invalid_client",
+    "invalid_client",
+  ],
+  [
+    { error: "invalid_client", error_description: 1 },
+    "invalid_client (client ID <ci>).",
+    "invalid_client",
+    "invalid_client",
+  ],
   [{ error: "invalid_grant" }, "invalid_grant.", "oauth_error", "invalid_grant"],
   [{ error: "custom" }, "<custom>.", "oauth_error", "<custom>"],
   [{ error: "constructor" }, "<constructor>.", "oauth_error", "<constructor>"],
@@ -250,6 +260,7 @@ test("passes a token to onToken before it quotes any part of a response", () => 
           return "";
         },
         onToken: (found) => received.push(found),
+        clientId: "ci",
         requestedScope: "",
       });
       assert.deepEqual(received, [token]);
@@ -265,6 +276,7 @@ test("includes text from the server in errors only through the quote function", 
         parseTokenResponse(toResponse(status, body), {
           quote: () => "quoted",
           onToken: () => undefined,
+          clientId: "ci",
           requestedScope: "",
         }),
       );
@@ -346,6 +358,7 @@ test("accepts the same near-valid responses as a second implementation, and reve
           tokens.push(token);
           redactor.add(token);
         },
+        clientId: "ci",
         requestedScope: "tsg_id:1",
       });
       seen.add(outcome.type);

@@ -397,5 +397,5 @@ test("retries a network request until it succeeds, and reports its connections",
   );
   const signal = AbortSignal.abort();
   const error = await getError(requestWithRetries(context, { name: "api", request, parse }, { ...limits, signal }));
-  assert.deepEqual([error.code, error.message], ["aborted", "Authentication error: the request was aborted."]);
+  assert.deepEqual([error.code, error.message], ["aborted", "Aborted: the caller's signal was aborted."]);
 });

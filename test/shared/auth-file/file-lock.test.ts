@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
+import fs, { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { sleep, systemClock } from "../../../shared/clock.ts";
@@ -65,6 +66,18 @@ test("runs the work without a lock if no lock can be created", async (t) => {
   await writeFile(join(directory, "file"), "");
   for (const path of [join(directory, "missing", "a.json"), join(directory, "file", "a.json")])
     assert.equal(await withFileLock(path, getOptions(), () => Promise.resolve("done")), "done");
+});
+
+test("runs the work without the lock if the file system does not respond", async (t) => {
+  const path = join(await createTempDir(t), "a.json");
+  const { mock } = t.mock.method(fs, "mkdir", () => new Promise(() => undefined));
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.restore();
+    syncBuiltinESMExports();
+  });
+  const options = { ...getOptions(), deadline: systemClock.monotonic() + 200 };
+  assert.equal(await withFileLock(path, options, () => Promise.resolve("done")), "done");
 });
 
 test("stops waiting when the signal is aborted", async (t) => {

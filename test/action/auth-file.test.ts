@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { after, before, test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import { cleanUpAuthFile, STATE } from "../../action/auth-file-cleanup.ts";
 import { resolvePath, writeAuthFile } from "../../action/auth-file.ts";
 import type { Source } from "../../action/log.ts";
@@ -13,7 +13,7 @@ import { systemClock } from "../../shared/clock.ts";
 import { createSignInContext, requestToken } from "../../shared/sign-in.ts";
 import { waitUntil } from "../support/poll.ts";
 import { runProcess } from "../support/processes.ts";
-import { startScmServer, type ScmServer, type ScmServerOptions } from "../support/scm-server.ts";
+import { startScmServer, type ScmServerOptions } from "../support/scm-server.ts";
 import { startScriptedServer } from "../support/scripted-server.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 import { RecordingRunner } from "./recording-runner.ts";
@@ -21,11 +21,8 @@ import { RecordingRunner } from "./recording-runner.ts";
 const notOnLinux = process.platform !== "linux" && "needs /proc";
 const asRoot = notOnLinux || (process.getuid?.() !== 0 && "needs root");
 
-let shared: ScmServer;
-before(async () => {
-  shared = await startScmServer();
-});
-after(() => shared.close());
+const shared = await startScmServer();
+after(shared.close);
 
 /** A recording runner that also records the saved state and exported variables. */
 class StepRunner extends RecordingRunner {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
+import { after, afterEach, describe, test } from "node:test";
 import { AuthFileHarness, exists, readAuthFileJson, requestTokenAsProvider } from "../support/auth-file-harness.ts";
 import { httpRequest } from "../support/http-request.ts";
 import { waitUntil } from "../support/poll.ts";
@@ -15,11 +15,7 @@ import { createSigner, readClaims, validClaims } from "../support/tokens.ts";
 
 const isWindows = process.platform === "win32";
 const OTHER_TSG_ID = "2345678901";
-let harness: AuthFileHarness;
-
-before(async () => {
-  harness = await AuthFileHarness.start({ tsgIds: ["1234567890", OTHER_TSG_ID] });
-});
+const harness = await AuthFileHarness.start({ tsgIds: ["1234567890", OTHER_TSG_ID] });
 after(() => harness.close());
 afterEach(() => harness.nextJob());
 

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { runAction, type ActionRun } from "../support/run-action.ts";
-import { startScmServer, type ScmServer } from "../support/scm-server.ts";
+import { startScmServer } from "../support/scm-server.ts";
 
 /** Tests `check: true`. The content of the summary is tested in test/action/. */
 
-let server: ScmServer;
-before(async () => {
-  server = await startScmServer();
-});
-after(() => server.close());
+const server = await startScmServer();
+after(server.close);
 
 const check = (inputs: Readonly<Record<string, string>> = {}): Promise<ActionRun> =>
   runAction({

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { readAuthFileJson } from "../support/auth-file-harness.ts";
 import { runAction, type ActionOptions, type ActionRun } from "../support/run-action.ts";
@@ -8,11 +8,8 @@ import { startScmServer, type ScmServer } from "../support/scm-server.ts";
 
 /** Tests that one sign-in serves several jobs. */
 
-let server: ScmServer;
-before(async () => {
-  server = await startScmServer({ tsgIds: ["1234567890", "2345678901"] });
-});
-after(() => server.close());
+const server = await startScmServer({ tsgIds: ["1234567890", "2345678901"] });
+after(server.close);
 
 type Inputs = Readonly<Record<string, string>>;
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
-import { after, before, test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
 import { getFingerprint } from "../../../action/refresher/managed-file.ts";
 import { isRunning, type ProcessId } from "../../../action/refresher/job-monitor.ts";
@@ -25,11 +25,8 @@ const SCRIPT = resolve("action/refresher/main.ts");
 const JOB_SECRET = "j".repeat(43);
 const notOnLinux = process.platform !== "linux" && "needs /proc";
 
-let server: ScmServer;
-before(async () => {
-  server = await startScmServer();
-});
-after(() => server.close());
+const server = await startScmServer();
+after(server.close);
 
 const limits = (timeoutMs = 30_000) => ({ deadline: systemClock.monotonic() + timeoutMs });
 

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmod, chown, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, win32 } from "node:path";
-import { after, before, test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import {
   ensureAuthFile,
   ensureTokenFile,
@@ -21,7 +21,7 @@ import { AuthError } from "../../../shared/errors.ts";
 import { createSignInContext, requestToken } from "../../../shared/sign-in.ts";
 import { TokenSource } from "../../../shared/token-source.ts";
 import { createFastClock } from "../../support/fast-clock.ts";
-import { startScmServer, type ScmServer } from "../../support/scm-server.ts";
+import { startScmServer } from "../../support/scm-server.ts";
 import { startScriptedServer } from "../../support/scripted-server.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
 import { createSigner } from "../../support/tokens.ts";
@@ -30,18 +30,15 @@ import { listen } from "../http/attempts.ts";
 const skip = process.platform === "win32" && "needs POSIX permissions";
 const asRoot = skip || (process.getuid?.() !== 0 && "needs root");
 
-let server: ScmServer;
-let request: AuthRequest;
-before(async () => {
-  server = await startScmServer();
-  request = getRequest();
-});
-after(() => server.close());
+// With a `before` hook instead, the file would not end if --test-name-pattern matches none of its tests.
+const server = await startScmServer();
+after(server.close);
 
 const getRequest = (changes: object = {}): AuthRequest => {
   const { clientId, clientSecret, tsgId, tokenUrl, ca } = server;
   return AuthRequest.parse({ clientId, clientSecret, tsgId, tokenUrl, ca, ...changes });
 };
+const request = getRequest();
 
 interface FileFixture {
   readonly directory: string;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import { AccessToken } from "../../../shared/access-token.ts";
 import { SHUTDOWN_PATH, TOKEN_SERVER_PATH, toTokenServerUrl } from "../../../shared/auth-file/format.ts";
 import { TokenServer, type TokenServerOptions } from "../../../shared/auth-file/token-server.ts";
@@ -102,10 +102,7 @@ const summarize = (response: RawResponse): readonly [number, string | undefined]
   parse(response).error,
 ];
 
-let fixture: Fixture;
-before(async () => {
-  fixture = await setUp();
-});
+const fixture = await setUp();
 after(() => fixture.server.close());
 
 test("responds with the token, its remaining lifetime, its scope, and the job, and forbids caching", async () => {

@@ -107,8 +107,8 @@ const normalize = (text: string): string =>
 export class Redactor {
   readonly #secrets = new Set<string>();
   readonly #variants = new Set<string>();
-  /** Substrings of normalized secrets, created when external text is quoted for the first time. */
-  #runs: Set<string> | undefined;
+  /** Normalized forms of the secrets, for external text. */
+  readonly #forms: string[] = [];
 
   constructor(secrets: readonly string[] = []) {
     for (const secret of secrets) this.add(secret);
@@ -119,7 +119,7 @@ export class Redactor {
     if (this.#secrets.has(secret)) return;
     this.#secrets.add(secret);
     for (const variant of getVariants(secret)) this.#variants.add(variant);
-    this.#runs = undefined;
+    this.#forms.push(...getForms(secret));
   }
 
   /** Replaces every form of a secret with `***`. */
@@ -150,25 +150,26 @@ export class Redactor {
     return this.#containsRun(input) ? REMOVED : this.redact(sanitize(input, maxLength));
   };
 
+  /** Only the substrings of `text`, whose length is limited, are kept in memory. Tokens can be much longer. */
   #containsRun(text: string): boolean {
-    this.#runs ??= new Set([...this.#secrets].flatMap(getRuns));
-    const runs = this.#runs;
     const normalized = normalize(text);
-    for (const length of new Set([...runs].map((run) => run.length))) {
-      for (let at = 0; at + length <= normalized.length; at++)
-        if (runs.has(normalized.slice(at, at + length))) return true;
-    }
-    return false;
+    const runs = new Set(getRuns(normalized));
+    return this.#forms.some((form) => {
+      if (form.length <= MIN_RUN) return normalized.includes(form);
+      for (const run of getRuns(form)) if (runs.has(run)) return true;
+      return false;
+    });
   }
 }
 
-/**
- * The substrings that identify a secret: parts of its plain, hex, and base64 forms. A short form is used in full.
- */
-function getRuns(secret: string): readonly string[] {
-  const forms = getLines(secret).flatMap((text) => [text, toHex(text), ...base64Fragments(text, "base64")]);
-  return forms.map(normalize).flatMap((form) => {
-    if (form.length <= MIN_RUN) return form === "" ? [] : [form];
-    return Array.from({ length: form.length - MIN_RUN + 1 }, (_, at) => form.slice(at, at + MIN_RUN));
-  });
+/** The plain, hex, and base64 forms of a secret. A substring identifies the secret; a short form is used in full. */
+const getForms = (secret: string): readonly string[] =>
+  getLines(secret)
+    .flatMap((text) => [text, toHex(text), ...base64Fragments(text, "base64")])
+    .map(normalize)
+    .filter((form) => form !== "");
+
+/** Generates the substrings of length MIN_RUN. */
+function* getRuns(text: string): Generator<string, void> {
+  for (let at = 0; at + MIN_RUN <= text.length; at++) yield text.slice(at, at + MIN_RUN);
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { getMasks, Redactor, sanitize } from "../../shared/redact.ts";
 import { countRuns, fc } from "../support/fuzzing.ts";
@@ -193,4 +194,12 @@ test("searches long text in linear time", () => {
   assert.equal(redactor.redact("a".repeat(300_000)), "***");
   assert.equal(redactor.quote("b ".repeat(3_000_000)).length, 303);
   assert.ok(performance.now() - start < 10_000);
+});
+
+test("searches for the parts of many long tokens without keeping all of them in memory", () => {
+  const tokens = Array.from({ length: 12 }, (_, n) => createHash("shake256", { outputLength: 49_000 }).update(`${n}`));
+  const redactor = new Redactor(tokens.map((hash) => hash.digest("base64url")));
+  const start = process.memoryUsage().heapUsed;
+  assert.equal(redactor.quote("some text of a server"), "some text of a server");
+  assert.ok(process.memoryUsage().heapUsed - start < 100e6);
 });

@@ -2,7 +2,7 @@ import { getMinRemaining, type AccessToken } from "../shared/access-token.ts";
 import { backgroundClock, type Seconds } from "../shared/clock.ts";
 import type { RequestLimits } from "../shared/http/request-context.ts";
 import { normalizeScope } from "../shared/scope.ts";
-import { createSignInContext, requestToken, type SignInContext } from "../shared/sign-in.ts";
+import { createSeparateContext, createSignInContext, requestToken, type SignInContext } from "../shared/sign-in.ts";
 import { TokenSource } from "../shared/token-source.ts";
 import { VERSION } from "../shared/version.ts";
 import type { SignInConfig } from "./sign-in-args.ts";
@@ -33,7 +33,8 @@ export class ServiceAccounts {
       clock: backgroundClock,
     });
     const { clock, random } = context;
-    const request = (signal: AbortSignal) => requestToken(context, { ...createLimits(timeout), signal });
+    const request = (signal: AbortSignal) =>
+      requestToken(createSeparateContext(context), { ...createLimits(timeout), signal });
     const account = { context, timeout, tokens: new TokenSource(request, { clock, random }) };
     this.#accounts.set(key, account);
     return account;

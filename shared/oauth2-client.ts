@@ -4,14 +4,12 @@ import { resolveOptions, type ClientOptions } from "./client-options.ts";
 import { backgroundClock, holdProcess, type Milliseconds, type Seconds } from "./clock.ts";
 import { abortedError, AuthError, TokenExpiredError } from "./errors.ts";
 import { HttpsAgent } from "./http/connection.ts";
-import { getProxyPasswords } from "./http/proxy.ts";
 import { defineInspect } from "./inspect.ts";
 import type { SigningKey } from "./jwks.ts";
 import { decodeJwt, looksLikeJwt, verifyJwt, type JWTClaims } from "./jwt.ts";
 import { DEFAULTS, optionSchemas, validateOptions, type TestHooks } from "./options.ts";
-import { Redactor } from "./redact.ts";
 import { ScmSession, type Session } from "./session.ts";
-import { createSignInContext, requestToken, type SignInContext } from "./sign-in.ts";
+import { createSeparateContext, createSignInContext, requestToken, type SignInContext } from "./sign-in.ts";
 import { TokenSource, type AccessTokenOptions } from "./token-source.ts";
 
 /** Options that let a caller abort a call. */
@@ -207,9 +205,7 @@ export class OAuth2Client {
 
   async #requestToken(signal: AbortSignal): Promise<AccessToken> {
     const { clock, onEvent } = this.#context;
-    // Each sign-in has its own redactor; otherwise, a client that runs for months would accumulate tokens.
-    const redactor = new Redactor([this.authRequest.clientSecret, ...getProxyPasswords(process.env)]);
-    const context = { ...this.#context, redactor, onToken: redactor.add.bind(redactor) };
+    const context = createSeparateContext(this.#context);
     try {
       const token = await requestToken(context, { deadline: clock.monotonic() + this.#timeout, signal });
       this.#clockOffset = clock.now() - clock.elapsed();

@@ -83,6 +83,15 @@ export function createSignInContext(authRequest: AuthRequest, options: SignInOpt
   };
 }
 
+/**
+ * Creates a context for one of many sign-ins in a process, with its own redactor. A redactor that is used for days would
+ * accumulate tokens.
+ */
+export function createSeparateContext(context: SignInContext): SignInContext {
+  const redactor = new Redactor([context.authRequest.clientSecret, ...getProxyPasswords(process.env)]);
+  return { ...context, redactor, onToken: redactor.add.bind(redactor) };
+}
+
 type IssuedToken = Omit<TimedResult<TokenResponse>, "attempts">;
 
 /**

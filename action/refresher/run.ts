@@ -7,7 +7,7 @@ import { sleep, systemClock, type Milliseconds } from "../../shared/clock.ts";
 import type { AuthErrorOptions } from "../../shared/errors.ts";
 import { createSecureContext } from "../../shared/http/tls.ts";
 import { parseScope } from "../../shared/scope.ts";
-import { createSignInContext, requestToken } from "../../shared/sign-in.ts";
+import { createSeparateContext, createSignInContext, requestToken } from "../../shared/sign-in.ts";
 import { TokenSource } from "../../shared/token-source.ts";
 import { createJobMonitor, type ProcessId } from "./job-monitor.ts";
 import { getFingerprint, ManagedAuthFile } from "./managed-file.ts";
@@ -71,7 +71,7 @@ export async function startRefresher(config: RefresherConfig): Promise<AuthFileR
     secureContext: createSecureContext(authRequest.ca, config.roots),
   };
   const getToken = (signal: AbortSignal): Promise<AccessToken> =>
-    requestToken(context, { deadline: clock.monotonic() + REQUEST_TIMEOUT, signal });
+    requestToken(createSeparateContext(context), { deadline: clock.monotonic() + REQUEST_TIMEOUT, signal });
   const tokens = new TokenSource(getToken, times);
   const token = new AccessToken(first.value, {
     expiresAt: first.expiresAt === undefined ? undefined : new Date(first.expiresAt),

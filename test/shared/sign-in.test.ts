@@ -8,7 +8,7 @@ import { systemClock, type Milliseconds } from "../../shared/clock.ts";
 import type { AuthErrorCode } from "../../shared/errors.ts";
 import type { AuthEvent } from "../../shared/events.ts";
 import { Redactor } from "../../shared/redact.ts";
-import { createSignInContext, requestToken, verifyToken, type SignInOptions } from "../../shared/sign-in.ts";
+import { createSeparateContext, createSignInContext, requestToken, verifyToken, type SignInOptions } from "../../shared/sign-in.ts"; // prettier-ignore
 import { clientClaims, CLIENT_ID, getAuthError, SECRET, signer, startScripted, tokenResponse, TSG_ID } from "../support/client-fixtures.ts"; // prettier-ignore
 import { waitUntil } from "../support/poll.ts";
 import type { Script, ScriptedServer } from "../support/scripted-server.ts";
@@ -40,6 +40,16 @@ const verify = (request: AuthRequest, value: string, options: TestOptions = {}):
 const countRequests = (server: ScriptedServer) => [server.requestsTo("token").length, server.requestsTo("jwks").length];
 
 // requestToken
+
+test("retains no tokens of earlier sign-ins in a separate context", async (t) => {
+  const { request } = await startScripted(t, { token: success, jwks });
+  const context = createContext(request, {});
+  const separate = createSeparateContext(context);
+  await requestToken(separate, createLimits({}));
+  const quotes = [context, separate, createSeparateContext(context)].map(({ redactor }) => redactor.quote(token, 3000));
+  assert.deepEqual(quotes, [token, "(removed: it contains part of a secret)", token]);
+  for (const each of [context, separate]) assert.doesNotMatch(each.redactor.quote(SECRET), /^3f0d/);
+});
 
 test("requests the token and the JWKS at the same time, each only once", async (t) => {
   const waiting: (() => void)[] = [];

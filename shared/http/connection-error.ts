@@ -17,12 +17,14 @@ const CLOCK_HINT = "No secret was sent. Check this machine's clock first, then t
  * Error codes for a failed verification of the server's certificate. Codes that start with ERR_SSL are alerts sent by
  * the server.
  */
-const CERTIFICATE_CODE = /^(?!ERR_SSL).*CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/;
+const CERTIFICATE_CODE = /^(?!ERR_SSL).*CERT|^UNABLE_TO_|SELF_SIGNED|^INVALID_(CA|PURPOSE)|^PATH_LENGTH|^UNSPECIFIED$/;
 
 /** Hints for certificates that no additional CA certificate would make valid. */
 const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: CLOCK_HINT,
   CERT_NOT_YET_VALID: CLOCK_HINT,
+  UNSPECIFIED:
+    "No secret was sent. Another CA certificate does not help: the server, or the proxy that inspects TLS, needs another certificate.",
   ERR_TLS_CERT_ALTNAME_INVALID:
     "No secret was sent. The certificate belongs to another host. Check the host name, and whether DNS or a firewall redirects the connection.",
 };
@@ -88,7 +90,9 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
   const fail = (description: string, code: AuthErrorCode, hint = getHint(code, phase, target)): AuthError =>
     new AuthError(description, { kind: "network", code, requestSent: isSent, cause: error, hint });
   if (CERTIFICATE_CODE.test(errno) && (phase === "tls" || phase === "proxy-tls")) {
-    const detail = issuer === undefined ? errno : `${errno}, issued by ${issuer}`;
+    // Node has no code for some reasons, for example a weak key or a violated name constraint, but OpenSSL's text.
+    const reason = errno === "UNSPECIFIED" && error instanceof Error ? error.message : errno;
+    const detail = issuer === undefined ? reason : `${reason}, issued by ${issuer}`;
     const description = `the certificate of ${phase === "proxy-tls" ? proxy : host} is not trusted (${detail}).`;
     return fail(description, "untrusted_certificate", CERTIFICATE_HINTS[errno]);
   }

@@ -23,8 +23,13 @@ const HOUR = 3_600_000;
  * @param names - DNS names and IP addresses; the first one is the common name
  * @param lifetime - milliseconds from now until the certificates expire; default: one day. A negative value, down to minus
  *   one hour, creates expired certificates
+ * @param isUnusual - whether the server's certificate has a critical extension that no client knows
  */
-export function createCertificates(names: readonly string[] = TEST_NAMES, lifetime: number = 24 * HOUR): Certificates {
+export function createCertificates(
+  names: readonly string[] = TEST_NAMES,
+  lifetime: number = 24 * HOUR,
+  isUnusual = false,
+): Certificates {
   const authority = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const server = generateKeyPairSync("ec", { namedCurve: "P-256" });
   // Each authority has its own name. With the same name, an error would report a bad signature, not an unknown issuer.
@@ -48,6 +53,7 @@ export function createCertificates(names: readonly string[] = TEST_NAMES, lifeti
       toExtension("2.5.29.15", toBitString([0x80], 7), true), // keyUsage: digitalSignature
       toExtension("2.5.29.37", sequence(toOid("1.3.6.1.5.5.7.3.1"))), // extendedKeyUsage: serverAuth
       toExtension("2.5.29.17", sequence(...names.map(toAlternativeName))),
+      ...(isUnusual ? [toExtension("2.999", TRUE, true)] : []),
     ],
   });
   return { ca, cert, key: server.privateKey.export({ type: "pkcs8", format: "pem" }).toString() };

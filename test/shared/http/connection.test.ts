@@ -191,14 +191,21 @@ test("does not trust an unknown authority, regardless of NODE_TLS_REJECT_UNAUTHO
   }
 });
 
-for (const [what, certificates, hint] of [
-  ["for another name", createCertificates(["other.test"]), /belongs to another host/],
-  ["that has expired", createCertificates(undefined, -60_000), /Check this machine's clock first/],
+for (const [what, certificates, detail, hint] of [
+  ["for another name", createCertificates(["other.test"]), /ALTNAME_INVALID/, /belongs to another host/],
+  ["that has expired", createCertificates(undefined, -60_000), /EXPIRED/, /Check this machine's clock first/],
+  [
+    "that OpenSSL rejects for a reason without a code",
+    createCertificates(undefined, undefined, true),
+    /is not trusted \(unhandled critical extension, issued by/,
+    /needs another certificate/,
+  ],
 ] as const) {
   test(`does not trust a certificate ${what}`, async (t) => {
     const server = await serve(t, {}, certificates);
     const error = await getError(send(server.tokenUrl, { secureContext: createSecureContext(certificates.ca) }));
     assert.deepEqual([error.code, error.kind, server.requests.length], ["untrusted_certificate", "network", 0]);
+    assert.match(error.message, detail);
     assert.match(error.hint, hint);
   });
 }

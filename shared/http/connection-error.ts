@@ -29,6 +29,9 @@ const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
     "No secret was sent. The certificate belongs to another host. Check the host name, and whether DNS or a firewall redirects the connection.",
 };
 
+const INVALID_RESPONSE_HINT =
+  "Check the host and the port in the URL, and whether a proxy or a firewall responds instead of the server.";
+
 /**
  * Meanings of error codes while connecting. Any other code, for example EHOSTUNREACH, means that a firewall or a router
  * rejected the connection.
@@ -104,6 +107,8 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
           getHint("proxy_unreachable", phase, target),
         )
       : fail(`could not connect to ${proxy}: ${errno}.`, "proxy_unreachable");
+  // The error codes of Node's HTTP parser.
+  const isInvalid = errno.startsWith("HPE_");
   switch (phase) {
     case "dns":
       return errno === "ENOTFOUND"
@@ -114,7 +119,9 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
         ? fail(`${host} refused the connection (${errno}).`, "connection_refused")
         : fail(`could not connect to ${host} (${errno}).`, TCP_CODES[errno] ?? "connection_refused");
     case "proxy":
-      return fail(`could not connect to ${proxy}: ${errno}.`, "proxy_unreachable");
+      return isInvalid
+        ? fail(`${proxy} did not send a valid HTTP response (${errno}).`, "proxy_unreachable")
+        : fail(`${proxy} closed the connection without opening a tunnel to ${host} (${errno}).`, "proxy_unreachable");
     case "proxy-tls":
     case "tls":
       return fail(`${getTransport(target, phase)}, but the TLS handshake failed (${errno}).`, TLS_CODES[phase]);
@@ -124,11 +131,9 @@ export function connectionError(error: unknown, { phase, isSent, issuer }: Progr
           `${host} responded with status 101 (Switching Protocols), which was not requested.`,
           "connection_lost",
         );
-      const isInvalid = errno.startsWith("HPE_");
-      const what = isInvalid
-        ? `${host} did not send a valid HTTP response`
-        : `the connection to ${host} was lost before a response arrived`;
-      return fail(`${what} (${errno}).`, "connection_lost");
+      return isInvalid
+        ? fail(`${host} did not send a valid HTTP response (${errno}).`, "connection_lost", INVALID_RESPONSE_HINT)
+        : fail(`the connection to ${host} was lost before a response arrived (${errno}).`, "connection_lost");
     }
     case "reading":
       return fail(`the response from ${host} was truncated.`, "response_truncated");

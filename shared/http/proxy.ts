@@ -138,6 +138,9 @@ export function getConnectHeaders(
   return { host, "proxy-authorization": `Basic ${credentials}` };
 }
 
+const TRANSIENT_REFUSAL_HINT =
+  "The proxy could not connect to the host, or it is overloaded. Retry; if it persists, check the proxy, or add the host to no_proxy.";
+
 /** The error for a response to CONNECT; undefined if the tunnel is open (a 2xx response without content). */
 export function getTunnelError(
   { statusCode: status = 0, headers }: IncomingMessage,
@@ -154,7 +157,7 @@ export function getTunnelError(
     code: "proxy_refused",
     status,
     requestSent: false,
-    hint: getConnectionHint("proxy_refused", target),
+    hint: isTransient ? TRANSIENT_REFUSAL_HINT : getConnectionHint("proxy_refused", target),
   });
 }
 

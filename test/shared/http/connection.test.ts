@@ -279,7 +279,6 @@ const PROXY_FAILURES: readonly (readonly [what: string, ProxyOptions, Failure, m
   ["rejects the password", { credentials: "user:password", login: "user:wrong@" }, ["proxy_auth_required", "network", false], /rejected the user and password \(407\)/],
   ["does not allow the host", { response: 403 }, ["proxy_refused", "rejected", false], /refused the tunnel to auth\.scm\.test:\d+ \(status 403\)/],
   ["does not know the host", { to: () => undefined }, ["proxy_refused", "network", true], /status 502/],
-  ["is overloaded", { response: 503 }, ["proxy_refused", "network", true], /status 503/],
   ["responds with status 429", { response: 429 }, ["proxy_refused", "network", true], /status 429/],
   ["does not respond", { response: "hang" }, ["proxy_unreachable", "timeout", true], /did not open a tunnel to auth\.scm\.test:\d+ within 0\.3 s/],
 ]; // prettier-ignore
@@ -298,9 +297,10 @@ const RAW_PROXIES: readonly (readonly [what: string, reply: string, code: AuthEr
   ["supports only Negotiate and NTLM", "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n", "proxy_auth_required", /by Negotiate or NTLM \(407\).*Only Basic authentication is supported.*Cntlm/],
   ["also supports Basic", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /requires a user and password.*percent-encoded/],
   ["sends a page with status 200", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "proxy_refused", /status 200 with content/],
+  ["is overloaded", "HTTP/1.1 503 Busy\r\n\r\n", "proxy_refused", /\(status 503\).* The proxy could not connect to the host, or it is overloaded/],
   ["switches protocols", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "proxy_refused", /\(status 101\)/],
-  ["does not speak HTTP", "SSH-2.0-test\r\n", "proxy_unreachable", /could not connect to the proxy .*HPE_/],
-  ["closes the connection", "", "proxy_unreachable", /could not connect to the proxy .*ECONNRESET/],
+  ["does not speak HTTP", "SSH-2.0-test\r\n", "proxy_unreachable", /the proxy .* did not send a valid HTTP response \(HPE_/],
+  ["closes the connection", "", "proxy_unreachable", /closed the connection without opening a tunnel .*ECONNRESET/],
 ]; // prettier-ignore
 for (const [what, reply, code, text] of RAW_PROXIES) {
   test(`reports a proxy that ${what} as ${code}`, async (t) => {

@@ -101,6 +101,8 @@ interface FailureRow {
   readonly response?: ScriptedResponse;
   readonly faults?: Faults;
   readonly failure: Failure;
+  /** Must occur in the hint. */
+  readonly hint?: string;
 }
 
 const FAILURES: readonly FailureRow[] = [
@@ -166,6 +168,7 @@ const FAILURES: readonly FailureRow[] = [
     server: "does not speak HTTP",
     faults: { reply: "SSH-2.0-test\r\n" },
     failure: ["connection_lost", "network", true],
+    hint: "Check the host and the port in the URL",
   },
   {
     server: "switches protocols",
@@ -173,7 +176,7 @@ const FAILURES: readonly FailureRow[] = [
     failure: ["connection_lost", "network", true],
   },
 ];
-for (const { server, response = { body: " ".repeat(300) }, faults = {}, failure } of FAILURES) {
+for (const { server, response = { body: " ".repeat(300) }, faults = {}, failure, hint = "" } of FAILURES) {
   for (const certificates of [undefined, tls]) {
     // The fault positions count bytes of the plain response, not of TLS records.
     if (certificates && Object.keys(faults).length > 0) continue;
@@ -185,6 +188,7 @@ for (const { server, response = { body: " ".repeat(300) }, faults = {}, failure 
       const timeoutMs = failure[1] === "timeout" ? SHORT : 5000;
       const error = await getError(send(url, { timeoutMs, secureContext }));
       assert.deepEqual([error.code, error.kind, error.retryable], failure);
+      assert.ok(error.hint.includes(hint), error.hint);
       // A reset may arrive before the client has noticed that it is connected.
       assert.ok(error.requestSent || faults.refuse);
       assert.ok(failure[1] === "protocol" || error.message.includes(`127.0.0.1:${proxy.port}`), error.message);

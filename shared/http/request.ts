@@ -128,8 +128,10 @@ async function exchange(
     agent: request.url.protocol === "https:" ? (agent ?? new HttpsAgent()) : new HttpAgent(),
     signal: abort.signal,
     connection: { ...target, secureContext, progress, timeoutMs, abort, unref, quote: redactor.quote },
-    // Set here, because the client adds the runner's ACTIONS_ORCHESTRATION_ID to its own User-Agent.
-    headers: { "user-agent": userAgent, ...request.headers },
+    // - The client would add the runner's ACTIONS_ORCHESTRATION_ID to its own User-Agent.
+    // - Compressed responses are not decoded. Without this header, a server may use any encoding (RFC 9110 section
+    //   12.5.3).
+    headers: { "user-agent": userAgent, "accept-encoding": "identity", ...request.headers },
   };
   const handler: RequestHandler = {
     prepareRequest: (clientOptions) => Object.assign(clientOptions, requestOptions),

@@ -20,7 +20,7 @@ const secureContext = createSecureContext(tls.ca);
 /** A time limit, in milliseconds, that is short enough for a test to wait for. */
 const SHORT = 300;
 
-test("sends the given method, headers, body, and User-Agent, and nothing that identifies the runner", async (t) => {
+test("sends the given method, headers, body, and User-Agent, and neither identifies the runner nor accepts compression", async (t) => {
   setVariables(t, { ACTIONS_ORCHESTRATION_ID: "abc" });
   const server = await serve(t, { body: { ok: true } });
   const headers = { accept: "application/json", "content-type": "text/plain" };
@@ -32,6 +32,7 @@ test("sends the given method, headers, body, and User-Agent, and nothing that id
     ...headers,
     "content-length": "4",
     "user-agent": "test/1",
+    "accept-encoding": "identity",
     host: new URL(server.origin).host,
     connection: "close",
   });

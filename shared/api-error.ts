@@ -92,7 +92,17 @@ export function toApiError({ status, body }: HttpResponse, redactor: Redactor): 
       status,
       code: code === undefined ? undefined : redactor.quote(code),
       requestId: requestId === undefined ? undefined : redactor.quote(requestId),
-      details: details === undefined ? undefined : parseJson(redactor.redact(JSON.stringify(details))),
+      details: redactDetails(details, redactor),
     },
   );
+}
+
+/** Returns undefined if the details are nested too deeply for JSON.stringify, which is recursive. */
+function redactDetails(details: unknown, redactor: Redactor): unknown {
+  if (details === undefined) return undefined;
+  try {
+    return parseJson(redactor.redact(JSON.stringify(details)));
+  } catch {
+    return undefined;
+  }
 }

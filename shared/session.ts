@@ -42,8 +42,8 @@ export interface Session {
    * ```
    * @param path - a path on the API's origin, or a URL with that origin
    * @returns a standard `Response`, with `status`, `ok`, `headers`, `text()`, `json()`, `arrayBuffer()`, and so on
-   * @throws AuthError if there is no response, no token, or an invalid option; ApiError if the status is above 599;
-   *   TypeError if the body cannot be represented as JSON
+   * @throws AuthError if there is no response, no token, or an invalid option; ApiError if the status is not between
+   *   200 and 599, which a `Response` cannot have; TypeError if the body cannot be represented as JSON
    */
   send(method: HttpMethod, path: string, options?: RequestOptions): Promise<Response>;
   /**
@@ -103,7 +103,7 @@ export class ScmSession implements Session {
   async send(method: HttpMethod, path: string, options: RequestOptions = {}): Promise<Response> {
     const request = createApiRequest(this.#client.apiUrl, method, path, options, "*/*");
     const { response, tokens } = await holdProcess(this.#exchange(request, options.signal));
-    if (response.status > 599) throw this.#toApiError(response, tokens);
+    if (response.status < 200 || response.status > 599) throw this.#toApiError(response, tokens);
     return toResponse(response);
   }
 

@@ -300,6 +300,7 @@ const ERRORS: readonly ErrorRow[] = [
   [{ error: "x" }, ""],
   [{ _errors: [] }, ""],
   [{ _errors: [1] }, ""],
+  [`{"_errors":[{"code":"D4","details":${"[".repeat(100_000)}${"]".repeat(100_000)}}]}`, ": D4", { code: "D4" }],
   ["null", ""],
 ];
 for (const [body, message, facts = {}] of ERRORS)
@@ -363,6 +364,7 @@ test("returns the status, headers, and bytes or text of any response from send",
     failure(401),
     { status: 304, headers: { etag: '"1"' } },
     { status: 999, body: "x" },
+    { status: 101 },
   ]);
   const text = await session.send("GET", PATH, { query: { a: 1 } });
   assert.ok(text instanceof Response && text.ok);
@@ -378,7 +380,7 @@ test("returns the status, headers, and bytes or text of any response from send",
   assert.deepEqual([conflict.ok, await conflict.json()], [false, failure(409).body]);
   assert.equal((await session.send("GET", PATH)).status, 401);
   assert.equal((await session.send("GET", PATH, { headers: { "if-none-match": '"1"' } })).status, 304);
-  assert.equal((await getApiError(session.send("GET", PATH))).status, 999);
+  for (const status of [999, 101]) assert.equal((await getApiError(session.send("GET", PATH))).status, status);
 });
 
 test("accepts responses of several MiB up to maxResponseBytes", async (t) => {

@@ -38,6 +38,11 @@ const REFRESH_PAUSE: Milliseconds = 10_000;
 /** Limits of the pause after a failed request. The pause doubles with each further permanent rejection. */
 const MIN_PAUSE: Milliseconds = 1000;
 const MAX_PAUSE: Milliseconds = 60_000;
+/**
+ * The pause after the start of a request that failed temporarily. With the default retries, it has passed when the
+ * request fails. Without retries, callers in a loop would send hundreds of requests per second.
+ */
+const MIN_INTERVAL: Milliseconds = 250;
 
 interface CachedToken {
   readonly token: AccessToken;
@@ -164,12 +169,13 @@ export class TokenSource {
   async #request(signal: AbortSignal): Promise<AccessToken> {
     // Start the request only after it is registered as pending, even if the function throws immediately.
     await Promise.resolve();
+    const startedAt = this.#now();
     try {
       const token = await this.#requestToken(signal);
       if (!signal.aborted) this.#succeed(token);
       return token;
     } catch (error) {
-      if (!signal.aborted) this.#fail(AuthError.isAuthError(error) ? error : undefined);
+      if (!signal.aborted) this.#fail(AuthError.isAuthError(error) ? error : undefined, startedAt);
       throw error;
     }
   }
@@ -181,16 +187,20 @@ export class TokenSource {
     this.#options.onToken?.(token);
   }
 
-  #fail(error: AuthError | undefined): void {
+  #fail(error: AuthError | undefined, startedAt: Milliseconds): void {
     const now = this.#now();
     this.#pending = undefined;
     this.#refreshPausedUntil = now + Math.max(REFRESH_PAUSE, error?.retryAfterMs ?? 0);
-    // The retries of a transient failure limit the rate of requests. Other failures end immediately, and callers in a
-    // loop would send hundreds of requests per second.
-    if (error === undefined || (error.retryable && error.retryAfterMs === undefined)) return;
-    const previous = isPermanentRejection(error) ? this.#failure : undefined;
-    const pause = previous ? Math.min(MAX_PAUSE, previous.pause * 2) : MIN_PAUSE;
-    this.#failure = { error, pause, until: now + pause };
+    if (error === undefined) return;
+    const pause = this.#getPause(error);
+    this.#failure = { error, pause, until: pause === 0 ? startedAt + MIN_INTERVAL : now + pause };
+  }
+
+  /** The pause after a failure; 0 after a temporary one, because its retries limit the rate of requests. */
+  #getPause(error: AuthError): Milliseconds {
+    if (error.retryable && error.retryAfterMs === undefined) return 0;
+    const previous = isPermanentRejection(error) ? (this.#failure?.pause ?? 0) : 0;
+    return Math.max(MIN_PAUSE, Math.min(MAX_PAUSE, previous * 2));
   }
 
   #getRemaining(): Milliseconds {

@@ -93,12 +93,18 @@ const getVariants = (secret: string): readonly string[] =>
     ...getLines(secret).flatMap((text) => [encodeURIComponent(text), JSON.stringify(text).slice(1, -1)]),
   ].map(toAsciiLowerCase);
 
+/** Escape sequences of JavaScript, JSON, and HTML for one character, as hex digits or as decimal digits. */
+const CHARACTER = /(?:\\x|\\u00|&#x0*)([0-9a-f]{2});?|&#0*(\d{2,3});?|&(?:amp|lt|gt|quot|apos);/gi;
+
 /**
- * Text normalized so that a secret is found even if it is formatted differently: percent-decoded, lowercased, letters
- * and digits only.
+ * Text normalized so that a secret is found even if it is formatted differently: unescaped, percent-decoded, lowercased,
+ * letters and digits only.
  */
 const normalize = (text: string): string =>
   text
+    .replace(CHARACTER, (_, hex?: string, decimal?: string) =>
+      String.fromCharCode(hex === undefined ? Number(decimal ?? 0) : Number.parseInt(hex, 16)),
+    )
     .replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll("%", ""), "hex").toString())
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, "");
@@ -142,8 +148,8 @@ export class Redactor {
 
   /**
    * Formats external text, for example from a server, as part of one line. The whole text is removed if it contains a
-   * recognizable part of a secret: plain or in percent, base64, or hex encoding, regardless of any characters in
-   * between.
+   * recognizable part of a secret: plain or in percent, base64, hex, JavaScript, or HTML encoding, regardless of any
+   * punctuation in between.
    */
   readonly quote = (text: string, maxLength?: number): string => {
     const input = text.slice(0, MAX_INPUT);

@@ -144,7 +144,8 @@ export class Runner {
 
   /**
    * Writes to one of the runner's files with the toolkit. Opens the file first, because the toolkit's own error has no
-   * code. Without the variable, the toolkit would print the value to the log.
+   * code, and because opening a FIFO would block forever without O_NONBLOCK (not defined on Windows). Without the
+   * variable, the toolkit would print the value to the log.
    */
   #write(what: string, variable: string, write: (path: string) => void): void {
     const path = process.env[variable] ?? "";
@@ -154,7 +155,7 @@ export class Runner {
     };
     if (path === "") throw fail(`${variable} is not set`, "Run this action as a step of a workflow.");
     try {
-      closeSync(openSync(path, constants.O_APPEND | constants.O_WRONLY));
+      closeSync(openSync(path, constants.O_APPEND | constants.O_WRONLY | constants.O_NONBLOCK));
       write(path);
     } catch (cause) {
       const code = getErrorCode(cause) ?? "unknown error";

@@ -7,6 +7,7 @@ import { Runner } from "../../action/runner.ts";
 import { AuthError } from "../../shared/errors.ts";
 import { getMasks } from "../../shared/redact.ts";
 import { fc } from "../support/fuzzing.ts";
+import { runProcess } from "../support/processes.ts";
 import { parseFileCommands } from "../support/runner-job.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { createTempDir } from "../support/temp-dir.ts";
@@ -190,6 +191,17 @@ test("reports a runner file that cannot be written, with a hint that matches the
       String(path),
     );
   }
+});
+
+test("reports a FIFO that no process reads instead of waiting", { skip: process.platform === "win32" }, async (t) => {
+  const fifo = join(await createTempDir(t), "fifo");
+  assert.equal((await runProcess("mkfifo", [fifo])).exitCode, 0);
+  const script = `
+    import { Runner } from ${JSON.stringify(new URL("../../action/runner.ts", import.meta.url).href)};
+    try { new Runner().output("a", "b"); } catch (error) { console.log(error.message); }`;
+  const env = { ...process.env, GITHUB_OUTPUT: fifo };
+  const { stdout } = await runProcess(process.execPath, ["--input-type=module", "--eval", script], { env });
+  assert.match(stdout, /GITHUB_OUTPUT refers to is not writable \(ENXIO\)/);
 });
 
 test("does not write state, variables, or the summary to the log if their files are missing", (t) => {

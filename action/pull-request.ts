@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { Environment } from "../shared/environment.ts";
 import type { ConfigIssue } from "../shared/errors.ts";
 
@@ -36,6 +36,8 @@ interface PullRequestEvent {
 
 function isFromFork(eventPath: string): boolean {
   try {
+    // Reading a FIFO might never end.
+    if (!statSync(eventPath).isFile()) return false;
     const { pull_request, repository } = JSON.parse(readFileSync(eventPath, "utf8")) as PullRequestEvent;
     // `repo` is null if the fork was deleted.
     return pull_request?.head !== undefined && pull_request.head.repo?.full_name !== repository?.full_name;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { explainMissingSecret } from "../../action/pull-request.ts";
+import { runProcess } from "../support/processes.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 
 const repository = { full_name: "org/repo" };
@@ -53,3 +54,18 @@ test("gives no reason if the event file is missing or not JSON", async (t) => {
   for (const path of ["", eventPath])
     assert.equal(explainMissingSecret(createEnv("pull_request", "octocat", path)).message, "is required");
 });
+
+test(
+  "gives no reason if the event file is a FIFO that no process writes",
+  { skip: process.platform === "win32" },
+  async (t) => {
+    const fifo = join(await createTempDir(t), "fifo");
+    assert.equal((await runProcess("mkfifo", [fifo])).exitCode, 0);
+    const script = `
+    import { explainMissingSecret } from ${JSON.stringify(new URL("../../action/pull-request.ts", import.meta.url).href)};
+    console.log(explainMissingSecret(process.env).message);`;
+    const env = { ...process.env, ...createEnv("pull_request", "octocat", fifo) };
+    const { stdout } = await runProcess(process.execPath, ["--input-type=module", "--eval", script], { env });
+    assert.equal(stdout, "is required\n");
+  },
+);

@@ -65,8 +65,13 @@ export function exitAfterFlush(): void {
 export function exit(): void {
   const { execPath, exitCode = 0, platform, pid } = process;
   const isPoolBusy = process.getActiveResourcesInfo().some((type) => /^(GetAddrInfoReq|FSReq)/.test(type));
-  if (isPoolBusy && platform !== "win32")
-    process.execve?.(execPath, [execPath, "-e", `process.exit(${exitCode})`], { ...process.env, NODE_OPTIONS: "" });
+  if (isPoolBusy && platform !== "win32") {
+    try {
+      process.execve?.(execPath, [execPath, "-e", `process.exit(${exitCode})`], { ...process.env, NODE_OPTIONS: "" });
+    } catch {
+      // With `--permission`, Node does not start other programs.
+    }
+  }
   if (isPoolBusy && platform === "win32" && exitCode === 1) process.kill(pid, "SIGKILL");
   process.exit();
 }

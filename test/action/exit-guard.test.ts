@@ -76,6 +76,12 @@ for (const [run, end, exitCode] of [
   );
 }
 
+test("a run exits with its own code even if Node must not start other programs", async () => {
+  const body = `process.getActiveResourcesInfo = () => ["FSReqCallback"];`;
+  const env = { NODE_OPTIONS: "--permission --allow-fs-read=*" };
+  assert.deepEqual(summarize(await runGuardedProcess(body, { env })), { exitCode: 0, reported: "", stderr: "" });
+});
+
 test("writes all output before the process exits, regardless of its size", async () => {
   const { stdout } = await runGuardedProcess("console.log('x'.repeat(1_000_000)); throw new Error('end');");
   assert.equal(stdout.trim().length, 1_000_000 + "\nreported: end".length);

@@ -1,6 +1,7 @@
 import { parseCertificates } from "./ca-certificates.ts";
 import type { ConfigIssue } from "./errors.ts";
 import { isHttpsOrLoopback } from "./http/tls.ts";
+import { copyProperties } from "./options.ts";
 import { invalidScopeTokens, parseScope } from "./scope.ts";
 
 /** SCM's token endpoint (pan.dev, "Get Started with Strata Cloud Manager APIs"). */
@@ -125,7 +126,7 @@ export const SUSPECT_SECRET =
 
 /** Parses the fields of a request. `isSwapped` is true if the client secret looks like a client ID. */
 export function parseFields(input: object | undefined) {
-  const given: Readonly<Record<string, unknown>> = { ...input };
+  const given = copyProperties(input, FIELDS);
   const fields: Partial<Record<FieldName, string | URL | ClientSecretFunction>> = {};
   const issues: ConfigIssue[] = [];
   const warnings: string[] = [];

@@ -10,7 +10,7 @@ import {
 import { completeFromEnvironment, readEnvironment, type Environment } from "./environment.ts";
 import { AuthError, configError, type ConfigIssue } from "./errors.ts";
 import { defineInspect } from "./inspect.ts";
-import { unknownNameIssue } from "./options.ts";
+import { copyProperties, unknownNameIssue } from "./options.ts";
 import { getTsgIds, parseScope, tsgScope } from "./scope.ts";
 
 /** The fields of an {@link AuthRequest}. Blank fields are treated as missing, and surrounding whitespace is removed. */
@@ -108,15 +108,16 @@ export class AuthRequest {
    *   unset variable would select the old tenant
    */
   with(changes: Partial<AuthRequestInput>): AuthRequest {
-    const missing = Object.entries(changes).filter(([, value]: [string, unknown]) =>
+    const given = copyProperties(changes, FIELDS);
+    const missing = Object.entries(given).filter(([, value]) =>
       typeof value === "string" ? value.trim() === "" : (value ?? undefined) === undefined,
     );
     if (missing.length > 0) {
       const hint = "Set it. To keep the current value, omit the field.";
       throw configError(missing.map(([field]) => ({ field, message: "is required", hint, code: "required" })));
     }
-    const input = { ...this.#fields, tsgId: undefined, ...changes };
-    if (changes.tsgId === undefined || changes.scope !== undefined) return AuthRequest.parse(input);
+    const input = { ...this.#fields, tsgId: undefined, ...given };
+    if (given["tsgId"] === undefined || given["scope"] !== undefined) return AuthRequest.parse(input);
     const { scope } = AuthRequest.parse({ ...input, scope: undefined });
     const otherTokens = parseScope(this.scope).filter((token) => !token.startsWith("tsg_id:"));
     return AuthRequest.parse({ ...input, scope: [scope, ...otherTokens].join(" ") });
@@ -189,7 +190,9 @@ export class AuthRequest {
    */
   static fromArgs(input: Partial<AuthRequestInput>, env: Environment = process.env): AuthRequest {
     const { input: fromEnvironment, issues, names } = completeFromEnvironment(input, env);
-    const given = Object.entries(input).filter(([, value]: [string, unknown]) => value !== undefined && value !== "");
+    const given = Object.entries(copyProperties(input, FIELDS)).filter(
+      ([, value]: [string, unknown]) => value !== undefined && value !== "",
+    );
     const fields = { ...fromEnvironment, ...Object.fromEntries(given) };
     return getRequest(AuthRequest.#validate(fields, [...findUnknownFields(input), ...issues], names));
   }

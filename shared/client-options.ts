@@ -53,6 +53,7 @@ const CLIENT_OPTIONS = {
   maxResponseBytes: (): OptionSchema => [z.int().check(z.gte(1), z.lte(500_000_000)), "an integer from 1 to 500000000"],
   onEvent: optionSchemas.onEvent,
 } as const;
+export const CLIENT_OPTION_NAMES: readonly string[] = Object.keys(CLIENT_OPTIONS);
 
 /** The default constants of `OAuth2Client`, which a subclass may override. */
 export interface ClientDefaults {

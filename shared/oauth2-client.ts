@@ -1,13 +1,13 @@
 import type { AccessToken } from "./access-token.ts";
 import { AuthRequest, toAuthRequest, type AuthRequestInput } from "./auth-request.ts";
-import { resolveOptions, type ClientOptions } from "./client-options.ts";
+import { CLIENT_OPTION_NAMES, resolveOptions, type ClientOptions } from "./client-options.ts";
 import { backgroundClock, holdProcess, type Milliseconds, type Seconds } from "./clock.ts";
 import { abortedError, AuthError, TokenExpiredError } from "./errors.ts";
 import { HttpsAgent } from "./http/connection.ts";
 import { defineInspect } from "./inspect.ts";
 import type { SigningKey } from "./jwks.ts";
 import { decodeJwt, looksLikeJwt, verifyJwt, type JWTClaims } from "./jwt.ts";
-import { DEFAULTS, optionSchemas, validateOptions, type TestHooks } from "./options.ts";
+import { copyProperties, DEFAULTS, optionSchemas, validateOptions, type TestHooks } from "./options.ts";
 import { ScmSession, type Session } from "./session.ts";
 import { createSeparateContext, createSignInContext, requestToken, type SignInContext } from "./sign-in.ts";
 import { TokenSource, type AccessTokenOptions } from "./token-source.ts";
@@ -107,7 +107,8 @@ export class OAuth2Client {
     request?: AuthRequest | AuthRequestInput,
     options: ClientOptions & SignalOptions = {},
   ): Promise<OAuth2Client> {
-    const { signal, ...clientOptions } = options;
+    const { signal } = options;
+    const { signal: _, ...clientOptions } = copyProperties(options, CLIENT_OPTION_NAMES);
     const client = new this(request, clientOptions);
     await client.refreshToken({ signal });
     return client;

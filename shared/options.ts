@@ -52,6 +52,16 @@ export const optionSchemas = {
 export type OptionSchemas = Readonly<Record<string, () => OptionSchema>>;
 
 /**
+ * Copies the own properties of a value and, for the given names, also inherited ones. The options and fields in a class
+ * instance may be accessors of its class.
+ */
+export function copyProperties(value: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
+  const source = Object(value) as Readonly<Record<string, unknown>>;
+  const inherited = names.filter((name) => name in source && !Object.hasOwn(source, name));
+  return { ...source, ...Object.fromEntries(inherited.map((name) => [name, source[name]])) };
+}
+
+/**
  * Checks the options of a call. Undefined options are skipped unless `required` contains them.
  *
  * @returns all issues, in the order of the schemas; unknown names come last
@@ -61,7 +71,8 @@ export function findOptionIssues(
   schemas: OptionSchemas,
   required: readonly string[] = [],
 ): readonly ConfigIssue[] {
-  const given: Readonly<Record<string, unknown>> = { ...options };
+  const names = Object.keys(schemas);
+  const given = copyProperties(options, names);
   const invalid = Object.entries(schemas).flatMap(([field, getSchema]): readonly ConfigIssue[] => {
     const value = given[field];
     if (value === undefined && !required.includes(field)) return [];
@@ -70,7 +81,6 @@ export function findOptionIssues(
       ? []
       : [{ field, message: `must be ${expected}`, hint: `Set it to ${expected}.` }];
   });
-  const names = Object.keys(schemas);
   const unknown = Object.keys(given)
     .filter((name) => given[name] !== undefined && !names.includes(name) && !TEST_HOOKS.has(name))
     .map((name) => unknownNameIssue(name, names, "option"));

@@ -132,7 +132,7 @@ export async function unsealToken(
   validateArguments(optionIssues, options, { field: "sealed", value: sealed, hint: "Pass the result of sealToken()." });
   const policy = { maxRetries: options.maxRetries };
   // The options may include test hooks, which are not part of the public type.
-  const context = createSignInContext(authRequest, { ...options, policy });
+  const context = createSignInContext(authRequest, { ...options, onEvent: options.onEvent, policy });
   const { clock } = context;
   const deadline = clock.monotonic() + (options.timeout ?? DEFAULTS.timeout) * 1000;
   const limits = { deadline, signal: options.signal };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { X509Certificate } from "node:crypto";
+import { randomUUID, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
@@ -427,6 +427,22 @@ test("fromArgs names each field by its argument or variable, or by both if neith
 });
 
 // Copies
+
+test("reads fields that are accessors of a class", () => {
+  class Fields {
+    readonly clientId = "ci@1234567890.iam.panserviceaccount.com";
+    get clientSecret() {
+      return randomUUID();
+    }
+    get tsgId() {
+      return String(2345678901);
+    }
+  }
+  const request = AuthRequest.parse(new Fields());
+  assert.equal(request.scope, "tsg_id:2345678901");
+  assert.equal(request.with({ tsgId: "1" }).with(new Fields()).tsgId, "2345678901");
+  assert.equal(AuthRequest.fromArgs(new Fields(), {}).tsgId, "2345678901");
+});
 
 test("copies a request for another tenant, account, or server, and keeps its other fields", () => {
   const request = parse({ issuer: "https://auth.scm.test", ca });

@@ -34,6 +34,16 @@ test("ignores undefined options unless they are required, and allows test hooks"
   assert.deepEqual([issue?.field, issue?.message], ["path", "must be a file path"]);
 });
 
+test("validates options that are accessors of a class", () => {
+  class Options {
+    get timeout() {
+      return String(60);
+    }
+  }
+  const [issue, ...more] = findOptionIssues(new Options(), { timeout: optionSchemas.timeout });
+  assert.deepEqual([issue?.field, more], ["timeout", []]);
+});
+
 test("reports all issues at once, with unknown options last", () => {
   const { timeout, maxRetries } = optionSchemas;
   const given = { retries: 3, max_retries: 3, maxRetries: -1, timeout: 0 };

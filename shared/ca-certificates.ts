@@ -4,6 +4,8 @@ import type { ConfigIssue } from "./errors.ts";
 
 const BEGIN = "-----BEGIN CERTIFICATE-----";
 const END = "-----END CERTIFICATE-----";
+/** The maximum size of a certificate file. The bundles of operating systems have less than 1 MB. */
+const MAX_BYTES = 16_000_000;
 const BASE64 = /^[A-Za-z0-9+/=\s]+$/;
 
 const PEM_HINT = `Use one or more certificates in PEM format, each from ${BEGIN} to ${END}.`;
@@ -19,7 +21,8 @@ export type ParsedCertificates =
  * DER, without the BEGIN and END lines, is also accepted.
  */
 export function parseCertificates(text: string): ParsedCertificates {
-  const unescaped = decodeBase64Pem(text).replace(/(\\+r)?\\+n/g, "\n");
+  // Without the lookbehind, a long sequence of backslashes would be searched again from each backslash.
+  const unescaped = decodeBase64Pem(text).replace(/(?<!\\)(\\+r)?\\+n/g, "\n");
   const blocks = unescaped.split(BEGIN).slice(1);
   const fail = (message: string): ParsedCertificates => ({ reason: { message, hint: PEM_HINT } });
   if (blocks.length === 0) {
@@ -58,7 +61,9 @@ export function readCaCertificates(
 }
 
 function readCertificateFile(path: string, baseDescription: string): ParsedCertificates {
-  const bytes = readRegularFile(path);
+  const { bytes, size } = readRegularFile(path);
+  if (size > MAX_BYTES)
+    return { reason: { message: `is the path of a file with more than ${MAX_BYTES} bytes`, hint: PEM_HINT } };
   if (bytes === undefined) {
     const hint = `Use certificates in PEM format (${BEGIN} ...) or a path relative to ${baseDescription}, without quotes.`;
     return { reason: { message: "is neither PEM data nor a readable file", hint } };
@@ -77,12 +82,17 @@ function describeOther(text: string): string {
   return label === undefined ? "contains no certificate" : `contains no certificate, but ${label} data`;
 }
 
-/** Returns undefined if there is no such file. Reading a FIFO or a device might never end. */
-function readRegularFile(path: string): Buffer | undefined {
+/**
+ * Returns the size of a file and, if it is not too large, its content. The content is undefined if there is no such
+ * file. Reading a FIFO or a device might never end.
+ */
+function readRegularFile(path: string): { readonly bytes?: Buffer; readonly size: number } {
   try {
-    return statSync(path).isFile() ? readFileSync(path) : undefined;
+    const stats = statSync(path);
+    const size = stats.isFile() ? stats.size : 0;
+    return stats.isFile() && size <= MAX_BYTES ? { bytes: readFileSync(path), size } : { size };
   } catch {
-    return undefined;
+    return { size: 0 };
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createSecureContext, rootCertificates } from "node:tls";
@@ -105,6 +105,16 @@ test("reads certificates from a value or from the file it names", async (t) => {
   const base64 = "MIIBszCCAVmgAwIBAgI";
   for (const value of [join(directory, "other.pem"), directory, device, "a\u0000b", `"${file}"`, base64])
     assert.deepEqual(readCaCertificates(value, "the workspace"), { issue: { field: "ca", message, hint } }, value);
+  const large = join(directory, "large.pem");
+  await writeFile(large, first);
+  await truncate(large, 16_000_001);
+  assert.match(readCaCertificates(large, "here").issue?.message ?? "", /more than 16000000 bytes/);
   assert.equal(readCaCertificates(empty, "here").issue?.message, "is the path of an empty file");
   assert.equal(readCaCertificates(key, "here").issue?.message, "contains no certificate, but PRIVATE KEY data");
+});
+
+test("rejects a long sequence of backslashes quickly", () => {
+  const start = performance.now();
+  assert.ok(parseCertificates(`-----BEGIN CERTIFICATE-----${"\\".repeat(200_000)}`).reason);
+  assert.ok(performance.now() - start < 5000);
 });

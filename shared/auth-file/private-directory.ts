@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { lstat, mkdir, readlink, realpath, stat, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readlink, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AuthError, getErrorCode } from "../errors.ts";
 import { printablePath, runFileOperation, type FileLimits } from "./safe-files.ts";
@@ -85,7 +85,8 @@ async function createDirectory(directory: string, trustedDir: string | undefined
     const parent = dirname(directory);
     if (getErrorCode(error) !== "ENOENT" || parent === directory) throw error;
     await createDirectory(parent, trustedDir);
-    await ignoreExisting(mkdir(directory, 0o700));
+    // The umask may have cleared permission bits.
+    await ignoreExisting(mkdir(directory, 0o700).then(() => chmod(directory, 0o700)));
     return true;
   }
   await checkAncestors(directory, trustedDir);

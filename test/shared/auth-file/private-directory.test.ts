@@ -49,6 +49,17 @@ test("creates missing directories with mode 0700, and makes Git ignore the last 
   if (!skip) for (const name of ["a", "a/b"]) assert.equal((await stat(join(root, name))).mode & 0o777, 0o700);
 });
 
+test("creates accessible directories even if the umask clears all permission bits", { skip }, async (t) => {
+  const root = await createTempDir(t);
+  const umask = process.umask(0o777);
+  try {
+    await ensurePrivateDirectory(join(root, "a", "b", "auth.json"));
+  } finally {
+    process.umask(umask);
+  }
+  for (const name of ["a", "a/b"]) assert.equal((await stat(join(root, name))).mode & 0o777, 0o700);
+});
+
 test("creates nothing in an existing directory", async (t) => {
   const root = await createTempDir(t);
   await ensurePrivateDirectory(join(root, "auth.json"));

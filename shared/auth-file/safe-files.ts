@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { constants, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { constants, lstat, open, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { basename, dirname, join, win32 } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -247,7 +247,8 @@ export function removeManagedFile(
   return runFileOperation(path, "removed", {}, async () => {
     const isRemoved = await removeOnce(path, isManaged, options);
     await removeTempFiles(path);
-    await rm(getLockPath(path), { recursive: true, force: true }).catch(() => undefined);
+    // The lock is an empty directory. Anything else at this path was not created by scm-auth.
+    await rmdir(getLockPath(path)).catch(() => undefined);
     // A process may have renamed its temporary file before it could be removed.
     return (await removeOnce(path, isManaged, options)) || isRemoved;
   });

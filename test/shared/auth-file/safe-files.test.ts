@@ -248,6 +248,15 @@ test("reads and removes a file of another user only on request", { skip: notOnWi
   assert.equal(await removeManagedFile(path, isOwn, { anyOwner: true }), true);
 });
 
+test("does not remove a file or a directory with entries at the path of the lock", async (t) => {
+  const directory = await createTempDir(t);
+  for (const name of ["a", "b"]) await writeFile(join(directory, name), "own");
+  await writeFile(join(directory, ".a.lock"), "");
+  await mkdir(join(directory, ".b.lock", "entry"), { recursive: true });
+  for (const name of ["a", "b"]) assert.equal(await removeManagedFile(join(directory, name), () => true), true);
+  assert.deepEqual(await readdir(directory), [".a.lock", ".b.lock"]);
+});
+
 test("removes neither an unmanaged file nor a symbolic link", { skip: notOnWindows }, async (t) => {
   const directory = await createTempDir(t);
   await writeFile(join(directory, "other"), "other");

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { constants, lstat, open, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
+import { constants, lstat, open, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { basename, dirname, join, win32 } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -257,7 +257,10 @@ export function removeManagedFile(
 async function removeOnce(path: string, isManaged: (text: string) => boolean, options: OwnerOptions): Promise<boolean> {
   const file = await readPrivateFile(path, options).catch(() => undefined);
   if (file === undefined || !isManaged(file.text)) return false;
-  await retryWhileBusy(() => rm(path, { force: true }));
+  // Unlike `unlink`, `rm` reports EPERM as ENOTDIR.
+  await retryWhileBusy(() => unlink(path)).catch((error: unknown) => {
+    if (getErrorCode(error) !== "ENOENT") throw error;
+  });
   return true;
 }
 

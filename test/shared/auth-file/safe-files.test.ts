@@ -257,6 +257,23 @@ test("does not remove a file or a directory with entries at the path of the lock
   assert.deepEqual(await readdir(directory), [".a.lock", ".b.lock"]);
 });
 
+test("reports a file that a sticky directory protects", { skip: notOnWindows || asRoot }, async (t) => {
+  const directory = await createTempDir(t);
+  const path = join(directory, "a.json");
+  await writeFile(path, "own");
+  await chmod(directory, 0o1777);
+  process.seteuid?.(12_345);
+  try {
+    const error = { code: "auth_file_permission_denied" };
+    await assert.rejects(
+      removeManagedFile(path, () => true, { anyOwner: true }),
+      error,
+    );
+  } finally {
+    process.seteuid?.(0);
+  }
+});
+
 test("removes neither an unmanaged file nor a symbolic link", { skip: notOnWindows }, async (t) => {
   const directory = await createTempDir(t);
   await writeFile(join(directory, "other"), "other");

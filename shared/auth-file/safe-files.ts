@@ -95,7 +95,7 @@ const TEMP_SUFFIX = /^[0-9a-f]{12}\.tmp$/;
 
 /** Options for reading a file whose text proves that scm-auth wrote it. */
 export interface OwnerOptions {
-  /** Accepts a file whose owner was changed. Default: false. */
+  /** Accepts a file whose owner was changed, or that got another hard link, for example from a backup. Default: false. */
   readonly anyOwner?: boolean;
 }
 
@@ -138,7 +138,7 @@ async function readFile(path: string, { anyOwner = false }: OwnerOptions): Promi
     if (stats.isDirectory()) fail("is a directory", "auth_file_invalid_path");
     if (!stats.isFile()) fail("is not a regular file", "auth_file_insecure");
     if (!anyOwner) checkOwner(stats);
-    if (stats.nlink > 1) fail("has another hard link", "auth_file_insecure");
+    if (!anyOwner && stats.nlink > 1) fail("has another hard link", "auth_file_insecure");
     if (stats.size > MAX_BYTES) fail("is too large for an auth file", "auth_file_not_managed");
     return { text: await handle.readFile("utf8"), mode: stats.mode & 0o777 };
   } finally {

@@ -274,6 +274,17 @@ test("reports a file that a sticky directory protects", { skip: notOnWindows || 
   }
 });
 
+test("removes a file with another hard link only on request, and keeps the other link", async (t) => {
+  const directory = await createTempDir(t);
+  const path = join(directory, "a.json");
+  await writeFile(path, "own");
+  await link(path, join(directory, "backup"));
+  const isOwn = (text: string): boolean => text === "own";
+  assert.equal(await removeManagedFile(path, isOwn), false);
+  assert.equal(await removeManagedFile(path, isOwn, { anyOwner: true }), true);
+  assert.deepEqual(await readdir(directory), ["backup"]);
+});
+
 test("removes neither an unmanaged file nor a symbolic link", { skip: notOnWindows }, async (t) => {
   const directory = await createTempDir(t);
   await writeFile(join(directory, "other"), "other");

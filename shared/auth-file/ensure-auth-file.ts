@@ -90,6 +90,8 @@ export async function ensureAuthFile(
   // The options may include test hooks, which are not part of the public type.
   const context = createSignInContext(authRequest, {
     ...options,
+    verify: options.verify,
+    onEvent: options.onEvent,
     policy: { maxRetries: options.maxRetries ?? DEFAULTS.maxRetries },
   });
   const { clock, random } = context;
@@ -189,6 +191,8 @@ export function resolveAuthFilePath(path: string, field = "path", platform = pro
   const fail = (message: string, hint: string): never => {
     throw configError([{ field, message: `${message}: "${printablePath(path)}"`, hint }]);
   };
+  if (typeof (path as unknown) !== "string")
+    throw configError([{ field, message: "must be a file path", hint: "Set it to a file path." }]);
   if (path.trim() === "") fail("is empty", "Set it to a file path, for example .scm/auth.json.");
   if (/[\p{Cc}\p{Cs}]/u.test(path))
     fail("contains a control character or a lone surrogate", "Remove line breaks and other control characters.");

@@ -57,7 +57,8 @@ export async function runFileOperation<T>(
   try {
     return await Promise.race([operation(), limit()]);
   } catch (error) {
-    if (AuthError.isAuthError(error)) throw error;
+    // An error without a code does not come from the file system.
+    if (AuthError.isAuthError(error) || getErrorCode(error) === undefined) throw error;
     const { code = "", errno = 0 } = error as NodeJS.ErrnoException;
     const reason = getSystemErrorMap().get(errno)?.[1] ?? `error ${sanitize(code, 40)}`;
     throw authFileError(path, `cannot be ${action}: ${reason}`, classifyErrno(code), error);

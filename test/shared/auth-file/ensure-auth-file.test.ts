@@ -374,6 +374,7 @@ test("resolves a relative path", () => {
 
 for (const [path, hint, platform = "linux"] of [
   [" ", /Set it to a file path/],
+  [undefined as unknown as string, /Set it to a file path/],
   ["~/x.json", /runner\.temp/],
   ["~user/x.json", /runner\.temp/],
   ["$RUNNER_TEMP/x.json", /runner\.temp/],

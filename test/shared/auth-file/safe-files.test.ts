@@ -24,6 +24,7 @@ import {
   removeManagedFile,
   removeTempFiles,
   retryWhileBusy,
+  runFileOperation,
   writeFileAtomic,
 } from "../../../shared/auth-file/safe-files.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
@@ -248,15 +249,6 @@ test("reads and removes a file of another user only on request", { skip: notOnWi
   assert.equal(await removeManagedFile(path, isOwn, { anyOwner: true }), true);
 });
 
-test("does not remove a file or a directory with entries at the path of the lock", async (t) => {
-  const directory = await createTempDir(t);
-  for (const name of ["a", "b"]) await writeFile(join(directory, name), "own");
-  await writeFile(join(directory, ".a.lock"), "");
-  await mkdir(join(directory, ".b.lock", "entry"), { recursive: true });
-  for (const name of ["a", "b"]) assert.equal(await removeManagedFile(join(directory, name), () => true), true);
-  assert.deepEqual(await readdir(directory), [".a.lock", ".b.lock"]);
-});
-
 test("reports a file that a sticky directory protects", { skip: notOnWindows || asRoot }, async (t) => {
   const directory = await createTempDir(t);
   const path = join(directory, "a.json");
@@ -283,6 +275,24 @@ test("removes a file with another hard link only on request, and keeps the other
   assert.equal(await removeManagedFile(path, isOwn), false);
   assert.equal(await removeManagedFile(path, isOwn, { anyOwner: true }), true);
   assert.deepEqual(await readdir(directory), ["backup"]);
+});
+
+test("does not remove a file or a directory with entries at the path of the lock", async (t) => {
+  const directory = await createTempDir(t);
+  for (const name of ["a", "b"]) await writeFile(join(directory, name), "own");
+  await writeFile(join(directory, ".a.lock"), "");
+  await mkdir(join(directory, ".b.lock", "entry"), { recursive: true });
+  for (const name of ["a", "b"]) assert.equal(await removeManagedFile(join(directory, name), () => true), true);
+  assert.deepEqual(await readdir(directory), [".a.lock", ".b.lock"]);
+});
+
+test("does not report an error in a program as an error of the file system", async (t) => {
+  const path = join(await createTempDir(t), "a.json");
+  const error = new TypeError("a bug");
+  await assert.rejects(
+    runFileOperation(path, "read", {}, () => Promise.reject(error)),
+    error,
+  );
 });
 
 test("removes neither an unmanaged file nor a symbolic link", { skip: notOnWindows }, async (t) => {

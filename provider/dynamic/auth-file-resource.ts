@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { removeAuthFile } from "../../shared/auth-file/ensure-auth-file.ts";
+import { removeAuthFile, resolveAuthFilePath } from "../../shared/auth-file/ensure-auth-file.ts";
 import type { AuthRequest } from "../../shared/auth-request.ts";
 import { ensureAuthFileFromArgs, type ProviderState } from "../auth-files.ts";
 import { collectIssues, hasSecret, parseSignInArgs, pickArgs } from "../sign-in-args.ts";
@@ -55,6 +55,8 @@ export function createAuthFileResource(cache: CheckCache, state: ProviderState):
     },
     delete: async (outputs) => {
       const path = getPath(outputs);
+      // A state from Windows may contain a path that cannot exist on this system. It must not prevent `destroy`.
+      if (collectIssues(() => resolveAuthFilePath(path)).issues.length > 0) return;
       // Another resource uses the same path, for example one that replaces this resource.
       if (activePaths.has(resolve(path))) return;
       const config = collectIssues(() => parseSignInArgs(pickArgs(outputs, "AuthFile"), "AuthFile")).value;

@@ -120,6 +120,12 @@ test("delete removes a file only if it has the resource's identity and is not in
   await remove("missing.json", "me");
 });
 
+test("delete succeeds if the path is not valid on this system", async () => {
+  const identity = { clientId: "me", scope: "tsg_id:4" };
+  for (const path of ["a\nb.json", ""])
+    await dynamic.delete("id", { __provider: SERIALIZED_PROVIDER, kind: "auth-file", name: "other", path, identity });
+});
+
 test("the serialized provider in the state never changes within a major version", () => {
   const expected =
     'module.paths.push(...require.main.paths);this.handler=p=>{try{return require("scm-auth/pulumi/handler")(1)}' +

@@ -207,5 +207,9 @@ export function resolveAuthFilePath(path: string, field = "path", platform = pro
     fail("contains a backslash, which is part of a name on this system", "Separate directories with /.");
   if (/[/\\]$/.test(path) || /^\.{0,2}$/.test(paths.basename(path)))
     fail("refers to a directory", "Add a file name, for example .scm/auth.json.");
-  return paths.resolve(path);
+  try {
+    return paths.resolve(path);
+  } catch {
+    return fail("is relative, but the working directory was removed", "Use an absolute path.");
+  }
 }

@@ -372,6 +372,25 @@ test("resolves a relative path", () => {
     assert.equal(resolveAuthFilePath(path, "path", "win32"), win32.resolve(path));
 });
 
+test(
+  "rejects a relative path if the working directory was removed",
+  { skip: process.platform === "win32" },
+  async (t) => {
+    const directory = await createTempDir(t);
+    const previous = process.cwd();
+    process.chdir(directory);
+    try {
+      await rm(directory, { recursive: true });
+      assert.throws(
+        () => resolveAuthFilePath("a.json"),
+        /is relative, but the working directory was removed: "a\.json"/,
+      );
+    } finally {
+      process.chdir(previous);
+    }
+  },
+);
+
 for (const [path, hint, platform = "linux"] of [
   [" ", /Set it to a file path/],
   [undefined as unknown as string, /Set it to a file path/],

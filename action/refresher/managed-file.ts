@@ -1,8 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Clock, Milliseconds } from "../../shared/clock.ts";
-import { parseAuthFile, parseManagedFile, type AuthFileContent } from "../../shared/auth-file/format.ts";
+import {
+  matchesIdentity,
+  otherIdentityError,
+  parseAuthFile,
+  parseManagedFile,
+  serializeAuthFile,
+  type AuthFileContent,
+} from "../../shared/auth-file/format.ts";
 import {
   authFileError,
+  isPrivate,
   readPrivateFile,
   removeManagedFile,
   writeFileAtomic,
@@ -69,12 +77,16 @@ export class ManagedAuthFile {
   /**
    * Writes the file for the first time.
    *
-   * @throws AuthError of kind `file`, including if a file that was not created by scm-auth has appeared in the meantime
+   * @throws AuthError of kind `file`, including if a file that was not created by scm-auth, or one with a valid token for
+   *   another identity, has appeared in the meantime
    */
-  async create(text: string): Promise<void> {
-    await writeFileAtomic(this.path, text, async () => {
+  async create(content: AuthFileContent): Promise<void> {
+    await writeFileAtomic(this.path, serializeAuthFile(content), async () => {
       const file = await readPrivateFile(this.path);
-      if (file !== undefined && file.text !== "") parseManagedFile(this.path, file.text);
+      if (file === undefined || file.text === "") return true;
+      const existing = parseManagedFile(this.path, file.text);
+      if (isPrivate(file) && !matchesIdentity(existing, content) && existing.jwtExpiresAt > this.#clock.now())
+        throw otherIdentityError(this.path);
       return true;
     });
   }

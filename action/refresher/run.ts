@@ -1,5 +1,5 @@
 import { AccessToken } from "../../shared/access-token.ts";
-import { createAuthFileContent, serializeAuthFile } from "../../shared/auth-file/format.ts";
+import { createAuthFileContent, serializeAuthFile, type AuthFileContent } from "../../shared/auth-file/format.ts";
 import { TokenRefresher, type RefreshStats } from "../../shared/auth-file/refresher.ts";
 import { TokenServer } from "../../shared/auth-file/token-server.ts";
 import { AuthRequest, type AuthRequestInput } from "../../shared/auth-request.ts";
@@ -83,9 +83,9 @@ export async function startRefresher(config: RefresherConfig): Promise<AuthFileR
   tokens.adopt(token);
 
   const file = new ManagedAuthFile(path, getFingerprint({ clientId, scope, clientSecret: jobSecret }), clock);
-  const serialize = (newToken: AccessToken): string =>
-    serializeAuthFile(createAuthFileContent(authRequest, newToken, clock, server.address));
-  const write = (newToken: AccessToken): Promise<void> => file.update(serialize(newToken));
+  const createContent = (newToken: AccessToken): AuthFileContent =>
+    createAuthFileContent(authRequest, newToken, clock, server.address);
+  const write = (newToken: AccessToken): Promise<void> => file.update(serializeAuthFile(createContent(newToken)));
   const refresher = new TokenRefresher(tokens, { ...times, write });
   const end = async (): Promise<RefreshStats> => {
     const { stats } = refresher;
@@ -95,7 +95,7 @@ export async function startRefresher(config: RefresherConfig): Promise<AuthFileR
   };
   const identity = { clientId, clientSecret, scope, jobSecret, jobId };
   const server = await TokenServer.listen({ ...identity, refresher, onShutdown: end, clock });
-  await file.create(serialize(token));
+  await file.create(createContent(token));
   refresher.start();
 
   const watch = async (): Promise<void> => {

@@ -177,6 +177,10 @@ export function createAuthFileContent(
   };
 }
 
+/** The error for a file that must not be replaced, because its token is for another identity and has not expired. */
+export const otherIdentityError = (path: string): AuthError =>
+  authFileError(path, "contains a valid token for another identity (client ID or scope)", "auth_file_in_use");
+
 /** Whether the content is for this client ID and scope. The order of the scope-tokens does not matter. */
 export const matchesIdentity = (
   content: Pick<AuthFileContent, "clientId" | "scope">,

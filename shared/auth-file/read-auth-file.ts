@@ -6,6 +6,7 @@ import { verifyToken, type SignInContext } from "../sign-in.ts";
 import {
   createAuthFileContent,
   matchesIdentity,
+  otherIdentityError,
   parseManagedFile,
   serializeAuthFile,
   type AuthFileContent,
@@ -58,8 +59,7 @@ export async function readAuthFile(
   if (!matchesIdentity(content, authRequest)) {
     // The file may be replaced if its token has expired and is not being refreshed.
     if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return { file, content };
-    const message = "contains a valid token for another identity (client ID or scope)";
-    throw authFileError(path, message, "auth_file_in_use");
+    throw otherIdentityError(path);
   }
   const verified = served && context.verify ? await verify(context, served.token, limits) : {};
   // Another program may be using the port by now. The refresher serves the token in the file, or a newer valid one.

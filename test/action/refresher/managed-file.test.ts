@@ -19,7 +19,7 @@ async function setUp(t: TestContext) {
   const path = join(directory, "auth.json");
   const clock = createFakeClock();
   const file = new ManagedAuthFile(path, getFingerprint(CONTENT), clock);
-  await file.create(TEXT);
+  await file.create(CONTENT);
   assert.equal(await file.isGone(), false);
   return { directory, path, clock, file };
 }
@@ -104,6 +104,17 @@ test("does not overwrite a file that scm-auth did not write", async (t) => {
   const { path, file } = await setUp(t);
   await writeFile(path, "notes");
   await chmod(path, 0o600);
-  await assert.rejects(file.create(TEXT), { kind: "file", code: "auth_file_not_managed" });
+  await assert.rejects(file.create(CONTENT), { kind: "file", code: "auth_file_not_managed" });
   assert.equal(await readFile(path, "utf8"), "notes");
+});
+
+test("does not overwrite a file with a valid token for another identity", async (t) => {
+  const { path, clock, file } = await setUp(t);
+  const text = serializeAuthFile({ ...CONTENT, scope: "tsg_id:2", jwtExpiresAt: clock.now() + 1000 });
+  await writeFile(path, text, { mode: 0o600 });
+  await assert.rejects(file.create(CONTENT), { kind: "file", code: "auth_file_in_use" });
+  assert.equal(await readFile(path, "utf8"), text);
+  await clock.advance(1000);
+  await file.create(CONTENT);
+  assert.equal(await readFile(path, "utf8"), TEXT);
 });

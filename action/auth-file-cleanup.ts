@@ -59,6 +59,9 @@ export async function cleanUpAuthFile(runner: Runner): Promise<void> {
     );
   // If the main step failed or was canceled, it has already reported that.
   else if (runner.getState(STATE.isWritten) !== "true") return;
+  // Without a refresher, this is normal if a later step with the same file has already removed it.
+  else if (file === undefined && refresher === undefined)
+    runner.info(`The auth file (${path}) was already removed, for example by the post step of a later sign-in.`);
   else if (file === undefined)
     runner.warning(
       `The auth file (${path}) was removed before the job ended. Does a later step, for example a checkout, clean the workspace?`,

@@ -83,8 +83,12 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
   } else {
     const { clientId, scope } = authRequest;
     saveState(runner, path, getFingerprint({ clientId, scope, clientSecret: PLACEHOLDER_SECRET }));
-    if (!(await updateAuthFile(context, path, existing, token, limits)))
-      throw authFileError(path, "was changed by another process", "auth_file_in_use");
+    if (!(await updateAuthFile(context, path, existing, token, limits))) {
+      // Another step may have just written the file. If it contains a valid token, nothing is written.
+      const changed = await readAuthFile(context, path, limits, { jobId });
+      if (!(await updateAuthFile(context, path, changed, changed.token ?? token, limits)))
+        throw authFileError(path, "was changed by another process", "auth_file_in_use");
+    }
     runner.saveState(STATE.isWritten, "true");
   }
   exportTerraformVariable(runner, path, env);

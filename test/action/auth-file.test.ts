@@ -142,6 +142,18 @@ test("writes a file and starts a refresher that the next step reuses and only th
   await waitUntil("the refresher has exited", () => !isRunning(first.refresher));
 });
 
+test("writes one valid file if four steps without a refresher run at once, and removes it without a warning", async (t) => {
+  const { temp, run } = await createJob(t);
+  const steps = await Promise.all(Array.from({ length: 4 }, () => run()));
+  const { jwt } = await read(steps[0]?.result.path ?? "");
+  assert.ok(steps.some(({ result }) => result.token.value === jwt));
+  const lines: string[] = [];
+  for (const step of steps) lines.push(...(await post(step)).lines.map((line) => line.replace(/ \(.*\)/, "")));
+  const again = "info: The auth file was already removed, for example by the post step of a later sign-in.";
+  assert.deepEqual(lines, ["info: Removed the auth file.", again, again, again]);
+  assert.deepEqual(await readdir(temp), []);
+});
+
 test("starts a refresher for a file written by an earlier step that did not start one", async (t) => {
   const { server, run } = await createJob(t);
   await run();

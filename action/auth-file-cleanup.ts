@@ -8,7 +8,7 @@ import { sleep, systemClock, type Milliseconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
 import { AuthError } from "../shared/errors.ts";
 import { isRunning, type ProcessId } from "./refresher/job-monitor.ts";
-import { parseIfOwn } from "./refresher/managed-file.ts";
+import { parseIfOwn } from "../shared/auth-file/managed-file.ts";
 import type { Runner } from "./runner.ts";
 
 /** Names of the values saved for the post step. No value is a secret. */

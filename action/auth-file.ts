@@ -19,7 +19,7 @@ import { environmentWarnings } from "./env-warnings.ts";
 import type { AuthFileInput } from "./inputs.ts";
 import type { Source } from "./log.ts";
 import { identifyProcess } from "./refresher/job-monitor.ts";
-import { getDigest, getFingerprint, parseIfOwn } from "./refresher/managed-file.ts";
+import { getDigest, getFingerprint, parseIfOwn } from "../shared/auth-file/managed-file.ts";
 import { spawnRefresher } from "./refresher/spawn.ts";
 import type { Runner } from "./runner.ts";
 

@@ -1,16 +1,13 @@
 import { AccessToken } from "../../shared/access-token.ts";
-import { createAuthFileContent, serializeAuthFile, type AuthFileContent } from "../../shared/auth-file/format.ts";
-import { TokenRefresher, type RefreshStats } from "../../shared/auth-file/refresher.ts";
-import { TokenServer } from "../../shared/auth-file/token-server.ts";
+import { serveAuthFile, type ServedAuthFile } from "../../shared/auth-file/served-auth-file.ts";
 import { AuthRequest, type AuthRequestInput } from "../../shared/auth-request.ts";
-import { sleep, systemClock, type Milliseconds } from "../../shared/clock.ts";
+import { systemClock, type Milliseconds } from "../../shared/clock.ts";
 import type { AuthErrorOptions } from "../../shared/errors.ts";
 import { createSecureContext } from "../../shared/http/tls.ts";
 import { parseScope } from "../../shared/scope.ts";
 import { createSeparateContext, createSignInContext, requestToken } from "../../shared/sign-in.ts";
 import { TokenSource } from "../../shared/token-source.ts";
 import { createJobMonitor, type ProcessId } from "./job-monitor.ts";
-import { getFingerprint, ManagedAuthFile } from "./managed-file.ts";
 
 /**
  * The configuration that the refresher receives from the main step. It is sent only over IPC, because other processes
@@ -42,16 +39,6 @@ export interface RefresherReply {
   readonly error?: { readonly description: string } & Pick<AuthErrorOptions, "kind" | "code" | "hint">;
 }
 
-/** A running refresher. */
-export interface AuthFileRefresher {
-  /** Resolves when the file has been removed and nothing is running. */
-  readonly ended: Promise<void>;
-  /** Stops the refresher. `ended` resolves shortly afterward. */
-  readonly stop: () => Promise<void>;
-}
-
-/** How often the file and the job are checked. */
-const POLL_INTERVAL: Milliseconds = 250;
 /** The time limit for one token request. The refresher schedules the next one. */
 const REQUEST_TIMEOUT: Milliseconds = 30_000;
 
@@ -60,10 +47,9 @@ const REQUEST_TIMEOUT: Milliseconds = 30_000;
  *
  * @throws AuthError, for example if the file cannot be written; an error from Node if no port is free
  */
-export async function startRefresher(config: RefresherConfig): Promise<AuthFileRefresher> {
+export async function startRefresher(config: RefresherConfig): Promise<ServedAuthFile> {
   const { path, jobSecret, jobId, verify, token: first } = config;
   const authRequest = AuthRequest.parse(config.authRequest);
-  const { clientId, clientSecret, scope } = authRequest;
   const times = { clock: systemClock, random: Math.random };
   const { clock } = times;
   const context = {
@@ -82,28 +68,6 @@ export async function startRefresher(config: RefresherConfig): Promise<AuthFileR
   });
   tokens.adopt(token);
 
-  const file = new ManagedAuthFile(path, getFingerprint({ clientId, scope, clientSecret: jobSecret }), clock);
-  const createContent = (newToken: AccessToken): AuthFileContent =>
-    createAuthFileContent(authRequest, newToken, clock, server.address);
-  const write = (newToken: AccessToken): Promise<void> => file.update(serializeAuthFile(createContent(newToken)));
-  const refresher = new TokenRefresher(tokens, { ...times, write });
-  const end = async (): Promise<RefreshStats> => {
-    const { stats } = refresher;
-    refresher.stop();
-    await file.remove();
-    return stats;
-  };
-  const identity = { clientId, clientSecret, scope, jobSecret, jobId };
-  const server = await TokenServer.listen({ ...identity, refresher, onShutdown: end, clock });
-  await file.create(createContent(token));
-  refresher.start();
-
-  const watch = async (): Promise<void> => {
-    const hasJobEnded = createJobMonitor(config.parent, clock);
-    // After a shutdown request, the server closes once it has responded.
-    while (server.isOpen && !hasJobEnded() && !(await file.isGone())) await sleep(clock, POLL_INTERVAL);
-    await end();
-    await server.close();
-  };
-  return { ended: watch(), stop: () => server.close() };
+  const hasEnded = createJobMonitor(config.parent, clock);
+  return serveAuthFile(context, tokens, { path, jobSecret, jobId, hasEnded });
 }

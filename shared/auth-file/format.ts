@@ -35,6 +35,8 @@ export const PLACEHOLDER_SECRET = "not-stored-by-scm-auth";
 export const TOKEN_SERVER_HOST = "127.0.0.1";
 /** The path for token requests, which is the same as on SCM's auth server. */
 export const TOKEN_SERVER_PATH = "/am/oauth2/access_token";
+/** The path of the JWK Set, relative to {@link TOKEN_SERVER_PATH} as on SCM's auth server. */
+export const TOKEN_SERVER_JWKS_PATH = "/am/oauth2/connect/jwk_uri";
 /** The path for `POST` requests that stop the refresher. They send the secret in the auth file as a Bearer token. */
 export const SHUTDOWN_PATH = "/shutdown";
 

@@ -10,6 +10,7 @@ import { normalizeScope } from "../scope.ts";
 import {
   SHUTDOWN_PATH,
   TOKEN_SERVER_HOST,
+  TOKEN_SERVER_JWKS_PATH,
   TOKEN_SERVER_PATH,
   toTokenServerUrl,
   type TokenServerAddress,
@@ -146,6 +147,7 @@ export class TokenServer {
     if (headers.host !== `${TOKEN_SERVER_HOST}:${this.port}`) return invalidRequest(421, "unexpected Host header");
     if (FORBIDDEN_HEADERS.some((name) => headers[name] !== undefined))
       return invalidRequest(403, "requests from web pages and through proxies are not allowed");
+    if (url === TOKEN_SERVER_JWKS_PATH && method === "GET") return this.#serveKeys();
     if (url !== TOKEN_SERVER_PATH && url !== SHUTDOWN_PATH) return invalidRequest(404, "not found");
     if (method !== "POST") return { ...invalidRequest(405, "only POST is allowed"), headers: { allow: "POST" } };
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES)
@@ -154,6 +156,12 @@ export class TokenServer {
     const authorization = headers.authorization ?? "";
     if (url === SHUTDOWN_PATH) return this.#shutDown(authorization, response);
     return this.#findRequestError(authorization, new URLSearchParams(body)) ?? this.#serveToken(response);
+  }
+
+  /** Serves the key that verified the current token, so that clients of this server can verify it, too. */
+  #serveKeys(): Response {
+    const key = this.#options.refresher.current?.signingKey;
+    return { status: 200, content: { keys: key === undefined ? [] : [{ ...key, use: "sig", alg: "RS256" }] } };
   }
 
   async #shutDown(authorization: string, response: ServerResponse): Promise<Response> {

@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
-import { getFingerprint } from "../../../action/refresher/managed-file.ts";
+import { getFingerprint } from "../../../shared/auth-file/managed-file.ts";
 import { isRunning, type ProcessId } from "../../../action/refresher/job-monitor.ts";
 import type { RefresherConfig } from "../../../action/refresher/run.ts";
 import { getEnvironment, getNetworkFlags, spawnRefresher } from "../../../action/refresher/spawn.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, chown, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { getFingerprint, ManagedAuthFile } from "../../../action/refresher/managed-file.ts";
+import { getFingerprint, ManagedAuthFile } from "../../../shared/auth-file/managed-file.ts";
 import { serializeAuthFile, toTokenServerUrl, type AuthFileContent } from "../../../shared/auth-file/format.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { createTempDir } from "../../support/temp-dir.ts";

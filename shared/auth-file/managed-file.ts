@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Clock, Milliseconds } from "../../shared/clock.ts";
+import type { Clock, Milliseconds } from "../clock.ts";
 import {
   matchesIdentity,
   otherIdentityError,
@@ -7,14 +7,8 @@ import {
   parseManagedFile,
   serializeAuthFile,
   type AuthFileContent,
-} from "../../shared/auth-file/format.ts";
-import {
-  authFileError,
-  isPrivate,
-  readPrivateFile,
-  removeManagedFile,
-  writeFileAtomic,
-} from "../../shared/auth-file/safe-files.ts";
+} from "./format.ts";
+import { authFileError, isPrivate, readPrivateFile, removeManagedFile, writeFileAtomic } from "./safe-files.ts";
 
 /** Returns the SHA-256 digest of several values. */
 export const getDigest = (...values: readonly string[]): string =>

@@ -1,0 +1,101 @@
+import { open } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import { printablePath } from "../shared/auth-file/safe-files.ts";
+import { AuthRequest } from "../shared/auth-request.ts";
+import type { Milliseconds } from "../shared/clock.ts";
+import type { Environment } from "../shared/environment.ts";
+import { getErrorCode } from "../shared/errors.ts";
+import { getString, type CommandArguments } from "./arguments.ts";
+import { CommandError, usageError } from "./command-error.ts";
+import type { Terminal } from "./terminal.ts";
+
+const MAX_SECRET_BYTES = 65_536;
+const READ_TIMEOUT: Milliseconds = 10_000;
+
+/**
+ * Reads the credentials from the options and the environment. Options take precedence.
+ *
+ * @throws CommandError if the secret file cannot be read; AuthError of kind `config` if credentials are missing or
+ *   invalid. No message contains the secret
+ */
+export async function readCredentials(
+  args: Pick<CommandArguments, "values">,
+  env: Environment,
+  terminal: Terminal,
+): Promise<AuthRequest> {
+  const secretFile =
+    getString(args, "client-secret-file") ?? (isBlank(env["SCM_CLIENT_SECRET"]) ? env["SCM_CLIENT_SECRET_FILE"] : "");
+  const clientSecret = isBlank(secretFile) ? undefined : await readSecret(secretFile ?? "", terminal);
+  const request = AuthRequest.fromArgs(
+    {
+      clientId: getString(args, "client-id"),
+      tsgId: getString(args, "tsg-id"),
+      scope: getString(args, "scope"),
+      tokenUrl: getString(args, "token-url"),
+      clientSecret,
+    },
+    env,
+  );
+  for (const warning of request.warnings) terminal.note(`note: ${warning}`);
+  return request;
+}
+
+const isBlank = (text: string | undefined): boolean => (text ?? "").trim() === "";
+
+async function readSecret(path: string, terminal: Terminal): Promise<string> {
+  if (path === "-" && process.stdin.isTTY)
+    throw usageError(
+      "stdin is a terminal, so the client secret cannot be read from it.",
+      "Pipe the secret to the command.",
+    );
+  const name = path === "-" ? "stdin" : printablePath(path);
+  const text = await (path === "-" ? readStdin() : readFile(path, terminal)).catch((error: unknown) => {
+    if (error instanceof CommandError) throw error;
+    const hint = "Check the path in --client-secret-file or SCM_CLIENT_SECRET_FILE.";
+    throw new CommandError(`the client secret cannot be read from ${name}: ${getErrorCode(error) ?? "error"}.`, {
+      hint,
+    });
+  });
+  if (isBlank(text))
+    throw new CommandError(`${name} contains no client secret.`, { hint: "Write the secret to it, on one line." });
+  return text;
+}
+
+async function readFile(path: string, terminal: Terminal): Promise<string> {
+  // A FIFO, as in process substitution, is read until its writer closes it.
+  const handle = await open(path, "r");
+  try {
+    const stats = await handle.stat();
+    if (stats.size > MAX_SECRET_BYTES) throw tooLarge();
+    if (stats.isFile() && process.platform !== "win32" && (stats.mode & 0o044) !== 0)
+      terminal.warn(`Other users can read ${printablePath(path)}. Run: chmod 600 ${printablePath(path)}`);
+    return await readAll(handle.createReadStream({ autoClose: false }));
+  } finally {
+    await handle.close();
+  }
+}
+
+const readStdin = (): Promise<string> => readAll(process.stdin);
+
+async function readAll(stream: Readable): Promise<string> {
+  const timeout = setTimeout(() => {
+    stream.destroy(new CommandError("the client secret did not arrive within 10 s.", { hint: "" }));
+  }, READ_TIMEOUT);
+  try {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_SECRET_BYTES) throw tooLarge();
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+const tooLarge = (): CommandError =>
+  new CommandError("the client secret file is larger than 64 KiB.", {
+    hint: "It must contain only the client secret.",
+  });

@@ -1,0 +1,40 @@
+import { VERSION } from "../shared/version.ts";
+import { parseCommandLine, type CommandArguments } from "./arguments.ts";
+import { writeAuthFile } from "./auth-file.ts";
+import type { CommandName } from "./commands.ts";
+import { getCommandHelp, getOverview } from "./help.ts";
+import { run } from "./run.ts";
+import { Terminal } from "./terminal.ts";
+import { printSealedToken, printToken } from "./token.ts";
+
+/** The command `scm-auth`. See docs/command-line.md. */
+
+type Command = (args: CommandArguments, env: NodeJS.ProcessEnv, terminal: Terminal) => Promise<number>;
+
+const COMMANDS: Readonly<Record<CommandName, Command>> = {
+  token: printToken,
+  run,
+  "auth-file": writeAuthFile,
+  seal: printSealedToken,
+};
+
+async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  const line = parseCommandLine(args);
+  switch (line.type) {
+    case "help":
+      await terminal.print(line.command === undefined ? getOverview() : getCommandHelp(line.command));
+      return 0;
+    case "version":
+      await terminal.print(`${VERSION}\n`);
+      return 0;
+    case "command":
+      return COMMANDS[line.command](line, process.env, terminal);
+  }
+}
+
+const terminal = new Terminal();
+try {
+  process.exitCode = await main(process.argv.slice(2), terminal);
+} catch (error) {
+  process.exitCode = terminal.fail(error);
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import type { AccessToken } from "../shared/access-token.ts";
+import type { TokenServerAddress } from "../shared/auth-file/format.ts";
+import { ensurePrivateDirectory } from "../shared/auth-file/private-directory.ts";
+import { readAuthFile } from "../shared/auth-file/read-auth-file.ts";
+import type { RefreshStats } from "../shared/auth-file/refresher.ts";
+import { serveAuthFile } from "../shared/auth-file/served-auth-file.ts";
+import type { Milliseconds } from "../shared/clock.ts";
+import { formatDuration } from "../shared/duration.ts";
+import type { AuthEvent } from "../shared/events.ts";
+import type { RequestLimits } from "../shared/http/request-context.ts";
+import { requestToken, type SignInContext } from "../shared/sign-in.ts";
+import { TokenSource } from "../shared/token-source.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The time limit for one token request. The refresher schedules the next one. */
+const REQUEST_TIMEOUT: Milliseconds = 30_000;
+
+export interface ServingOptions {
+  /** The absolute path of the auth file. */
+  readonly path: string;
+  readonly jobSecret: string;
+  /** Limits for the start. */
+  readonly limits: RequestLimits;
+  readonly terminal: Terminal;
+}
+
+/** An auth file that this process keeps valid. */
+export interface Serving {
+  readonly server: TokenServerAddress;
+  /** Resolves when the file is gone, for example because it was removed by hand. */
+  readonly ended: Promise<unknown>;
+  /** Removes the file, stops everything, and warns if there was a time without a valid token. */
+  readonly end: () => Promise<void>;
+}
+
+/**
+ * Writes the auth file, serves its token on 127.0.0.1, and renews it. Failures to renew are reported on stderr.
+ *
+ * @param token - the first token
+ * @throws AuthError, for example if another process keeps the file valid
+ */
+export async function startServing(
+  signInContext: SignInContext,
+  token: AccessToken,
+  { path, jobSecret, limits, terminal }: ServingOptions,
+): Promise<Serving> {
+  const jobId = randomUUID();
+  for (const warning of await ensurePrivateDirectory(path, limits)) terminal.warn(warning);
+  // Fails if the token server of another process serves the file.
+  await readAuthFile(signInContext, path, limits, { jobId });
+  const context = {
+    ...signInContext,
+    policy: { ...signInContext.policy, maxRetries: 0 },
+    onEvent: createRenewalReporter(terminal),
+  };
+  const { clock, random } = context;
+  const tokens = new TokenSource(
+    (signal) => requestToken(context, { deadline: clock.monotonic() + REQUEST_TIMEOUT, signal }),
+    { clock, random },
+  );
+  tokens.adopt(token);
+  const served = await serveAuthFile(context, tokens, { path, jobSecret, jobId });
+  const end = async (): Promise<void> => {
+    await served.stop();
+    reportGap(await served.ended, terminal);
+  };
+  return { server: served.server, ended: served.ended, end };
+}
+
+/** Reports the first failure of an outage, and its end. */
+function createRenewalReporter(terminal: Terminal): (event: AuthEvent) => void {
+  let isFailing = false;
+  return (event) => {
+    if (event.type === "error" && !isFailing)
+      terminal.note(`note: the token was not renewed, and the request is being retried: ${event.error.message}`);
+    if (event.type === "token" && isFailing) terminal.note("note: the token was renewed.");
+    if (event.type === "error" || event.type === "token") isFailing = event.type === "error";
+  };
+}
+
+function reportGap({ gap, rejection }: RefreshStats, terminal: Terminal): void {
+  if (gap === undefined) return;
+  const until = gap.until ?? Date.now();
+  const error = rejection ?? gap.error;
+  const reason = error === undefined ? "" : ` ${error.message} ${error.hint}`;
+  terminal.warn(
+    `There was no valid token for ${formatDuration(until - gap.since)} from ${new Date(gap.since).toISOString()}.${reason}`,
+  );
+}

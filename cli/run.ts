@@ -1,0 +1,69 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
+import { formatDuration } from "../shared/duration.ts";
+import type { Environment } from "../shared/environment.ts";
+import { getString, type CommandArguments } from "./arguments.ts";
+import { runChild } from "./child-process.ts";
+import { createChildEnvironment } from "./child-environment.ts";
+import { CommandError } from "./command-error.ts";
+import { SecretSet } from "./output-redactor.ts";
+import { startServing } from "./refreshed-file.ts";
+import { removeAbandonedFiles, createRunFileName } from "./run-files.ts";
+import { getToken, prepareSignIn } from "./sign-in.ts";
+import { Signals } from "./signals.ts";
+import type { Terminal } from "./terminal.ts";
+import { getCacheDirectory } from "./token-cache.ts";
+import { getTokenTools, parseTools } from "./tools.ts";
+
+/**
+ * Runs a command with an auth file and a token server, both of which are gone when the command ends.
+ *
+ * @returns the exit status of the command
+ * @throws CommandError or AuthError if the command was not started
+ */
+export async function run(args: CommandArguments, env: Environment, terminal: Terminal): Promise<number> {
+  const tools = parseTools(getString(args, "export"));
+  const signals = new Signals();
+  const secrets = new SecretSet();
+  try {
+    const path = await getPath(getString(args, "auth-file"), env);
+    const onToken = (token: string): void => {
+      secrets.add(token);
+    };
+    const signIn = await prepareSignIn(args, env, terminal, { signal: signals.aborted, onToken });
+    const { authRequest, context, limits } = signIn;
+    const token = await getToken(signIn, env, terminal);
+    const jobSecret = randomBytes(32).toString("base64url");
+    for (const secret of [token.value, jobSecret]) secrets.add(secret);
+    const served = await startServing(context, token, { path, jobSecret, limits, terminal });
+    try {
+      const child = createChildEnvironment(env, { authRequest, token, path, server: served.server, tools });
+      if (child.removed.length > 0)
+        terminal.note(`note: not passed on, because it contains the client secret: ${child.removed.join(", ")}`);
+      for (const tool of getTokenTools(tools))
+        terminal.note(
+          `note: ${tool} cannot renew its token, which expires in ${formatDuration(token.remaining(context.clock) ?? 0)}.`,
+        );
+      const masked = args.values["no-mask"] === true ? undefined : secrets;
+      return await runChild(args.childCommand, { env: child.env, secrets: masked, signals });
+    } finally {
+      await served.end();
+    }
+  } catch (error) {
+    if (!signals.aborted.aborted) throw error;
+    return 128 + constants.signals[signals.first ?? "SIGTERM"];
+  } finally {
+    signals.dispose();
+  }
+}
+
+async function getPath(given: string | undefined, env: Environment): Promise<string> {
+  if (given !== undefined) return resolveAuthFilePath(given);
+  const directory = getCacheDirectory(env);
+  if (directory === undefined)
+    throw new CommandError("there is no home directory for the auth file.", { hint: "Set --auth-file PATH." });
+  await removeAbandonedFiles(directory);
+  return join(directory, createRunFileName());
+}

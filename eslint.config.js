@@ -75,10 +75,15 @@ export default defineConfig(
         "error",
         {
           zones: [
-            { target: "./shared", from: ["./action", "./provider"], message: "shared/ does not know its users." },
-            { target: "./action", from: "./provider", message: "The action does not use the Pulumi provider." },
-            { target: "./provider", from: "./action", message: "The Pulumi provider does not use the action." },
-            { target: ["./shared", "./action", "./provider"], from: ["./test", "./scripts"] },
+            {
+              target: "./shared",
+              from: ["./action", "./cli", "./provider"],
+              message: "shared/ does not know its users.",
+            },
+            { target: "./action", from: ["./cli", "./provider"], message: "The action uses only shared/." },
+            { target: "./cli", from: ["./action", "./provider"], message: "The command line uses only shared/." },
+            { target: "./provider", from: ["./action", "./cli"], message: "The Pulumi provider uses only shared/." },
+            { target: ["./shared", "./action", "./cli", "./provider"], from: ["./test", "./scripts"] },
           ],
         },
       ],

@@ -16,8 +16,8 @@ export interface CommandArguments {
   readonly childCommand: readonly string[];
 }
 
-/** Options that would put the secret into the process list. */
-const SECRET_OPTIONS: ReadonlySet<string> = new Set(["client-secret", "secret", "password", "token"]);
+/** Matches options that would put a secret into the process list. */
+const SECRET_OPTION = /secret|password|^token$/i;
 
 const SECRET_HINT =
   "Other users can see the arguments of a process, and shells save them: rotate the secret. Then set SCM_CLIENT_SECRET, or use --client-secret-file.";
@@ -72,24 +72,33 @@ function parseCommandArguments(
     throw usageError("the command to run must follow --.", `Write: scm-auth ${command} [OPTIONS] -- COMMAND`);
   if (positionals.length > spec.maxPositionals)
     throw usageError(
-      `scm-auth ${command} does not take the argument ${quote(positionals[spec.maxPositionals] ?? "")}.`,
+      `scm-auth ${command} does not take ${quote(positionals[spec.maxPositionals] ?? "")}.`,
       helpHint(command),
     );
-  if (spec.takesCommand && childCommand.length === 0)
+  if (spec.takesCommand && !childCommand[0])
     throw usageError("no command to run was given.", `Write: scm-auth ${command} [OPTIONS] -- COMMAND`);
   if (!spec.takesCommand && childCommand.length > 0)
     throw usageError(`scm-auth ${command} does not run a command.`, "Use scm-auth run -- COMMAND.");
   return { values, positionals, childCommand };
 }
 
+interface OptionToken {
+  readonly name: string;
+  /** The option as it was written. */
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  /** Whether the value follows `=`. */
+  readonly inlineValue?: boolean | undefined;
+}
+
 /** @throws CommandError that never contains the value of the option */
 function checkOption(
   command: CommandName,
-  { name, rawName, value }: { readonly name: string; readonly rawName: string; readonly value?: string | undefined },
+  { name, rawName, value, inlineValue }: OptionToken,
   spec: OptionSpec | undefined,
 ): void {
   if (spec === undefined) {
-    if (SECRET_OPTIONS.has(name)) throw usageError(`${rawName} is not supported.`, SECRET_HINT);
+    if (SECRET_OPTION.test(name)) throw usageError(`${rawName} is not supported.`, SECRET_HINT);
     const known = Object.keys(COMMANDS[command].options).map((option) => `--${option}`);
     throw usageError(
       `${quote(rawName)} is not an option of scm-auth ${command}.`,
@@ -98,13 +107,14 @@ function checkOption(
   }
   if (spec.type === "boolean" && value !== undefined)
     throw usageError(`${rawName} does not take a value.`, helpHint(command));
-  if (spec.type === "string" && (value === undefined || value === ""))
+  // A value such as `--json` is the next option, unless it follows `=`.
+  const isMissing = value === undefined || value === "" || (!inlineValue && /^-./.test(value));
+  if (spec.type === "string" && isMissing)
     throw usageError(`${rawName} requires a value.`, `Write: ${rawName} ${spec.value ?? "VALUE"}`);
 }
 
-/** Formats an argument for a message. A long argument may be a secret. */
-const quote = (text: string): string =>
-  text.length <= 40 && /^[\x21-\x7e]+$/.test(text) ? `"${text}"` : "the argument";
+/** Formats an argument for a message. An argument that is longer than any name may be a secret. */
+const quote = (text: string): string => (/^[\w.:/-]{1,24}$/.test(text) ? `"${text}"` : "this argument");
 
 const helpHint = (command: CommandName): string => `See scm-auth help ${command}.`;
 

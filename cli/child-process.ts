@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { constants } from "node:os";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { setTimeout } from "node:timers/promises";
 import type { Milliseconds } from "../shared/clock.ts";
 import { getErrorCode } from "../shared/errors.ts";
@@ -14,8 +13,14 @@ import type { Signals } from "./signals.ts";
 /** How long the processes that a command leaves behind may take to exit after SIGTERM. */
 const EXIT_GRACE: Milliseconds = 2000;
 const POLL_INTERVAL: Milliseconds = 50;
-/** How long no output may arrive before an output that another process keeps open is abandoned. */
-const OUTPUT_GRACE: Milliseconds = 2000;
+/** The same signal again within this time is not a second one: npm and `timeout` also send it to the whole group. */
+const REPEAT_AFTER: Milliseconds = 500;
+/**
+ * A process outside of the group may keep an output open. It is abandoned after this many intervals without output, or
+ * altogether. The command's own output is in the buffer of the pipe by then, and each interval empties it.
+ */
+const MAX_IDLE_INTERVALS = 4;
+const MAX_INTERVALS = 40;
 
 /** How to run a command. */
 export interface ChildOptions {
@@ -38,22 +43,26 @@ export interface ChildOptions {
 export async function runChild([file = "", ...args]: readonly string[], options: ChildOptions): Promise<number> {
   const { env, secrets, signals } = options;
   const inTerminal = process.stdin.isTTY;
+  const hasOwnGroup = !inTerminal && process.platform !== "win32";
   const pipeOrInherit = (target: NodeJS.WriteStream) => (secrets === undefined || target.isTTY ? "inherit" : "pipe");
-  const child = spawn(file, args, {
-    env,
-    stdio: ["inherit", pipeOrInherit(process.stdout), pipeOrInherit(process.stderr)],
-    detached: !inTerminal && process.platform !== "win32",
-  });
   try {
+    const child = spawn(file, args, {
+      env,
+      stdio: ["inherit", pipeOrInherit(process.stdout), pipeOrInherit(process.stderr)],
+      detached: hasOwnGroup,
+    });
     const exit = once(child, "exit") as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
-    const group = inTerminal || process.platform === "win32" ? undefined : child.pid;
+    const group = hasOwnGroup ? child.pid : undefined;
     signals.receiver = createForwarder(child, group, inTerminal);
-    const outputs = secrets
-      ? [redact(child.stdout, secrets, process.stdout), redact(child.stderr, secrets, process.stderr)]
-      : [];
+    const outputs = [
+      redactOutput(child.stdout as Socket | null, process.stdout, secrets),
+      redactOutput(child.stderr as Socket | null, process.stderr, secrets),
+    ].filter((output) => output !== undefined);
     const [code, signal] = await exit;
     if (group !== undefined) await endGroup(group);
-    await Promise.all(outputs.map((output) => output.finish()));
+    // From now on, a signal ends the wait for a reader that does not read.
+    signals.receiver = undefined;
+    await Promise.all(outputs.map((output) => output.finish(signals.aborted)));
     return code ?? 128 + constants.signals[signal ?? "SIGKILL"];
   } catch (error) {
     throw startError(file, error);
@@ -79,11 +88,13 @@ function createForwarder(
   group: number | undefined,
   inTerminal: boolean,
 ): (signal: NodeJS.Signals) => void {
-  let isRepeated = false;
+  let first: { readonly signal: NodeJS.Signals; readonly at: Milliseconds } | undefined;
   return (signal) => {
     if (inTerminal && (signal === "SIGINT" || signal === "SIGQUIT")) return;
-    const sent = isRepeated ? "SIGKILL" : signal;
-    isRepeated = true;
+    const now = performance.now();
+    if (first?.signal === signal && now - first.at < REPEAT_AFTER) return;
+    const sent = first === undefined ? signal : "SIGKILL";
+    first ??= { signal, at: now };
     if (group === undefined) child.kill(sent);
     else signalGroup(group, sent);
   };
@@ -110,33 +121,38 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
 /**
  * Passes an output of a command on without secrets. If the reader of the target goes away, the output is closed, so
  * that the command receives SIGPIPE.
+ *
+ * @param source - null if the command writes to the target itself
  */
-function redact(
-  source: Readable | null,
-  secrets: SecretSet,
-  target: NodeJS.WriteStream,
-): { readonly finish: () => Promise<void> } {
-  if (source === null) return { finish: () => Promise.resolve() };
-  const redactor = new OutputRedactor(secrets);
-  let isDone = false;
-  let received = 0;
-  source.on("data", ({ length }: Buffer) => {
-    received += length;
+function redactOutput(source: Socket | null, target: NodeJS.WriteStream, secrets: SecretSet | undefined) {
+  if (source === null || secrets === undefined) return undefined;
+  const redactor = new OutputRedactor(secrets, (data) => target.write(data));
+  const resume = (): unknown => source.resume();
+  source.on("data", (chunk: Buffer) => {
+    redactor.write(chunk);
+    if (!target.writableNeedDrain) return;
+    source.pause();
+    target.once("drain", resume);
   });
-  const done = pipeline(source, redactor, target, { end: false })
-    .catch(() => undefined)
-    .finally(() => {
-      isDone = true;
-    });
-  const finish = async (): Promise<void> => {
-    // A process outside of the group may keep the output open. The target may be slow, so wait while data moves.
-    const getPosition = (): string => `${received} ${redactor.writableLength} ${target.writableLength}`;
-    for (let position = ""; !isDone && position !== getPosition();) {
-      position = getPosition();
-      await Promise.race([done, setTimeout(OUTPUT_GRACE)]);
+  source.on("error", () => undefined);
+  const close = (): unknown => source.destroy();
+  target.once("error", close);
+  const closed = once(source, "close").then(() => {
+    redactor.flush();
+    target.off("error", close);
+  });
+  /** Resolves when everything that the command wrote has been passed on, or `signal` is aborted. */
+  const finish = async (signal: AbortSignal): Promise<void> => {
+    let idle = 0;
+    for (let count = 0; !source.closed && !signal.aborted && idle < MAX_IDLE_INTERVALS && count < MAX_INTERVALS;) {
+      const before = source.bytesRead;
+      await Promise.race([closed, setTimeout(POLL_INTERVAL)]);
+      if (target.writableNeedDrain) continue;
+      count++;
+      idle = source.bytesRead === before ? idle + 1 : 0;
     }
     source.destroy();
-    await done;
+    await closed;
   };
   return { finish };
 }

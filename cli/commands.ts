@@ -37,7 +37,7 @@ const CACHE_OPTIONS = {
   "min-ttl": {
     type: "string",
     value: "SECONDS",
-    help: "minimum remaining lifetime, 0 to 86400; default: 300, or a third of the token's lifetime if that is shorter",
+    help: "minimum remaining lifetime, 0 to 86400; default: 300, or a third of the lifetime",
   },
   "no-cache": { type: "boolean", help: "neither read nor write the user's token cache" },
 } as const satisfies CommandSpec["options"];
@@ -58,7 +58,10 @@ export const COMMANDS = {
     },
     maxPositionals: 0,
     examples: [
-      ['curl --oauth2-bearer "$(scm-auth token)" https://api.strata.paloaltonetworks.com/...', "call the SCM API"],
+      [
+        "scm-auth token | sed 's/^/Authorization: Bearer /' | curl -H @- https://api.strata.paloaltonetworks.com/...",
+        "call the SCM API, with the token in no process list",
+      ],
       ["scm-auth token --min-ttl 600 --json", "a token that is valid for at least 10 minutes, as JSON"],
     ],
   },
@@ -120,14 +123,6 @@ export const COMMANDS = {
     options: { ...CACHE_OPTIONS, ...SIGN_IN_OPTIONS },
     maxPositionals: 0,
     examples: [['echo "SCM_SEALED_TOKEN=$(scm-auth seal)" >> scm.env', "GitLab: pass scm.env on as a dotenv report"]],
-  },
-  check: {
-    summary: "sign in and report every step",
-    usage: "[--json]",
-    description: ["Signs in without a cache, and prints a table of all steps. The exit status is 1 if one failed."],
-    options: { json: { type: "boolean", help: "print the report as JSON" }, ...SIGN_IN_OPTIONS },
-    maxPositionals: 0,
-    examples: [["scm-auth check", "find out why a sign-in fails"]],
   },
 } as const satisfies Readonly<Record<string, CommandSpec>>;
 

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { printablePath } from "../shared/auth-file/safe-files.ts";
 import { AuthRequest } from "../shared/auth-request.ts";
 import type { Milliseconds } from "../shared/clock.ts";
@@ -49,7 +50,8 @@ async function readSecret(path: string, terminal: Terminal): Promise<string> {
       "Pipe the secret to the command.",
     );
   const name = path === "-" ? "stdin" : printablePath(path);
-  const text = await (path === "-" ? readStdin() : readFile(path, terminal)).catch((error: unknown) => {
+  const reading = path === "-" ? readAll(process.stdin) : readFile(path, terminal);
+  const text = await Promise.race([reading, failAfterTimeout(name)]).catch((error: unknown) => {
     if (error instanceof CommandError) throw error;
     const hint = "Check the path in --client-secret-file or SCM_CLIENT_SECRET_FILE.";
     throw new CommandError(`the client secret cannot be read from ${name}: ${getErrorCode(error) ?? "error"}.`, {
@@ -58,11 +60,11 @@ async function readSecret(path: string, terminal: Terminal): Promise<string> {
   });
   if (isBlank(text))
     throw new CommandError(`${name} contains no client secret.`, { hint: "Write the secret to it, on one line." });
-  return text;
+  // Most editors end a file with a line break.
+  return text.trim();
 }
 
 async function readFile(path: string, terminal: Terminal): Promise<string> {
-  // A FIFO, as in process substitution, is read until its writer closes it.
   const handle = await open(path, "r");
   try {
     const stats = await handle.stat();
@@ -75,24 +77,23 @@ async function readFile(path: string, terminal: Terminal): Promise<string> {
   }
 }
 
-const readStdin = (): Promise<string> => readAll(process.stdin);
-
 async function readAll(stream: Readable): Promise<string> {
-  const timeout = setTimeout(() => {
-    stream.destroy(new CommandError("the client secret did not arrive within 10 s.", { hint: "" }));
-  }, READ_TIMEOUT);
-  try {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > MAX_SECRET_BYTES) throw tooLarge();
-    }
-    return Buffer.concat(chunks).toString("utf8");
-  } finally {
-    clearTimeout(timeout);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_SECRET_BYTES) throw tooLarge();
   }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** A FIFO, as in process substitution, may never be opened or closed by another process. */
+async function failAfterTimeout(name: string): Promise<never> {
+  await setTimeout(READ_TIMEOUT, undefined, { ref: false });
+  throw new CommandError(`the client secret did not arrive from ${name} within ${READ_TIMEOUT / 1000} s.`, {
+    hint: "Check the program that writes it.",
+  });
 }
 
 const tooLarge = (): CommandError =>

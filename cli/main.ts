@@ -32,9 +32,12 @@ async function main(args: readonly string[], terminal: Terminal): Promise<number
   }
 }
 
-const terminal = new Terminal();
-try {
-  process.exitCode = await main(process.argv.slice(2), terminal);
-} catch (error) {
-  process.exitCode = terminal.fail(error);
+async function start(): Promise<void> {
+  const terminal = new Terminal();
+  const status = await main(process.argv.slice(2), terminal).catch((error: unknown) => terminal.fail(error));
+  await terminal.flush();
+  // Something may still keep the process alive, for example a FIFO that no other process opens.
+  process.exit(status);
 }
+
+void start();

@@ -7,10 +7,10 @@ import type { RefreshStats } from "../shared/auth-file/refresher.ts";
 import { serveAuthFile } from "../shared/auth-file/served-auth-file.ts";
 import type { Milliseconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
-import type { AuthEvent } from "../shared/events.ts";
+import { AuthError } from "../shared/errors.ts";
 import type { RequestLimits } from "../shared/http/request-context.ts";
 import { requestToken, type SignInContext } from "../shared/sign-in.ts";
-import { TokenSource } from "../shared/token-source.ts";
+import { isPermanentRejection, TokenSource } from "../shared/token-source.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The time limit for one token request. The refresher schedules the next one. */
@@ -49,34 +49,42 @@ export async function startServing(
   for (const warning of await ensurePrivateDirectory(path, limits)) terminal.warn(warning);
   // Fails if the token server of another process serves the file.
   await readAuthFile(signInContext, path, limits, { jobId });
-  const context = {
-    ...signInContext,
-    policy: { ...signInContext.policy, maxRetries: 0 },
-    onEvent: createRenewalReporter(terminal),
-  };
+  const context = { ...signInContext, policy: { ...signInContext.policy, maxRetries: 0 }, onEvent: () => undefined };
   const { clock, random } = context;
-  const tokens = new TokenSource(
-    (signal) => requestToken(context, { deadline: clock.monotonic() + REQUEST_TIMEOUT, signal }),
-    { clock, random },
-  );
+  let isEnding = false;
+  let isFailing = false;
+  const renew = async (signal: AbortSignal): Promise<AccessToken> => {
+    try {
+      const renewed = await requestToken(context, { deadline: clock.monotonic() + REQUEST_TIMEOUT, signal });
+      if (isFailing) terminal.note("note: the token was renewed.");
+      isFailing = false;
+      return renewed;
+    } catch (error) {
+      // Report only the first failure of an outage.
+      if (!isEnding && !isFailing) reportFailure(error, terminal);
+      isFailing = true;
+      throw error;
+    }
+  };
+  const tokens = new TokenSource(renew, { clock, random });
   tokens.adopt(token);
   const served = await serveAuthFile(context, tokens, { path, jobSecret, jobId });
   const end = async (): Promise<void> => {
+    isEnding = true;
     await served.stop();
     reportGap(await served.ended, terminal);
   };
   return { server: served.server, ended: served.ended, end };
 }
 
-/** Reports the first failure of an outage, and its end. */
-function createRenewalReporter(terminal: Terminal): (event: AuthEvent) => void {
-  let isFailing = false;
-  return (event) => {
-    if (event.type === "error" && !isFailing)
-      terminal.note(`note: the token was not renewed, and the request is being retried: ${event.error.message}`);
-    if (event.type === "token" && isFailing) terminal.note("note: the token was renewed.");
-    if (event.type === "error" || event.type === "token") isFailing = event.type === "error";
-  };
+function reportFailure(error: unknown, terminal: Terminal): void {
+  if (!AuthError.isAuthError(error))
+    terminal.note("note: the token was not renewed, and the request is being retried.");
+  else if (isPermanentRejection(error)) terminal.warn(`The token cannot be renewed. ${error.message} ${error.hint}`);
+  else
+    terminal.note(
+      `note: the token was not renewed, and the request is being retried: ${error.kind === "aborted" ? "no response in time." : error.message}`,
+    );
 }
 
 function reportGap({ gap, rejection }: RefreshStats, terminal: Terminal): void {

@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { removeAuthFile } from "../shared/auth-file/ensure-auth-file.ts";
+import { ensurePrivateDirectory } from "../shared/auth-file/private-directory.ts";
+import type { Environment } from "../shared/environment.ts";
 import { getErrorCode } from "../shared/errors.ts";
+import { getCacheDirectory } from "./token-cache.ts";
 
 /**
  * `run-<machine>-<process ID>-<random>.json`, the auth file of one `scm-auth run`. The machine is in the name because
@@ -13,17 +16,40 @@ const RUN_FILE = /^run-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.json$/;
 
 const getMachine = (): string => createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 
-export const createRunFileName = (): string =>
-  `run-${getMachine()}-${process.pid}-${randomBytes(4).toString("hex")}.json`;
+/** The user's cache directory, and a directory for users that do not have one, as in many containers. */
+const getDirectories = (env: Environment): readonly string[] => {
+  const cache = getCacheDirectory(env);
+  return [...(cache === undefined ? [] : [cache]), join(tmpdir(), `scm-auth-${process.getuid?.() ?? "user"}`)];
+};
+
+/**
+ * Returns the path for the auth file of this process, in a directory that only this user can read.
+ *
+ * @throws AuthError of kind `file`
+ */
+export async function createRunPath(env: Environment): Promise<string> {
+  const name = `run-${getMachine()}-${process.pid}-${randomBytes(4).toString("hex")}.json`;
+  const [first = "", ...others] = getDirectories(env).map((directory) => join(directory, name));
+  for (const path of [first, ...others]) {
+    const isUsable = await ensurePrivateDirectory(path).then(
+      () => true,
+      () => false,
+    );
+    if (isUsable) return path;
+  }
+  // Fails with the reason.
+  await ensurePrivateDirectory(first);
+  return first;
+}
 
 /** Removes the files of runs that could not do so themselves, for example because of SIGKILL. Never throws. */
-export async function removeAbandonedFiles(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((): readonly string[] => []);
-  for (const name of names) {
-    const [, machine, pid] = RUN_FILE.exec(name) ?? [];
-    if (machine !== getMachine() || isRunning(Number(pid))) continue;
-    await removeAuthFile(join(directory, name)).catch(() => false);
-  }
+export async function removeAbandonedFiles(env: Environment): Promise<void> {
+  for (const directory of getDirectories(env))
+    for (const name of await readdir(directory).catch((): readonly string[] => [])) {
+      const [, machine, pid] = RUN_FILE.exec(name) ?? [];
+      if (machine !== getMachine() || isRunning(Number(pid))) continue;
+      await removeAuthFile(join(directory, name)).catch(() => false);
+    }
 }
 
 function isRunning(pid: number): boolean {

@@ -1,20 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
-import { join } from "node:path";
 import { resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
 import { formatDuration } from "../shared/duration.ts";
 import type { Environment } from "../shared/environment.ts";
 import { getString, type CommandArguments } from "./arguments.ts";
 import { runChild } from "./child-process.ts";
 import { createChildEnvironment } from "./child-environment.ts";
-import { CommandError } from "./command-error.ts";
 import { SecretSet } from "./output-redactor.ts";
 import { startServing } from "./refreshed-file.ts";
-import { removeAbandonedFiles, createRunFileName } from "./run-files.ts";
+import { createRunPath } from "./run-files.ts";
 import { getToken, prepareSignIn } from "./sign-in.ts";
 import { Signals } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
-import { getCacheDirectory } from "./token-cache.ts";
 import { getTokenTools, parseTools } from "./tools.ts";
 
 /**
@@ -28,7 +25,8 @@ export async function run(args: CommandArguments, env: Environment, terminal: Te
   const signals = new Signals();
   const secrets = new SecretSet();
   try {
-    const path = await getPath(getString(args, "auth-file"), env);
+    const given = getString(args, "auth-file");
+    const path = given === undefined ? await createRunPath(env) : resolveAuthFilePath(given);
     const onToken = (token: string): void => {
       secrets.add(token);
     };
@@ -38,6 +36,10 @@ export async function run(args: CommandArguments, env: Environment, terminal: Te
     const jobSecret = randomBytes(32).toString("base64url");
     for (const secret of [token.value, jobSecret]) secrets.add(secret);
     const served = await startServing(context, token, { path, jobSecret, limits, terminal });
+    let hasEnded = false;
+    void served.ended.then(() => {
+      if (!hasEnded) terminal.warn("The auth file was removed or replaced, so the command cannot renew its token.");
+    });
     try {
       const child = createChildEnvironment(env, { authRequest, token, path, server: served.server, tools });
       if (child.removed.length > 0)
@@ -49,6 +51,7 @@ export async function run(args: CommandArguments, env: Environment, terminal: Te
       const masked = args.values["no-mask"] === true ? undefined : secrets;
       return await runChild(args.childCommand, { env: child.env, secrets: masked, signals });
     } finally {
+      hasEnded = true;
       await served.end();
     }
   } catch (error) {
@@ -57,13 +60,4 @@ export async function run(args: CommandArguments, env: Environment, terminal: Te
   } finally {
     signals.dispose();
   }
-}
-
-async function getPath(given: string | undefined, env: Environment): Promise<string> {
-  if (given !== undefined) return resolveAuthFilePath(given);
-  const directory = getCacheDirectory(env);
-  if (directory === undefined)
-    throw new CommandError("there is no home directory for the auth file.", { hint: "Set --auth-file PATH." });
-  await removeAbandonedFiles(directory);
-  return join(directory, createRunFileName());
 }

@@ -11,6 +11,7 @@ import { createSignInContext, requestToken, type SignInContext } from "../shared
 import { TokenSource } from "../shared/token-source.ts";
 import { parseSeconds, type CommandArguments } from "./arguments.ts";
 import { readCredentials } from "./credentials.ts";
+import { removeAbandonedFiles } from "./run-files.ts";
 import type { Terminal } from "./terminal.ts";
 import { getCacheDirectory, getCacheFileName } from "./token-cache.ts";
 
@@ -50,24 +51,34 @@ export async function prepareSignIn(
  * @throws AuthError
  */
 export async function getToken(signIn: SignIn, env: Environment, terminal: Terminal): Promise<AccessToken> {
+  await removeAbandonedFiles(env);
+  terminal.showProgress(`Signing in as ${signIn.authRequest.clientId} ...`);
+  try {
+    return (await unseal(signIn, env, terminal)) ?? (await getSharedToken(signIn, env, terminal));
+  } finally {
+    terminal.clearProgress();
+  }
+}
+
+async function getSharedToken(signIn: SignIn, env: Environment, terminal: Terminal): Promise<AccessToken> {
   const { authRequest, context, limits } = signIn;
-  const unsealed = await unseal(signIn, env, terminal);
-  if (unsealed !== undefined) return unsealed;
   const directory = getCacheDirectory(env);
   // Inside `scm-auth run`, the token server has the token. It has another URL in every run.
   if (!signIn.useCache || isTokenServer(authRequest.tokenUrl)) return requestToken(context, limits);
   if (directory === undefined) {
-    terminal.warn("There is no home directory, so the token is not shared with other calls.");
+    terminal.warn("The token is not shared with other calls: there is no home directory.");
     return requestToken(context, limits);
   }
   const path = join(directory, getCacheFileName(authRequest));
   const { clock, random } = context;
   const tokens = new TokenSource((signal) => requestToken(context, { ...limits, signal }), { clock, random });
   try {
-    return (await ensureTokenFile(context, tokens, { path, minTtl: signIn.minTtl, limits })).token;
+    const { token, warnings } = await ensureTokenFile(context, tokens, { path, minTtl: signIn.minTtl, limits });
+    for (const warning of warnings) terminal.warn(warning);
+    return token;
   } catch (error) {
     if (!AuthError.isAuthError(error) || error.kind !== "file") throw error;
-    terminal.warn(`${error.description} So the token is not shared with other calls. ${error.hint}`);
+    terminal.warn(`The token is not shared with other calls: ${error.description} ${error.hint}`);
     return tokens.current ?? requestToken(context, limits);
   }
 }

@@ -2,7 +2,6 @@ import { styleText } from "node:util";
 import { formatDuration } from "../shared/duration.ts";
 import { AuthError } from "../shared/errors.ts";
 import type { AuthEvent } from "../shared/events.ts";
-import { REQUEST_LABELS } from "../shared/http/retry.ts";
 import { sanitize } from "../shared/redact.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -40,6 +39,17 @@ export class Terminal {
     });
   }
 
+  /** Resolves when everything has been written, or cannot be written. */
+  async flush(): Promise<void> {
+    this.clearProgress();
+    for (const stream of [this.#stdout, this.#stderr])
+      await new Promise<void>((resolve) => {
+        stream.write("", () => {
+          resolve();
+        });
+      });
+  }
+
   /** Writes a line to stderr. */
   note(text: string): void {
     this.clearProgress();
@@ -71,15 +81,13 @@ export class Terminal {
     return error.kind === "config" ? 2 : 1;
   }
 
-  /** Reports the progress of a sign-in: on a terminal in a line that is replaced, elsewhere only retries. */
+  /** Reports retries: on a terminal in the progress line, elsewhere in a line of their own. */
   readonly onEvent = (event: AuthEvent): void => {
-    if (event.type === "retry") {
-      const text = `${event.error.message} Attempt ${event.attempt} of ${event.maxAttempts} failed; retrying in ${formatDuration(event.delayMs)}.`;
-      if (this.#stderr.isTTY) this.#showProgress(text);
-      else this.note(text);
-    } else if (event.type === "request" && event.attempt === 1 && event.request === "token")
-      this.#showProgress(`${REQUEST_LABELS[event.request]}: ${event.url} ...`);
-    else if (event.type === "token" || event.type === "error") this.clearProgress();
+    if (event.type !== "retry") return;
+    const { attempt, maxAttempts, delayMs, error } = event;
+    const text = `attempt ${attempt} of ${maxAttempts} failed; retrying in ${formatDuration(delayMs)}. ${error.message}`;
+    if (this.#stderr.isTTY) this.showProgress(text);
+    else this.note(`note: ${text}`);
   };
 
   clearProgress(): void {
@@ -87,7 +95,8 @@ export class Terminal {
     this.#hasProgress = false;
   }
 
-  #showProgress(text: string): void {
+  /** Shows a line that the next output replaces. Does nothing if stderr is not a terminal. */
+  showProgress(text: string): void {
     if (!this.#stderr.isTTY) return;
     // A line that wraps could not be erased.
     this.#stderr.write(ERASE_LINE + text.slice(0, this.#stderr.columns - 1));
@@ -96,7 +105,8 @@ export class Terminal {
 
   /** `hasColors` honors NO_COLOR. */
   #color(color: "red" | "yellow", text: string): string {
-    return this.#stderr.isTTY && this.#stderr.hasColors() ? styleText(color, text) : text;
+    // By default, styleText considers stdout.
+    return this.#stderr.isTTY && this.#stderr.hasColors() ? styleText(color, text, { validateStream: false }) : text;
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { AuthRequest } from "../shared/auth-request.ts";
@@ -18,9 +18,12 @@ export function getCacheDirectory(env: Environment): string | undefined {
   return join(cache.startsWith("/") ? cache : join(home, ".cache"), "scm-auth");
 }
 
-/** Returns the name of the cache file for an account and scope. It reveals no secret. */
-export function getCacheFileName({ tokenUrl, clientId, scope }: AuthRequest): string {
-  const digest = createHash("sha256")
+/**
+ * Returns the name of the cache file for an account and scope. It depends on the secret, so that a call with a wrong
+ * secret fails, and it does not reveal the secret.
+ */
+export function getCacheFileName({ tokenUrl, clientId, clientSecret, scope }: AuthRequest): string {
+  const digest = createHmac("sha256", clientSecret)
     .update(JSON.stringify([tokenUrl.href, clientId, scope]))
     .digest("hex");
   return `token-${digest.slice(0, 16)}.json`;

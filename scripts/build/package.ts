@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
+import { buildCommand, type Files } from "./command.ts";
 import { collectLicenses } from "./licenses.ts";
 import { PACKAGE_OPTIONS, TOOLKIT_PLUGINS } from "./options.ts";
 import { buildPulumi } from "./pulumi.ts";
@@ -9,10 +10,8 @@ import { bundleTypes } from "./types.ts";
 
 /**
  * `npm run build:package` builds the directories that npm publishes and git ignores: `dist/library/` (ES modules,
- * CommonJS, and types) and `dist/pulumi/`. Each contains the licenses of the bundled code.
+ * CommonJS, and types), `dist/pulumi/`, and `dist/cli/`. Each contains the licenses of the bundled code.
  */
-
-type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /**
  * Makes bundled packages use the objects of built-in modules: in ES modules, because these have no `require`, and in the
@@ -72,3 +71,4 @@ async function writeDirectory(dir: string, files: Files): Promise<void> {
 
 await writeDirectory("dist/library", await buildLibrary());
 await writeDirectory("dist/pulumi", await buildPulumiPackage());
+await writeDirectory("dist/cli", await buildCommand());

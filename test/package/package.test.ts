@@ -9,7 +9,7 @@ import * as esbuild from "esbuild";
 import { publint } from "publint";
 
 import { getSkipReason, reportRun } from "../support/clients.ts";
-import { runProcess, type ProcessResult } from "../support/processes.ts";
+import { findProgram, runProcess, type ProcessResult } from "../support/processes.ts";
 import { startScmServer } from "../support/scm-server.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { findTypeErrors, root, SETUPS } from "./compile.ts";
@@ -57,6 +57,8 @@ test("the package contains only code, types, licenses, README.md, and CHANGELOG.
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
+    "dist/cli/LICENSES.txt",
+    "dist/cli/scm-auth.cjs",
     "dist/library/LICENSES.txt",
     "dist/library/index.cjs",
     "dist/library/index.d.cts",
@@ -90,7 +92,13 @@ test("the package has no dependencies and imports only built-in modules and @pul
     (await readdir(join(project, "node_modules"))).filter((name) => !name.startsWith(".")),
     ["scm-auth"],
   );
-  const entryPoints = ["library/index.js", "library/index.cjs", "pulumi/index.cjs", "pulumi/handler.cjs"];
+  const entryPoints = [
+    "cli/scm-auth.cjs",
+    "library/index.js",
+    "library/index.cjs",
+    "pulumi/index.cjs",
+    "pulumi/handler.cjs",
+  ];
   const { metafile } = await esbuild.build({
     entryPoints: entryPoints.map((path) => join(installed, "dist", path)),
     ...{ bundle: true, packages: "external", platform: "node", write: false, metafile: true, outdir: directory },
@@ -106,7 +114,7 @@ test("the package has no dependencies and imports only built-in modules and @pul
 });
 
 test("the package includes the license of every package whose code it contains", () => {
-  for (const part of ["library", "pulumi"]) {
+  for (const part of ["cli", "library", "pulumi"]) {
     const bundled = code.filter(([path]) => path.startsWith(`dist/${part}/`)).map(([, text]) => text);
     const paths = bundled.join("\n").matchAll(/^ *\/\/ node_modules\/((?:@[\w.-]+\/)?[\w.-]+)/gm);
     const names = new Set([...paths].map(([, name = ""]) => name));
@@ -184,6 +192,41 @@ for (const { name, command, skip = false } of [
     }
     if (command === "node22") await reportRun(t, command, "programs with the package");
   });
+
+for (const [name, skip] of [
+  ["node", false],
+  ["node22", node22],
+] as const)
+  test(`the installed command prints a token with ${name}`, { skip }, async (t) => {
+    const bin = join(project, "node_modules/.bin/scm-auth");
+    const path = await mkdtemp(join(directory, "path-"));
+    // The first line of the command starts the node that is first in PATH.
+    await symlink(name === "node" ? process.execPath : ((await findProgram(name)) ?? ""), join(path, "node"));
+    await writeFile(join(project, "ca.pem"), server.ca);
+    const env = {
+      ...{ PATH: `${path}:/usr/bin:/bin`, HOME: directory, NODE_EXTRA_CA_CERTS: join(project, "ca.pem") },
+      ...{ SCM_CLIENT_ID: server.clientId, SCM_CLIENT_SECRET: server.clientSecret, SCM_TSG_ID: server.tsgId },
+      SCM_TOKEN_URL: server.tokenUrl,
+    };
+    const { stdout, stderr } = await runProcess(bin, ["token", "--no-cache"], { env });
+    assert.deepEqual([stderr, stdout], ["", `${server.issued.at(-1) ?? ""}\n`]);
+    const run = await runProcess(bin, ["run", "--no-cache", "--", "sh", "-c", "scm-auth token; exit 3"], {
+      env: { ...env, PATH: `${join(project, "node_modules/.bin")}:${env.PATH}` },
+    });
+    assert.deepEqual([run.exitCode, run.stderr, run.stdout], [3, "", "***\n"]);
+    if (name === "node22") await reportRun(t, name, "the installed command");
+  });
+
+test("the command says which version of Node it needs", async () => {
+  const file = join(directory, "old.cjs");
+  await writeFile(
+    file,
+    `Object.defineProperty(process.versions, "node", { value: "20.1.0" });\n${(texts["dist/cli/scm-auth.cjs"] ?? "").replace(/^#!.*/, "")}`,
+  );
+  const { exitCode, stderr } = await runProcess(process.execPath, [file, "token"]);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^error: scm-auth needs Node.js 22 or later, but this is Node.js v[\d.]+.\nhint: /);
+});
 
 test("the entry points of scm-auth/pulumi, including the handler for serialized providers, can be loaded with require", async () => {
   await linkPulumi();

@@ -34,15 +34,8 @@ const AIRS_PREFIXES = ["PANW_MGMT", "PANW_RED_TEAM", "PANW_MODEL_SEC", "PANW_AI_
 const TOOLS: Readonly<Record<string, Tool>> = {
   scm: SCM,
   prismasdwan: SCM,
-  vcert: {
-    getVariables: ({ clientId, secret, scope, tokenUrl }) => ({
-      VCERT_PLATFORM: "ngts",
-      VCERT_CLIENT_ID: clientId,
-      VCERT_CLIENT_SECRET: secret,
-      VCERT_SCOPE: scope,
-      VCERT_TOKEN_URL: tokenUrl,
-    }),
-  },
+  // Only a playbook takes a client ID and secret. It can read them from the variables that every command has.
+  vcert: { getVariables: ({ accessToken }) => ({ VCERT_TOKEN: accessToken }), takesToken: true },
   venafi: {
     getVariables: ({ clientId, secret, tsgId, tokenUrl }) => ({
       VENAFI_CLIENT_ID: clientId,

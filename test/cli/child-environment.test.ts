@@ -60,13 +60,7 @@ const airs = (prefix: string): Environment => ({
 const VARIABLES: Readonly<Record<string, Environment>> = {
   scm: {},
   prismasdwan: {},
-  vcert: {
-    VCERT_PLATFORM: "ngts",
-    VCERT_CLIENT_ID: CLIENT_ID,
-    VCERT_CLIENT_SECRET: secret,
-    VCERT_SCOPE: "tsg_id:1234567890",
-    VCERT_TOKEN_URL: url,
-  },
+  vcert: { VCERT_TOKEN: "header.payload.signature" },
   venafi: {
     VENAFI_CLIENT_ID: CLIENT_ID,
     VENAFI_CLIENT_SECRET: secret,
@@ -88,5 +82,5 @@ test("--export takes several tools, names the known ones, and knows which tools 
   assert.throws(() => parseTools("scm,tofu"), { message: '--export: "tofu" is not a known tool.', exitStatus: 2 });
   assert.deepEqual(TOOL_NAMES.toSorted(), Object.keys(VARIABLES).sort());
   for (const name of TOOL_NAMES) assert.ok(COMMANDS.run.options.export.help.includes(name));
-  assert.deepEqual(getTokenTools(TOOL_NAMES), ["pan-scm-cli"]);
+  assert.deepEqual(getTokenTools(TOOL_NAMES), ["vcert", "pan-scm-cli"]);
 });

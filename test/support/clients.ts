@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { arch, platform, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { findProgram, runProcess } from "./processes.ts";
 
@@ -9,14 +9,37 @@ import { findProgram, runProcess } from "./processes.ts";
 /** Arguments that print the version of a client, if they are not `--version`. */
 const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "pan-scm-sdk": ["python", "-c", "from importlib.metadata import version; print(version('pan-scm-sdk'))"],
+  "pan-scm-cli": ["python", "-c", "from importlib.metadata import version; print(version('pan-scm-cli'))"],
   pulumi: ["pulumi", "version"],
 };
+
+/** Packages of npm that are used as a library, and the clients that are installed beside them. */
+const PACKAGES: Readonly<Record<string, string>> = { "prisma-airs-sdk": "@cdot65/prisma-airs-sdk" };
+
+/** Returns the directory of a package that is installed beside a program on PATH, or undefined. */
+export async function findPackage(client: string): Promise<string | undefined> {
+  const bins = (process.env["PATH"] ?? "").split(delimiter).filter((path) => basename(path) === ".bin");
+  for (const bin of bins) {
+    const directory = join(dirname(bin), PACKAGES[client] ?? client);
+    const exists = await access(directory).then(
+      () => true,
+      () => false,
+    );
+    if (exists) return directory;
+  }
+  return undefined;
+}
 
 /** Plugins, which cannot print their version. */
 const PLUGINS: readonly string[] = ["terraform-provider-scm", "pulumi-resource-scm", "pulumi-language-nodejs"];
 
 /** Returns the version of a client, for example `1.12.6`, or undefined if it is not installed. */
 export async function getClientVersion(client: string): Promise<string | undefined> {
+  if (client in PACKAGES) {
+    const directory = await findPackage(client);
+    const manifest = directory && (await readFile(join(directory, "package.json"), "utf8"));
+    return manifest && (JSON.parse(manifest) as { readonly version: string }).version;
+  }
   if (PLUGINS.includes(client)) return (await findProgram(client)) === undefined ? undefined : "of unknown version";
   const [command = client, ...args] = VERSION_COMMANDS[client] ?? [client, "--version"];
   const { exitCode, log } = await runProcess(command, args);

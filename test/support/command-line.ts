@@ -9,6 +9,24 @@ import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-ser
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Writes programs into a directory to be put into PATH: `scm-auth`, and one that installs it without doing anything. */
+export async function createProgramDirectory(directory: string): Promise<string> {
+  const entry = join(directory, "scm-auth.cjs");
+  const bin = join(directory, "bin");
+  await mkdir(bin, { recursive: true });
+  await writeFile(entry, (await buildCommand())["scm-auth.cjs"] ?? "");
+  const programs: Readonly<Record<string, string>> = {
+    // Every call has a cache of its own, as on another machine.
+    "scm-auth": `export XDG_RUNTIME_DIR="$(mktemp -d "${directory}/XXXXXX")"\nexec ${process.execPath} ${entry} "$@"`,
+    npm: '[ "$*" = "install --global --silent scm-auth" ]',
+    npx: '[ "$1" = --yes ] && shift && exec "$@"',
+    node: `exec ${process.execPath} "$@"`,
+  };
+  for (const [name, script] of Object.entries(programs))
+    await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return bin;
+}
+
 /** A process of the command that is still running. */
 export interface RunningCommand {
   readonly child: ChildProcess;

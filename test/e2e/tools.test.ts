@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { chmod, cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { parse } from "yaml";
+import {
+  createProviderMirror,
+  findPackage,
+  getClientVersion,
+  getSkipReason,
+  OPENTOFU,
+  reportRun,
+} from "../support/clients.ts";
+import { createProgramDirectory } from "../support/command-line.ts";
+import { findProgram, runProcess, type ProcessResult } from "../support/processes.ts";
+import { inRepository } from "../support/runner-job.ts";
+import { TOKEN_PATH } from "../support/scm-auth-server.ts";
+import { startScmNetwork, type ScmNetwork } from "../support/scm-network.ts";
+import { assertNoSecret } from "../support/secrets.ts";
+import { createTempDir } from "../support/temp-dir.ts";
+
+/** Runs the published recipes for the command line with real clients, against a local server. */
+
+const read = (path: string): Promise<string> => readFile(inRepository(path), "utf8");
+
+interface Setup {
+  readonly directory: string;
+  readonly network: ScmNetwork;
+  readonly run: (script: string) => Promise<ProcessResult>;
+}
+
+/** Prepares a directory, a network with SCM's host names, and a shell with the command on PATH. */
+async function prepare(t: TestContext): Promise<Setup> {
+  const root = await createTempDir(t);
+  const directory = join(root, "work");
+  await mkdir(directory);
+  const network = await startScmNetwork();
+  const mirror = await createProviderMirror();
+  t.after(async () => {
+    await network.close();
+    await mirror.remove();
+  });
+  const bin = await createProgramDirectory(root);
+  const env = {
+    ...{ ...network.env, ...mirror.env, HOME: root, PATH: `${bin}:${process.env["PATH"] ?? ""}` },
+    SCM_CLIENT_ID: network.server.clientId,
+    SCM_CLIENT_SECRET: network.server.clientSecret,
+    SCM_TSG_ID: network.server.tsgId,
+    // The SDK for Prisma AIRS has another API host, and uses a proxy only with this variable.
+    ...{ PANW_MGMT_ENDPOINT: "https://api.strata.paloaltonetworks.com/aisec", NODE_USE_ENV_PROXY: "1" },
+    NO_PROXY: "127.0.0.1",
+  };
+  const run = (script: string) => runProcess("sh", ["-c", script], { cwd: directory, env, timeoutMs: 120_000 });
+  return { directory, network, run };
+}
+
+/** Checks that one token was requested, that the API was called with it, and that no log contains a secret. */
+function assertOneToken({ server }: ScmNetwork, path: RegExp, log: string): void {
+  assert.equal(server.requests.filter((request) => request.path === TOKEN_PATH).length, 1, log);
+  const calls = server.requests.filter((request) => path.test(request.path));
+  assert.ok(calls.length > 0, log);
+  for (const { headers } of calls) assert.equal(headers.authorization, `Bearer ${server.issued[0] ?? ""}`);
+  assertNoSecret({ log }, [server.clientSecret, ...server.issued]);
+}
+
+interface Recipe {
+  readonly name: string;
+  readonly script: string;
+  readonly clients: readonly string[];
+  /** The path of the API requests. */
+  readonly path: RegExp;
+  /** Whether the local server has what the tool asks for. */
+  readonly succeeds: boolean;
+}
+
+const TAGS = /^\/config\/objects\/v1\/tags\b/;
+const CLIENTS: readonly (readonly [program: RegExp, Omit<Recipe, "name" | "script">])[] = [
+  [/\btofu apply\b/, { clients: OPENTOFU, path: TAGS, succeeds: true }],
+  [/\bvcert (run|enroll)\b/, { clients: ["vcert"], path: /^\/ngts\/v1\//, succeeds: false }],
+  [/\bprofiles\.mjs\b/, { clients: ["prisma-airs-sdk"], path: /^\/aisec\/v1\/mgmt\/profiles\b/, succeeds: false }],
+  [/ scm show\b/, { clients: ["pan-scm-cli"], path: TAGS, succeeds: true }],
+  [/\btags\.py\b/, { clients: ["pan-scm-sdk"], path: TAGS, succeeds: true }],
+  [/\bcurl\b/, { clients: ["curl"], path: TAGS, succeeds: true }],
+];
+/** Tools whose programs are not in a package registry. docs/tools.md says how they were tried. */
+const NOT_RUN = ["Terraform and OpenTofu: prismasdwan", "Terraform and OpenTofu: venafi", "Ansible"];
+
+const page = await read("docs/tools.md");
+const recipes = page.split(/^## /m).flatMap((section): readonly Recipe[] => {
+  const [name = ""] = section.split("\n");
+  if (NOT_RUN.includes(name)) return [];
+  return [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, script = ""]) => {
+    const [, client] = CLIENTS.find(([program]) => program.test(script)) ?? [];
+    assert.ok(client, `a client for: ${script}`);
+    return { name, script, ...client };
+  });
+});
+/** The blocks that are files. Their first line is a comment with the name. */
+const files = [...page.matchAll(/^```\w+\n(?:#|\/\/) ([\w.]+)\n([^]*?)^```$/gm)];
+
+describe("docs/tools.md", { skip: process.platform === "win32" }, () => {
+  for (const { name, script, clients, path, succeeds } of recipes)
+    test(`the block of ${name} signs in once as published: ${script.split("\n")[0] ?? ""}`, async (t) => {
+      const reason = await getSkipReason(clients);
+      if (reason !== false) {
+        t.skip(reason);
+        return;
+      }
+      const { directory, network, run } = await prepare(t);
+      for (const [, file = "", text = ""] of files) await writeFile(join(directory, file), text);
+      await cp(inRepository("examples/opentofu/main.tf"), join(directory, "main.tf"));
+      const sdk = await findPackage("prisma-airs-sdk");
+      if (sdk !== undefined) await symlink(dirname(dirname(sdk)), join(directory, "node_modules"));
+      const { exitCode, log } = await run(script);
+      assert.equal(exitCode === 0, succeeds, log);
+      assertOneToken(network, path, log);
+      const count = network.server.requests.length;
+      await reportRun(t, clients[0] ?? "", `${name} (${count} requests, 1 for a token)`);
+    });
+
+  test("names the versions that are tried", async () => {
+    for (const client of ["vcert", "prisma-airs-sdk", "pan-scm-cli", "pan-scm-sdk"]) {
+      const version = await getClientVersion(client);
+      // `go install` cannot set the version of vcert.
+      if (version !== undefined && client !== "vcert") assert.ok(page.includes(` ${version} `), `${client} ${version}`);
+    }
+  });
+});
+
+describe("examples for other CI systems", { skip: process.platform === "win32" }, () => {
+  test("examples/gitlab/.gitlab-ci.yml signs in once for all jobs, with gitlab-ci-local", async (t) => {
+    const reason = await getSkipReason(["gitlab-ci-local", "git", "curl"]);
+    if (reason !== false) {
+      t.skip(reason);
+      return;
+    }
+    const { directory, network, run } = await prepare(t);
+    await cp(inRepository("examples/gitlab/.gitlab-ci.yml"), join(directory, ".gitlab-ci.yml"));
+    if ((await findProgram("rsync")) === undefined) await writeRsync(join(directory, "../bin/rsync"));
+    const variables = ["SCM_CLIENT_ID", "SCM_CLIENT_SECRET", "SCM_TSG_ID"].map(
+      (name) => `--variable ${name}="$${name}"`,
+    );
+    const { exitCode, log } = await run(`git init -q && git config user.email a@example.com && git config user.name a &&
+      git remote add origin https://gitlab.com/a/b.git && git add -A && git commit -qm x &&
+      gitlab-ci-local --force-shell-executor ${variables.join(" ")}`);
+    assert.equal(exitCode, 0, log);
+    assert.match(log, /PASS .*tags: \[All\][^]*PASS .*tags: \[Shared\]/);
+    assertOneToken(network, TAGS, log);
+    await reportRun(t, "gitlab-ci-local", `.gitlab-ci.yml (${network.server.requests.length} requests, 1 for a token)`);
+  });
+
+  const azure = async (): Promise<readonly string[]> => {
+    const { steps } = parse(await read("examples/azure/azure-pipelines.yml")) as {
+      readonly steps: readonly { readonly script?: string; readonly task?: string; readonly env?: object }[];
+    };
+    for (const step of steps) assert.ok((step.script === undefined) !== (step.task === undefined));
+    return steps.flatMap(({ script }) => script ?? []);
+  };
+  const jenkins = async (): Promise<readonly string[]> => {
+    const text = await read("examples/jenkins/Jenkinsfile");
+    for (const [open, close] of ["{}", "()", "[]"] as const)
+      assert.equal(text.split(open).length, text.split(close).length, `${open}${close} are balanced`);
+    return [...text.matchAll(/sh '''\n([^]*?)'''/g)].map(([, script = ""]) => script);
+  };
+  for (const [name, getScripts] of Object.entries({ "azure-pipelines.yml": azure, Jenkinsfile: jenkins }))
+    test(`the scripts in ${name} apply a configuration`, async (t) => {
+      const scripts = await getScripts();
+      assert.ok(scripts.length > 0);
+      const reason = await getSkipReason(OPENTOFU);
+      if (reason !== false) {
+        t.skip(reason);
+        return;
+      }
+      const { directory, network, run } = await prepare(t);
+      await cp(inRepository("examples/opentofu/main.tf"), join(directory, "main.tf"));
+      const { exitCode, log } = await run(scripts.join("\n"));
+      assert.equal(exitCode, 0, log);
+      assertOneToken(network, TAGS, log);
+    });
+
+  test("the command line in scm-auth.service writes the auth file", async (t) => {
+    const { directory, network, run } = await prepare(t);
+    const unit = await read("examples/systemd/scm-auth.service");
+    const [, command = ""] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
+    await mkdir(join(directory, ".config/scm"), { recursive: true });
+    const secret = join(directory, ".config/scm/secret");
+    await writeFile(secret, network.server.clientSecret);
+    await chmod(secret, 0o600);
+    const script = command.replaceAll("%t", join(directory, "runtime")).replaceAll("%h", directory);
+    const { exitCode, stdout, stderr } = await run(`unset SCM_CLIENT_SECRET; timeout 5 ${script}`);
+    // `timeout` ends the command with SIGTERM, and exits with 124.
+    assert.deepEqual([exitCode, stdout, stderr], [124, `${directory}/runtime/scm/auth.json\n`, ""]);
+    assert.equal(network.server.issued.length, 1);
+  });
+});
+
+/** The two things for which gitlab-ci-local needs rsync: to copy files, and to copy them with their relative paths. */
+async function writeRsync(path: string): Promise<void> {
+  const script = `#!/bin/sh
+for last; do :; done
+case "$1" in -*R*) shift; mkdir -p "$last"; while [ "$#" -gt 1 ]; do cp -a --parents "$1" "$last"; shift; done ;; esac
+`;
+  await writeFile(path, script, { mode: 0o755 });
+}

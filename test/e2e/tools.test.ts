@@ -158,7 +158,7 @@ describe("examples for other CI systems", { skip: process.platform === "win32" }
   };
   const jenkins = async (): Promise<readonly string[]> => {
     const text = await read("examples/jenkins/Jenkinsfile");
-    for (const [open, close] of ["{}", "()", "[]"] as const)
+    for (const [open = "", close = ""] of ["{}", "()", "[]"])
       assert.equal(text.split(open).length, text.split(close).length, `${open}${close} are balanced`);
     return [...text.matchAll(/sh '''\n([^]*?)'''/g)].map(([, script = ""]) => script);
   };

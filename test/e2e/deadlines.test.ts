@@ -7,7 +7,7 @@ import { after, describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { STATE } from "../../action/auth-file-cleanup.ts";
 import { identifyProcess } from "../../action/refresher/job-monitor.ts";
-import { getFingerprint } from "../../action/refresher/managed-file.ts";
+import { getFingerprint } from "../../shared/auth-file/managed-file.ts";
 import { serializeAuthFile, toTokenServerUrl } from "../../shared/auth-file/format.ts";
 import { sealToken } from "../../shared/index.ts";
 import { runProcess } from "../support/processes.ts";

@@ -3,11 +3,11 @@ import { readdir } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { hasMinRemaining, type AccessToken } from "../shared/access-token.ts";
 import { resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
-import { PLACEHOLDER_SECRET } from "../shared/auth-file/format.ts";
+import { PLACEHOLDER_SECRET, type TokenServerAddress } from "../shared/auth-file/format.ts";
 import { getGitWarnings } from "../shared/auth-file/git-ignore.ts";
 import { ensurePrivateDirectory } from "../shared/auth-file/private-directory.ts";
 import { readAuthFile, updateAuthFile } from "../shared/auth-file/read-auth-file.ts";
-import { authFileError, removeManagedFile } from "../shared/auth-file/safe-files.ts";
+import { authFileError, readPrivateFile, removeManagedFile } from "../shared/auth-file/safe-files.ts";
 import type { AuthRequest } from "../shared/auth-request.ts";
 import type { Seconds } from "../shared/clock.ts";
 import { configError } from "../shared/errors.ts";
@@ -46,6 +46,8 @@ export interface StepAuthFile {
   readonly source: Source;
   /** Whether a background process started by this step or an earlier one refreshes the file. */
   readonly isRefreshed: boolean;
+  /** The token server of that process. */
+  readonly server: TokenServerAddress | undefined;
 }
 
 /** The environment variable from which Terraform and OpenTofu read `var.scm_auth_file`. */
@@ -74,12 +76,14 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
   if (existing.reason !== undefined) runner.debug(`Not reusing the existing auth file: ${existing.reason.message}`);
   const reused = existing.token && hasMinRemaining(existing.token, inputs.minTtl, clock) ? existing.token : undefined;
   const { token, source } = reused ? { token: reused, source: "auth-file" as const } : await signIn();
-  if (existing.server !== undefined) {
+  let server = existing.server;
+  if (server !== undefined) {
+    runner.mask(server.clientSecret);
     if (!keepFresh) runner.info("An earlier step already refreshes this auth file; keep-fresh: false has no effect.");
     // The refresher of the earlier step keeps the file up to date, and the post step of that step removes it.
     await updateAuthFile(context, path, existing, token, limits);
   } else if (keepFresh) {
-    await startRefresher(step, path, token, jobId);
+    server = await startRefresher(step, path, token, jobId);
   } else {
     const { clientId, scope } = authRequest;
     saveState(runner, path, getFingerprint({ clientId, scope, clientSecret: PLACEHOLDER_SECRET }));
@@ -92,10 +96,16 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
     runner.saveState(STATE.isWritten, "true");
   }
   exportTerraformVariable(runner, path, env);
-  return { path, token, source, isRefreshed: keepFresh || existing.server !== undefined };
+  return { path, token, source, isRefreshed: keepFresh || existing.server !== undefined, server };
 }
 
-async function startRefresher(step: AuthFileContext, path: string, token: AccessToken, jobId: string): Promise<void> {
+/** Starts the background process. Returns its token server, or undefined if the file has been removed already. */
+async function startRefresher(
+  step: AuthFileContext,
+  path: string,
+  token: AccessToken,
+  jobId: string,
+): Promise<TokenServerAddress | undefined> {
   const { runner, context, env, limits } = step;
   const { authRequest, verify, clock } = context;
   const { clientId, clientSecret, scope, tokenUrl, jwksUrl, issuer, ca } = authRequest;
@@ -125,6 +135,7 @@ async function startRefresher(step: AuthFileContext, path: string, token: Access
     const { pid = 0, startedAt = "" } = refresher ?? {};
     runner.saveState(STATE.refresher, `${pid} ${startedAt}`);
     runner.saveState(STATE.isWritten, "true");
+    return parseIfOwn((await readPrivateFile(path, limits))?.text ?? "", fingerprint);
   } catch (error) {
     await removeManagedFile(path, (text) => parseIfOwn(text, fingerprint) !== undefined).catch(() => false);
     throw error;

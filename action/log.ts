@@ -1,3 +1,4 @@
+import type { TokenServerAddress } from "../shared/auth-file/format.ts";
 import type { AccessToken } from "../shared/access-token.ts";
 import type { AuthRequest } from "../shared/auth-request.ts";
 import { systemClock } from "../shared/clock.ts";
@@ -90,6 +91,8 @@ export interface StepResult {
   readonly path?: string | undefined;
   /** Whether the auth file is refreshed while the job runs. */
   readonly isRefreshed?: boolean | undefined;
+  /** The token server of the auth file. Its secret is masked. */
+  readonly server?: TokenServerAddress | undefined;
   readonly sealedToken?: string | undefined;
 }
 

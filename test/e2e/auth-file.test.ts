@@ -75,6 +75,18 @@ test("serves its token to a provider that presents either the credentials in the
   await harness.post(run);
 });
 
+test("sets outputs with which other tools can sign in at the token server, also in a later step", async () => {
+  const first = await harness.signIn();
+  const later = await harness.signIn();
+  const file = await readAuthFileJson(first.outputs["auth-file"]);
+  for (const { outputs, masks } of [first, later]) {
+    const { "token-endpoint": authUrl = "", "token-endpoint-secret": secret = "" } = outputs;
+    assert.deepEqual([authUrl, secret], [file.auth_url, file.client_secret]);
+    assert.ok(masks.includes(secret));
+  }
+  for (const run of [later, first]) await harness.post(run);
+});
+
 test("with keep-fresh: false, writes the token URL and a placeholder secret and starts no process", async () => {
   const run = await harness.signIn({ "keep-fresh": "false" });
   assertSucceeded(run);
@@ -82,6 +94,7 @@ test("with keep-fresh: false, writes the token URL and a placeholder secret and 
   assert.equal(file.auth_url, harness.server.tokenUrl);
   assert.notEqual(file.client_secret, harness.server.clientSecret);
   assert.match(run.log, /not refreshed/);
+  assert.deepEqual([run.outputs["token-endpoint"], run.outputs["token-endpoint-secret"]], ["", ""]);
   assert.deepEqual(await harness.findRefreshers(), []);
   assert.match((await harness.post(run)).log, /removed/i);
   await assertCleanedUp();

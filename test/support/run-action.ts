@@ -143,7 +143,7 @@ const getPasswords = (env: ActionOptions["env"] = {}): readonly string[] =>
   Object.values(env).flatMap((value = "") => /^https?:\/\/[^/]*?:([^/]+)@/.exec(value)?.[1] ?? []);
 
 async function checkSecrets(options: ActionOptions, run: ActionRun, log: string): Promise<void> {
-  const { "access-token": tokenOutput = "", ...outputs } = run.outputs;
+  const { "access-token": tokenOutput = "", "token-endpoint-secret": jobSecretOutput = "", ...outputs } = run.outputs;
   const authFile = await readFile(outputs["auth-file"] ?? "", "utf8").catch(() => "");
   const [, jobSecret = ""] = /"client_secret": *"([^"]*)"/.exec(authFile) ?? [];
   const secrets = [
@@ -164,5 +164,9 @@ async function checkSecrets(options: ActionOptions, run: ActionRun, log: string)
     "an output": toText(outputs),
   };
   assertNoSecret(places, [...secrets, ...(run.token === undefined ? [] : [run.token])]);
-  assertNoSecret({ "the output access-token": tokenOutput }, [options.inputs?.["client-secret"] ?? ""].filter(Boolean));
+  if (jobSecretOutput !== "" && !run.masks.includes(jobSecretOutput)) throw new Error("the job secret is not masked");
+  assertNoSecret(
+    { "the output access-token": tokenOutput, "the output token-endpoint-secret": jobSecretOutput },
+    [options.inputs?.["client-secret"] ?? ""].filter(Boolean),
+  );
 }

@@ -1,33 +1,9 @@
-import { isIP } from "node:net";
-import type { AccessToken } from "../shared/access-token.ts";
-import type { Milliseconds } from "../shared/clock.ts";
-import { formatDuration } from "../shared/duration.ts";
-import { abortedError, AuthError, type AuthErrorCode } from "../shared/errors.ts";
-import type { AuthEvent, RequestName } from "../shared/events.ts";
-import { getProxy } from "../shared/http/proxy.ts";
+import { AuthError } from "../shared/errors.ts";
 import type { RequestLimits } from "../shared/http/request-context.ts";
-import { decodeJwt, getScope, type JWTClaims } from "../shared/jwt.ts";
-import { sanitize } from "../shared/redact.ts";
-import { getTsgIds, parseScope } from "../shared/scope.ts";
-import { requestToken, type SignInContext } from "../shared/sign-in.ts";
-import { DOCS_URL, VERSION } from "../shared/version.ts";
+import { formatDetails, reportSignIn, toLines, toMs, type SignInReport } from "../shared/sign-in-report.ts";
+import type { SignInContext } from "../shared/sign-in.ts";
+import { DOCS_URL } from "../shared/version.ts";
 import type { Runner } from "./runner.ts";
-
-/** One row of the report. */
-export interface Row {
-  readonly name: string;
-  /** The outcome of a step; undefined if the row is not a step. */
-  readonly result?: "ok" | "FAILED" | "skipped" | "not run" | undefined;
-  readonly durationMs?: Milliseconds | undefined;
-  /** The redactor quotes text from servers and settings. */
-  readonly details: string;
-}
-
-/** A short summary of the result, and the outcome of each step. */
-interface CheckReport {
-  readonly headline: string;
-  readonly rows: readonly Row[];
-}
 
 /**
  * Signs in and reports each step in the log and the job summary. Sets no outputs.
@@ -35,11 +11,7 @@ interface CheckReport {
  * @throws the AuthError from the sign-in, after writing the report
  */
 export async function runCheck(runner: Runner, context: SignInContext, limits: RequestLimits): Promise<void> {
-  const signIn = await recordSignIn(context, limits);
-  // Another failure is already being reported.
-  if (limits.signal?.aborted) throw abortedError();
-
-  const report = createReport(signIn, context);
+  const { report, error: failure } = await reportSignIn(context, limits);
   await runner.flush();
   for (const line of toLines(report)) runner.info(line);
   try {
@@ -48,224 +20,24 @@ export async function runCheck(runner: Runner, context: SignInContext, limits: R
     if (!AuthError.isAuthError(error)) throw error;
     runner.warning(`${error.message} The result (${report.headline}) is in the log.`);
   }
-  if (signIn.error !== undefined) throw signIn.error;
+  if (failure !== undefined) throw failure;
 }
-
-/** Signs in and returns everything that is known afterward. `received` is the token before verification. */
-async function recordSignIn(context: SignInContext, limits: RequestLimits) {
-  const events: AuthEvent[] = [];
-  const tokens: string[] = [];
-  const recording: SignInContext = {
-    ...context,
-    onEvent: (event) => {
-      context.onEvent(event);
-      events.push(event);
-    },
-    onToken: (token) => {
-      context.onToken(token);
-      tokens.push(token);
-    },
-  };
-  const [result] = await Promise.allSettled([requestToken(recording, limits)]);
-  const known = { events, received: tokens.at(-1) };
-  if (result.status === "fulfilled") return { ...known, token: result.value, error: undefined };
-  if (!AuthError.isAuthError(result.reason)) throw result.reason;
-  return { ...known, token: undefined, error: result.reason };
-}
-
-type SignIn = Awaited<ReturnType<typeof recordSignIn>>;
-
-function createReport(signIn: SignIn, context: SignInContext): CheckReport {
-  const { events, received, token, error } = signIn;
-  const { authRequest, verify } = context;
-  const tokenEvents = getLastAttempt(events, "token");
-  const jwksEvents = getLastAttempt(events, "jwks");
-  const failed = error && findFailedRow(error, received);
-  const rows: readonly Row[] = [
-    ...connectionRows(authRequest.tokenUrl, tokenEvents),
-    requestRow("Token", tokenEvents, received !== undefined),
-    verify
-      ? requestRow("Keys", jwksEvents, getResponse(jwksEvents)?.status === 200)
-      : { name: "Keys", result: "skipped", details: "verify: false" },
-    verificationRow(token, context),
-    ...(error ? [{ name: "Hint", details: error.hint }] : []),
-    { name: "Clock", details: describeClock((getResponse(tokenEvents) ?? getResponse(jwksEvents))?.clockOffsetMs) },
-    { name: "Tenant requested", details: formatTenants(authRequest.tsgIds) },
-    ...claimRows(token, received),
-    { name: "Versions", details: describeVersions() },
-  ];
-  const toFailed = (row: Row): Row =>
-    error && row.name === failed ? { ...row, result: "FAILED", details: `${error.code}: ${error.description}` } : row;
-  return { headline: failed === undefined ? "success" : `failed at ${failed}`, rows: rows.map(toFailed) };
-}
-
-/** Returns the events of the last attempt of a request. */
-function getLastAttempt(all: readonly AuthEvent[], name: RequestName): readonly AuthEvent[] {
-  const events = all.filter((event) => "request" in event && event.request === name);
-  return events.slice(events.findLastIndex(({ type }) => type === "request"));
-}
-
-const getResponse = (events: readonly AuthEvent[]) => events.find((event) => event.type === "response");
-
-const VERIFICATION_ROW = "Signature and claims";
-const ROW_NAMES = { dns: "DNS", tcp: "Connection", proxy: "Proxy", tls: "TLS" } as const;
-type Step = keyof typeof ROW_NAMES;
-const STEPS = Object.keys(ROW_NAMES) as readonly Step[];
-
-const STEP_CODES: Readonly<Record<Step, readonly AuthErrorCode[]>> = {
-  dns: ["host_not_found", "dns_lookup_failed"],
-  tcp: ["connection_refused", "connect_timeout"],
-  proxy: ["proxy_url_invalid", "proxy_auth_required", "proxy_refused", "proxy_unreachable"],
-  tls: ["untrusted_certificate", "tls_handshake_failed"],
-};
-
-/**
- * Returns the name of the row that an error belongs to. If both requests fail, the error belongs to the token request.
- */
-function findFailedRow({ kind, code }: AuthError, received: string | undefined): string {
-  if (kind === "verification") return VERIFICATION_ROW;
-  if (received !== undefined) return "Keys";
-  const step = STEPS.find((name) => STEP_CODES[name].includes(code));
-  return step === undefined ? "Token" : ROW_NAMES[step];
-}
-
-function connectionRows(url: URL, events: readonly AuthEvent[]): readonly Row[] {
-  const connections = events.filter((event) => event.type === "connection");
-  return STEPS.map((step) => {
-    const name = ROW_NAMES[step];
-    const event = connections.find((connection) => connection.step === step);
-    if (event) return { name, result: "ok", durationMs: event.durationMs, details: event.detail };
-    const reason = getSkipReason(step, url);
-    return { name, result: reason === undefined ? "not run" : "skipped", details: reason ?? "" };
-  });
-}
-
-/** Returns why a connection to `url` does not need a step, or undefined if it does. */
-function getSkipReason(step: Step, url: URL): string | undefined {
-  const proxy = getProxyUrl(url);
-  const { hostname } = proxy ?? url;
-  if (step === "dns" && isIP(hostname.replace(/^\[|\]$/g, "")) !== 0) return `${hostname} is an IP address`;
-  if (step === "proxy" && proxy === undefined) return `no proxy configured for ${url.hostname}`;
-  return step === "tls" && url.protocol === "http:" ? "http on loopback" : undefined;
-}
-
-function getProxyUrl(url: URL): URL | undefined {
-  try {
-    return getProxy(url)?.url;
-  } catch {
-    // The sign-in has already reported the invalid value.
-    return undefined;
-  }
-}
-
-function requestRow(name: string, events: readonly AuthEvent[], isComplete: boolean): Row {
-  const request = events.find((event) => event.type === "request");
-  const response = getResponse(events);
-  const isRetry = response && request && request.attempt > 1;
-  const details = joinDetails(
-    response && `status ${response.status}`,
-    isRetry && `attempt ${request.attempt} of ${request.maxAttempts}`,
-    request?.url,
-  );
-  const result = isComplete ? "ok" : response ? "FAILED" : "not run";
-  return { name, result, durationMs: response?.durationMs, details };
-}
-
-const joinDetails = (...details: readonly (string | false | undefined)[]): string => details.filter(Boolean).join(", ");
-
-function verificationRow(token: AccessToken | undefined, { verify, redactor }: SignInContext): Row {
-  const name = VERIFICATION_ROW;
-  if (token === undefined) return { name, result: "not run", details: "" };
-  const kid = token.signingKey?.kid;
-  const verified = joinDetails("signature (RS256) and claims valid", kid && `key ID ${redactor.quote(kid)}`);
-  return { name, result: "ok", details: verify ? verified : "signature not verified (verify: false); claims valid" };
-}
-
-/**
- * Clock differences up to this value are ignored, because the `Date` header is in whole seconds and the response takes
- * some time.
- */
-const MAX_CLOCK_DIFFERENCE: Milliseconds = 2000;
-
-function describeClock(offset: Milliseconds | undefined): string {
-  if (offset === undefined) return "unknown: no Date header";
-  if (Math.abs(offset) <= MAX_CLOCK_DIFFERENCE) return "in sync (± 2 s)";
-  return `the server is ${formatDuration(Math.abs(offset))} ${offset < 0 ? "behind" : "ahead of"} this machine`;
-}
-
-type Claims = Pick<AccessToken, "scope" | "lifetime">;
-
-/** Returns the rows for the tenant and lifetime in the token, even if it failed verification. */
-function claimRows(token: AccessToken | undefined, received: string | undefined): readonly Row[] {
-  const claims = token ?? readClaims(received);
-  const suffix = token === undefined ? " (unverified)" : "";
-  const unknown = `unknown: ${received === undefined ? "no token received" : "the token cannot be read"}`;
-  const describe = (format: (claims: Claims) => string) => (claims ? format(claims) + suffix : unknown);
-  const getTenants = ({ scope }: Claims) => formatTenants(getTsgIds(parseScope(scope)));
-  const getLifetime = ({ lifetime }: Claims) => (lifetime === undefined ? "unknown" : formatDuration(lifetime));
-  return [
-    { name: "Tenant granted", details: describe(getTenants) },
-    { name: "Lifetime", details: describe(getLifetime) },
-  ];
-}
-
-const formatTenants = (tsgIds: readonly string[]): string => tsgIds.join(", ") || "none in scope";
-
-function readClaims(token = ""): Claims | undefined {
-  try {
-    const claims = decodeJwt(token).payload as JWTClaims;
-    const lifetime = (claims.exp - claims.iat) * 1000;
-    return { scope: getScope(claims).join(" "), lifetime: Number.isFinite(lifetime) ? lifetime : undefined };
-  } catch {
-    return undefined;
-  }
-}
-
-function describeVersions(): string {
-  const join = (...names: readonly string[]): string =>
-    names
-      .map((name) => process.env[name]?.trim())
-      .filter(Boolean)
-      .join(" ");
-  const runner = join("RUNNER_OS", "RUNNER_ARCH", "RUNNER_ENVIRONMENT");
-  const image = join("ImageOS", "ImageVersion");
-  return joinDetails(
-    `scm-auth ${VERSION}`,
-    `Node ${process.version} on ${process.platform} ${process.arch}`,
-    runner && `runner ${runner}`,
-    image && `image ${image}`,
-  );
-}
-
-/** The maximum length of the details, because an error message may quote a long text from a server. */
-const MAX_DETAILS = 600;
-
-/** Formats the report as log lines. */
-const toLines = (report: CheckReport): readonly string[] => [
-  `Check: ${report.headline}.`,
-  ...report.rows.map(({ name, result, durationMs, details }) => {
-    const outcome =
-      result === undefined ? [] : [result + (durationMs === undefined ? "" : ` in ${toMs(durationMs)} ms`)];
-    return [name, ...outcome, ...(details === "" ? [] : [sanitize(details, MAX_DETAILS)])].join(": ");
-  }),
-];
 
 /** Formats the report as lines of GitHub Flavored Markdown: a heading and a table. */
-const toMarkdown = (report: CheckReport): readonly string[] => [
+const toMarkdown = (report: SignInReport): readonly string[] => [
   `## scm-auth check: ${report.headline}`,
   "",
   "| Step | Result | ms | Details |",
   "| --- | --- | ---: | --- |",
-  ...report.rows.map(({ name, result = "", durationMs, details }) => {
+  ...report.rows.map((row) => {
+    const { name, result = "", durationMs } = row;
     const ms = durationMs === undefined ? "" : toMs(durationMs);
-    return `| ${name} | ${result} | ${ms} | ${toCodeSpan(sanitize(details, MAX_DETAILS))} |`;
+    return `| ${name} | ${result} | ${ms} | ${toCodeSpan(formatDetails(row))} |`;
   }),
   "",
   `[What each row means](${DOCS_URL}/check.md). This summary contains no secrets.`,
   "",
 ];
-
-const toMs = (duration: Milliseconds): string => String(Math.round(duration));
 
 /**
  * Formats text as a code span, in which Markdown, HTML, mentions, references, and links have no effect. A backtick

@@ -124,6 +124,17 @@ export const COMMANDS = {
     maxPositionals: 0,
     examples: [['echo "SCM_SEALED_TOKEN=$(scm-auth seal)" >> scm.env', "GitLab: pass scm.env on as a dotenv report"]],
   },
+  check: {
+    summary: "sign in and report every step",
+    usage: "[--json]",
+    description: [
+      "Signs in without a cache, and prints a table of all steps from DNS to the verification of the token. The exit",
+      "status is 1 if one of them failed.",
+    ],
+    options: { json: { type: "boolean", help: "print the report as JSON" }, ...SIGN_IN_OPTIONS },
+    maxPositionals: 0,
+    examples: [["scm-auth check", "find out why a sign-in fails"]],
+  },
 } as const satisfies Readonly<Record<string, CommandSpec>>;
 
 export type CommandName = keyof typeof COMMANDS;

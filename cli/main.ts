@@ -1,6 +1,7 @@
 import { VERSION } from "../shared/version.ts";
 import { parseCommandLine, type CommandArguments } from "./arguments.ts";
 import { writeAuthFile } from "./auth-file.ts";
+import { check } from "./check.ts";
 import type { CommandName } from "./commands.ts";
 import { getCommandHelp, getOverview } from "./help.ts";
 import { run } from "./run.ts";
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<CommandName, Command>> = {
   run,
   "auth-file": writeAuthFile,
   seal: printSealedToken,
+  check,
 };
 
 async function main(args: readonly string[], terminal: Terminal): Promise<number> {

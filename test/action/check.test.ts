@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 
-import { runCheck, type Row } from "../../action/check.ts";
+import { runCheck } from "../../action/check.ts";
 import { AuthRequest } from "../../shared/auth-request.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { AuthError, type AuthErrorCode } from "../../shared/errors.ts";
+import type { Row } from "../../shared/sign-in-report.ts";
 import { createSignInContext } from "../../shared/sign-in.ts";
 import { VERSION } from "../../shared/version.ts";
 import { createCertificates } from "../support/certificates.ts";

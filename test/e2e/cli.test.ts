@@ -108,6 +108,30 @@ describe("scm-auth", { skip: isWindows && "the scripts are for a POSIX shell" },
     assert.match(ignored.stderr, /^warning: SCM_SEALED_TOKEN is ignored: /);
   });
 
+  test("check prints a table of all steps, or JSON, and its exit status tells whether one failed", async () => {
+    const { exitCode, stdout, stderr } = await cli.run(["check"]);
+    assert.deepEqual([exitCode, stderr], [0, ""]);
+    assert.match(
+      stdout,
+      /^Check: success.\n(.*\n)*Token +ok +\d+ ms {2}status 200, https:[^]*\nTenant granted +1234567890\n/,
+    );
+    const env = { SCM_CLIENT_SECRET: "wrong" };
+    const failed = await cli.run(["check", "--json"], { env });
+    const report = JSON.parse(failed.stdout) as { readonly rows: readonly { readonly name: string }[] };
+    assert.partialDeepStrictEqual(report, {
+      success: false,
+      headline: "failed at Token",
+      error_code: "invalid_client",
+    });
+    assert.partialDeepStrictEqual(
+      report.rows.find(({ name }) => name === "Token"),
+      { result: "FAILED" },
+    );
+    assert.equal(failed.exitCode, 1);
+    assertNoSecret({ stdout }, cli.server.issued);
+    assert.equal((await cli.run(["check"], { env: { SCM_CLIENT_ID: "" } })).exitCode, 2);
+  });
+
   test("run gives the command an auth file and a token server, but not the client secret", async () => {
     const script = 'cat /proc/self/cmdline; env; cat "$SCM_AUTH_FILE"; ls -l "$SCM_AUTH_FILE"; exit 7';
     const { exitCode, stdout, stderr } = await cli.runScript(script, ["--no-mask"], {

@@ -3,12 +3,14 @@ import { httpRequest } from "../../test/support/http-request.ts";
 import { runAction, type ActionRun } from "../../test/support/run-action.ts";
 import { startScmServer, type ScmServer } from "../../test/support/scm-server.ts";
 import { showAuthFile } from "./auth-file.ts";
+import { showCommandLine } from "./command-line.ts";
 import { showPulumi } from "./pulumi.ts";
 import { createTerminal } from "./terminal.ts";
 
 /**
  * `npm start` shows the real action at work on this machine, without an account. It signs in to a local server that
- * imitates SCM, fails with a wrong secret, refreshes an auth file, and runs a Pulumi program.
+ * imitates SCM, fails with a wrong secret, refreshes an auth file, runs a command with `scm-auth run`, and runs a Pulumi
+ * program.
  */
 
 const TAGS_PATH = "/config/objects/v1/tags";
@@ -115,6 +117,8 @@ async function runDemo(signal: AbortSignal): Promise<Problems> {
       ...(await signIn(server, signal)),
       ...(await signInWithWrongSecret(server, signal)),
       ...(await showAuthFile(terminal, signal)),
+      // The script is for a POSIX shell.
+      ...(process.platform === "win32" ? [] : await showCommandLine(terminal, signal)),
       ...(await showPulumi(terminal, signal)),
     ];
   } finally {
@@ -139,10 +143,12 @@ try {
     terminal.heading("Where to continue");
     terminal.text("All output above was searched for the secret and the tokens, and none were found.");
     terminal.quote([
-      "README.md          how to use it",
-      "docs/auth-file.md  the auth file in detail",
-      "docs/pulumi.md     Pulumi programs",
-      "npm test           all tests",
+      "README.md             how to use it",
+      "docs/auth-file.md     the auth file in detail",
+      "docs/command-line.md  the command scm-auth",
+      "docs/tools.md         tools that can use both",
+      "docs/pulumi.md        Pulumi programs",
+      "npm test              all tests",
     ]);
     process.exitCode = 0;
   }

@@ -11,7 +11,7 @@ import { createTempDir } from "../support/temp-dir.ts";
 
 const DEMO = inRepository("scripts/demo/main.ts");
 
-test("shows a sign-in, a failure, and the auth file without secrets, and leaves no files behind", async (t) => {
+test("shows a sign-in, a failure, the auth file, and the command without secrets, and leaves no files behind", async (t) => {
   const TMPDIR = await createTempDir(t);
   const env = { ...process.env, TMPDIR, TEMP: TMPDIR, TMP: TMPDIR };
   const { exitCode, stdout, stderr } = await runProcess(process.execPath, [DEMO], { env, timeoutMs: 180_000 });
@@ -20,6 +20,7 @@ test("shows a sign-in, a failure, and the auth file without secrets, and leaves 
   assert.match(stdout, /Signed in to tenant 1234567890/);
   assert.match(stdout, /Hint: /);
   assert.match(stdout, /scm-auth-/);
+  assert.match(stdout, /my next token: \*\*\*/);
   assert.doesNotMatch(stdout, /[0-9a-f]{8}-[0-9a-f]{4}-4|eyJ/, "a secret or a token");
   assert.doesNotMatch(stdout, /[^\n\x20-\x7e]/, "control characters");
   assert.deepEqual(await readdir(TMPDIR), []);

@@ -13,7 +13,8 @@ import {
 } from "../support/clients.ts";
 import { createProgramDirectory } from "../support/command-line.ts";
 import { findProgram, runProcess, type ProcessResult } from "../support/processes.ts";
-import { inRepository } from "../support/runner-job.ts";
+import { runAction } from "../support/run-action.ts";
+import { createJob, inRepository } from "../support/runner-job.ts";
 import { TOKEN_PATH } from "../support/scm-auth-server.ts";
 import { startScmNetwork, type ScmNetwork } from "../support/scm-network.ts";
 import { assertNoSecret } from "../support/secrets.ts";
@@ -23,10 +24,13 @@ import { createTempDir } from "../support/temp-dir.ts";
 
 const read = (path: string): Promise<string> => readFile(inRepository(path), "utf8");
 
+type Environment = Readonly<Record<string, string>>;
+
 interface Setup {
   readonly directory: string;
   readonly network: ScmNetwork;
-  readonly run: (script: string) => Promise<ProcessResult>;
+  /** Runs a shell script with the credentials of the account, or with other variables instead of them. */
+  readonly run: (script: string, env?: Environment) => Promise<ProcessResult>;
 }
 
 /** Prepares a directory, a network with SCM's host names, and a shell with the command on PATH. */
@@ -43,14 +47,14 @@ async function prepare(t: TestContext): Promise<Setup> {
   const bin = await createProgramDirectory(root);
   const env = {
     ...{ ...network.env, ...mirror.env, HOME: root, PATH: `${bin}:${process.env["PATH"] ?? ""}` },
-    SCM_CLIENT_ID: network.server.clientId,
-    SCM_CLIENT_SECRET: network.server.clientSecret,
-    SCM_TSG_ID: network.server.tsgId,
     // The SDK for Prisma AIRS has another API host, and uses a proxy only with this variable.
     ...{ PANW_MGMT_ENDPOINT: "https://api.strata.paloaltonetworks.com/aisec", NODE_USE_ENV_PROXY: "1" },
     NO_PROXY: "127.0.0.1",
   };
-  const run = (script: string) => runProcess("sh", ["-c", script], { cwd: directory, env, timeoutMs: 120_000 });
+  const { clientId, clientSecret, tsgId } = network.server;
+  const account: Environment = { SCM_CLIENT_ID: clientId, SCM_CLIENT_SECRET: clientSecret, SCM_TSG_ID: tsgId };
+  const run: Setup["run"] = (script, more = account) =>
+    runProcess("sh", ["-c", script], { cwd: directory, env: { ...env, ...more }, timeoutMs: 120_000 });
   return { directory, network, run };
 }
 
@@ -66,6 +70,8 @@ function assertOneToken({ server }: ScmNetwork, path: RegExp, log: string): void
 interface Recipe {
   readonly name: string;
   readonly script: string;
+  /** The variables of a workflow step; undefined for a script that uses the command. */
+  readonly stepEnv?: Environment | undefined;
   readonly clients: readonly string[];
   /** The path of the API requests. */
   readonly path: RegExp;
@@ -74,11 +80,11 @@ interface Recipe {
 }
 
 const TAGS = /^\/config\/objects\/v1\/tags\b/;
-const CLIENTS: readonly (readonly [program: RegExp, Omit<Recipe, "name" | "script">])[] = [
+const CLIENTS: readonly (readonly [program: RegExp, Pick<Recipe, "clients" | "path" | "succeeds">])[] = [
   [/\btofu apply\b/, { clients: OPENTOFU, path: TAGS, succeeds: true }],
   [/\bvcert (run|enroll)\b/, { clients: ["vcert"], path: /^\/ngts\/v1\//, succeeds: false }],
   [/\bprofiles\.mjs\b/, { clients: ["prisma-airs-sdk"], path: /^\/aisec\/v1\/mgmt\/profiles\b/, succeeds: false }],
-  [/ scm show\b/, { clients: ["pan-scm-cli"], path: TAGS, succeeds: true }],
+  [/\bscm show\b/, { clients: ["pan-scm-cli"], path: TAGS, succeeds: true }],
   [/\btags\.py\b/, { clients: ["pan-scm-sdk"], path: TAGS, succeeds: true }],
   [/\bcurl\b/, { clients: ["curl"], path: TAGS, succeeds: true }],
 ];
@@ -89,18 +95,47 @@ const page = await read("docs/tools.md");
 const recipes = page.split(/^## /m).flatMap((section): readonly Recipe[] => {
   const [name = ""] = section.split("\n");
   if (NOT_RUN.includes(name)) return [];
-  return [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, script = ""]) => {
-    const [, client] = CLIENTS.find(([program]) => program.test(script)) ?? [];
-    assert.ok(client, `a client for: ${script}`);
-    return { name, script, ...client };
+  const scripts = [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, script = ""]) => ({ script }));
+  const steps = [...section.matchAll(/^```yaml\n(- run:[^]*?)^```$/gm)].flatMap(([, block = ""]) =>
+    (parse(block) as readonly { readonly run: string; readonly env?: Environment }[]).map(({ run, env = {} }) => ({
+      script: run,
+      stepEnv: env,
+    })),
+  );
+  return [...steps, ...scripts].map((recipe) => {
+    const [, client] = CLIENTS.find(([program]) => program.test(recipe.script)) ?? [];
+    assert.ok(client, `a client for: ${recipe.script}`);
+    return { name, ...recipe, ...client };
   });
 });
+
+/** Signs in with the built action, and returns the environment of a later step. The job ends after the test. */
+async function runScmAuthStep(t: TestContext, { server, env }: ScmNetwork, stepEnv: Environment): Promise<Environment> {
+  const job = await createJob();
+  const { clientId, clientSecret, tsgId } = server;
+  const inputs = { "client-id": clientId, "client-secret": clientSecret, "tsg-id": tsgId, "auth-file": "true" };
+  const main = await runAction({ inputs, env, job });
+  assert.equal(main.exitCode, 0, main.log);
+  t.after(async () => {
+    await runAction({ inputs, env, job, post: { state: main.state } });
+    await job.remove();
+  });
+  const values: Readonly<Record<string, string>> = {
+    ...{ "vars.SCM_CLIENT_ID": clientId, "vars.SCM_TSG_ID": tsgId },
+    ...Object.fromEntries(Object.entries(main.outputs).map(([name, value]) => [`steps.scm.outputs.${name}`, value])),
+  };
+  const evaluate = (text: string): string =>
+    text.replace(/\$\{\{ ([\w.-]+) \}\}/g, (_, name: string) => values[name] ?? assert.fail(`unknown: ${name}`));
+  const evaluated = Object.entries(stepEnv).map(([name, value]) => [name, evaluate(value)]);
+  return { ...main.env, ...(Object.fromEntries(evaluated) as Environment) };
+}
+
 /** The blocks that are files. Their first line is a comment with the name. */
 const files = [...page.matchAll(/^```\w+\n(?:#|\/\/) ([\w.]+)\n([^]*?)^```$/gm)];
 
 describe("docs/tools.md", { skip: process.platform === "win32" }, () => {
-  for (const { name, script, clients, path, succeeds } of recipes)
-    test(`the block of ${name} signs in once as published: ${script.split("\n")[0] ?? ""}`, async (t) => {
+  for (const { name, script, stepEnv, clients, path, succeeds } of recipes)
+    test(`${name} signs in once ${stepEnv ? "on GitHub" : "elsewhere"}: ${script.split("\n")[0] ?? ""}`, async (t) => {
       const reason = await getSkipReason(clients);
       if (reason !== false) {
         t.skip(reason);
@@ -111,11 +146,12 @@ describe("docs/tools.md", { skip: process.platform === "win32" }, () => {
       await cp(inRepository("examples/opentofu/main.tf"), join(directory, "main.tf"));
       const sdk = await findPackage("prisma-airs-sdk");
       if (sdk !== undefined) await symlink(dirname(dirname(sdk)), join(directory, "node_modules"));
-      const { exitCode, log } = await run(script);
+      const { exitCode, log } = await run(script, stepEnv && (await runScmAuthStep(t, network, stepEnv)));
       assert.equal(exitCode === 0, succeeds, log);
       assertOneToken(network, path, log);
       const count = network.server.requests.length;
-      await reportRun(t, clients[0] ?? "", `${name} (${count} requests, 1 for a token)`);
+      const place = stepEnv ? "after a step with the action" : "with the command";
+      await reportRun(t, clients[0] ?? "", `${name} ${place} (${count} requests, 1 for a token)`);
     });
 
   test("names the versions that are tried", async () => {

@@ -42,7 +42,8 @@ export interface ChildOptions {
  */
 export async function runChild([file = "", ...args]: readonly string[], options: ChildOptions): Promise<number> {
   const { env, secrets, signals } = options;
-  const inTerminal = process.stdin.isTTY;
+  // Programs such as less read from the terminal even if stdin is a pipe.
+  const inTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
   const hasOwnGroup = !inTerminal && process.platform !== "win32";
   const pipeOrInherit = (target: NodeJS.WriteStream) => (secrets === undefined || target.isTTY ? "inherit" : "pipe");
   try {

@@ -10,6 +10,10 @@ export const parseScope = (scope: string): readonly string[] => [
 /** The canonical form for comparing scopes: scope-tokens sorted by code unit, without duplicates. */
 export const normalizeScope = (scope: string): string => [...parseScope(scope)].sort().join(" ");
 
+/** Removes everything that is not a scope-token, such as text with line breaks, from a list that a server sent. */
+export const filterScopeTokens = (tokens: readonly string[]): readonly string[] =>
+  tokens.filter((token) => SCOPE_TOKEN.test(token));
+
 /** The invalid scope-tokens: those with characters that RFC 6749 does not allow, and a `tsg_id` without digits. */
 export const invalidScopeTokens = (tokens: readonly string[]): readonly string[] =>
   tokens.filter((token) => !SCOPE_TOKEN.test(token) || (/^tsg_id(:|$)/.test(token) && !TSG_SCOPE.test(token)));

@@ -21,7 +21,7 @@ import {
 } from "./jwt.ts";
 import { DEFAULTS } from "./options.ts";
 import { Redactor } from "./redact.ts";
-import { parseScope } from "./scope.ts";
+import { filterScopeTokens, parseScope } from "./scope.ts";
 import { createTokenRequest, parseTokenResponse, type TokenResponse } from "./token-endpoint.ts";
 import { USER_AGENT } from "./version.ts";
 
@@ -255,7 +255,7 @@ function createAccessToken(
     deadline: deadline === Infinity ? undefined : deadline,
     lifetime: deadline === Infinity ? undefined : Math.min(expiresIn, exp - iat) * 1000,
     expiresAt: deadline === Infinity ? undefined : new Date(end),
-    scope: claims ? getScope(claims) : parseScope(scope),
+    scope: filterScopeTokens(claims ? getScope(claims) : parseScope(scope)),
     tsgIds: authRequest.tsgIds,
     signingKey,
   });

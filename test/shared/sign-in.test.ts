@@ -148,6 +148,15 @@ for (const [name, response, expected] of UNVERIFIED) {
   });
 }
 
+test("omits everything that is not a scope-token from the granted scope", async (t) => {
+  const scope = ["", " ", "a b", `tsg_id:${TSG_ID}`, "x\n::set-output name=a::b", "é", "email"];
+  const { request } = await startScripted(t, { token: jwt({ scope }) });
+  assert.equal((await signIn(request)).scope, `tsg_id:${TSG_ID} email`);
+  const text = opaque({ scope: `tsg_id:${TSG_ID}  a\nb email` });
+  const other = await startScripted(t, { token: text });
+  assert.equal((await signIn(other.request, { verify: false })).scope, `tsg_id:${TSG_ID} email`);
+});
+
 test("uses expires_in as the lifetime of an opaque token, or reports an unknown lifetime", async (t) => {
   const { request } = await startScripted(t, {
     token: [opaque({ expires_in: 60 }), opaque({ expires_in: undefined })],

@@ -64,7 +64,7 @@ export async function cleanUpAuthFile(runner: Runner): Promise<void> {
     runner.info(`The auth file (${path}) was already removed, for example by the post step of a later sign-in.`);
   else if (file === undefined)
     runner.warning(
-      `The auth file (${path}) was removed before the job ended. Does a later step, for example a checkout, clean the workspace?`,
+      `The auth file (${path}) was removed before the job ended. Does a later step clean its directory (for example a checkout), or terminate all Node.js processes (for example pkill node)?`,
     );
   else {
     const reason = isFailed ? capitalize(file.description) : `The file at ${path} was not created by this step.`;

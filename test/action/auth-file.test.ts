@@ -244,7 +244,10 @@ test("the post step reports that the file was removed and stops a refresher that
   const { run } = await createJob(t);
   const step = await run({ keepFresh: true });
   await rm(step.result.path);
-  assert.match((await post(step)).lines.join(), /^warning: The auth file \(.*\) was removed before the job ended/);
+  assert.match(
+    (await post(step)).lines.join(),
+    /^warning: The auth file \(.*\) was removed before the job ended.*pkill node/,
+  );
   await waitUntil("the refresher has exited", () => !isRunning(step.refresher));
 });
 

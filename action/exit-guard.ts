@@ -59,20 +59,21 @@ export function exitAfterFlush(): void {
 
 /**
  * Exits with `process.exitCode` even if a DNS lookup or a file operation hangs. In that case, `process.exit` would wait
- * for the threads in libuv's pool, and a signal would cause the wrong exit code. Therefore, on Node 24, the process is
- * replaced with one that only exits. Windows has no `execve`, but there, a process that is killed exits with code 1.
+ * for the threads in libuv's pool. Therefore, on Node 24, the process is replaced with one that only exits. Where that
+ * is not possible (on Windows, or with `--permission`), a process that failed is killed, which is also a failure.
  */
 export function exit(): void {
   const { execPath, exitCode = 0, platform, pid } = process;
   const isPoolBusy = process.getActiveResourcesInfo().some((type) => /^(GetAddrInfoReq|FSReq)/.test(type));
-  if (isPoolBusy && platform !== "win32") {
+  if (isPoolBusy) {
     try {
-      process.execve?.(execPath, [execPath, "-e", `process.exit(${exitCode})`], { ...process.env, NODE_OPTIONS: "" });
+      const args = [execPath, "-e", `process.exit(${exitCode})`];
+      if (platform !== "win32") process.execve?.(execPath, args, { ...process.env, NODE_OPTIONS: "" });
     } catch {
       // With `--permission`, Node does not start other programs.
     }
+    if (exitCode === 1) process.kill(pid, "SIGKILL");
   }
-  if (isPoolBusy && platform === "win32" && exitCode === 1) process.kill(pid, "SIGKILL");
   process.exit();
 }
 

@@ -76,11 +76,25 @@ for (const [run, end, exitCode] of [
   );
 }
 
-test("a run exits with its own code even if Node must not start other programs", async () => {
+test("a run that succeeds exits with 0 even if Node must not start other programs", async () => {
   const body = `process.getActiveResourcesInfo = () => ["FSReqCallback"];`;
   const env = { NODE_OPTIONS: "--permission --allow-fs-read=*" };
   assert.deepEqual(summarize(await runGuardedProcess(body, { env })), { exitCode: 0, reported: "", stderr: "" });
 });
+
+test(
+  "a run that fails ends while a file operation is pending even if Node must not start other programs",
+  { skip: process.platform === "win32" },
+  async (t) => {
+    const fifo = join(await createTempDir(t), "fifo");
+    assert.equal((await runProcess("mkfifo", [fifo])).exitCode, 0);
+    const body = `(await import("node:fs/promises")).open(${JSON.stringify(fifo)}); ${SOON}throw new Error('a');`;
+    const env = { NODE_OPTIONS: "--permission --allow-fs-read=*" };
+    const result = await runGuardedProcess(body, { env });
+    assert.deepEqual(summarize(result), { exitCode: null, reported: "reported: a", stderr: "" });
+    assert.ok(result.durationMs < 20_000);
+  },
+);
 
 test("writes all output before the process exits, regardless of its size", async () => {
   const { stdout } = await runGuardedProcess("console.log('x'.repeat(1_000_000)); throw new Error('end');");

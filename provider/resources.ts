@@ -1,11 +1,11 @@
-import { isAbsolute, relative, resolve, sep } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { getGitWarnings } from "../shared/auth-file/git-ignore.ts";
 import { configError } from "../shared/errors.ts";
 import type { AccessTokenArgs, AuthFileArgs } from "./args.ts";
 import { ensureAuthFileFromArgs } from "./auth-files.ts";
+import { KINDS, type ResourceKind } from "./custom-resources/custom-resource.ts";
 import { getDeployment, isMocked, runForProgram, toRunError } from "./deployment.ts";
-import { KINDS, SERIALIZED_PROVIDER, type ResourceKind } from "./dynamic/serialized.ts";
+import { SERIALIZED_PROVIDER } from "./dynamic/serialized.ts";
+import { getPathWarnings } from "./path-warnings.ts";
 import { findUnknownArgs, type Args } from "./sign-in-args.ts";
 
 const AUTH_FILE = "pulumi-nodejs:dynamic/scm-auth:AuthFile";
@@ -117,18 +117,9 @@ function getEnsuredPath(args: AuthFileArgs): pulumi.Output<string> {
   const deployment = getDeployment();
   const ensure = async (values: Args): Promise<void> => {
     const { warnings } = await runForProgram(deployment, () => ensureAuthFileFromArgs(values, deployment));
-    const path = values["path"] as string;
-    const pathWarnings = [...getPathWarnings(path), ...(await getGitWarnings(resolve(path)))];
+    const pathWarnings = await getPathWarnings(values["path"] as string);
     for (const warning of [...warnings, ...pathWarnings]) void pulumi.log.warn(warning);
   };
   const ensured = pulumi.unsecret(pulumi.output(args).apply(ensure));
   return pulumi.output(args.path).apply((path) => ensured.apply(() => path));
-}
-
-function getPathWarnings(path: string): readonly string[] {
-  if (!isAbsolute(path)) return [];
-  const relativePath = relative(process.cwd(), path);
-  if (isAbsolute(relativePath) || relativePath.split(sep)[0] === "..") return [];
-  const suggestion = relativePath.split(sep).join("/");
-  return [`AuthFile: the path is absolute and will differ between machines; use "${suggestion}".`];
 }

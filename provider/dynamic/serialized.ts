@@ -20,13 +20,3 @@ export const SERIALIZED_PROVIDER =
   "module.paths.push(...require.main.paths);this.handler=p=>{" +
   `try{return require("scm-auth/pulumi/handler")(${PROVIDER_VERSION})}` +
   'catch(e){e.stack=e.message="Missing: npm i scm-auth";return{check:p=_=>{throw e},read:p}}}';
-
-/**
- * The resource for each `kind`. The kind is one of the inputs, because the process receives neither the type nor the
- * URN.
- */
-export const KINDS = { "auth-file": "AuthFile", "access-token": "AccessToken" } as const;
-export type ResourceKind = keyof typeof KINDS;
-
-/** The value of an input that is unknown in a preview (the engine's `UnknownStringValue`). */
-export const UNKNOWN_VALUE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";

@@ -46,11 +46,11 @@ const OPERATIONS = {
   ensureAuthFile: ({ request, options, path = "" }: Operation) => ensureAuthFile(request, { ...options, path }),
   removeAuthFile: ({ path = "" }: Operation) => removeAuthFile(path),
   "check of an AuthFile": async (operation: Operation) => {
-    const { failures = [] } = (await provider.check?.({}, toResource("auth-file", operation))) ?? {};
+    const { failures } = await provider.check({}, toResource("auth-file", operation));
     for (const { reason } of failures) throw new Error(reason);
   },
-  "read of an AuthFile": (operation: Operation) => provider.read?.("id", toResource("auth-file", operation)),
-  "delete of an AuthFile": (operation: Operation) => provider.delete?.("id", toResource("auth-file", operation)),
+  "read of an AuthFile": (operation: Operation) => provider.read("id", toResource("auth-file", operation)),
+  "delete of an AuthFile": (operation: Operation) => provider.delete("id", toResource("auth-file", operation)),
   "create of an AccessToken": (operation: Operation) => provider.create(toResource("access-token", operation)),
 };
 

@@ -89,7 +89,7 @@ export function assertNoChange(result: OperationResult): void {
 
 /** Asserts that the state and all gRPC messages, except those with the program's inputs, contain no secret or token. */
 export function assertKeepsSecrets({ stack, server }: TestStack, texts: Readonly<Record<string, string>> = {}): void {
-  const messages = stack.getMessages(/^from program: registerResource$|^to dynamic: check$/);
+  const messages = stack.getMessages(/^from program: registerResource$|^to provider: check$/);
   assertNoSecret({ state: stack.decryptedState, messages, ...texts }, [server.clientSecret, ...server.issued]);
 }
 

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { SERIALIZED_PROVIDER } from "../../provider/dynamic/serialized.ts";
-import { DynamicProcess } from "../support/engine/dynamic-process.ts";
+import { ProviderProcess } from "../support/engine/provider-process.ts";
 import { createProject } from "../support/engine/project.ts";
 import { waitUntil } from "../support/poll.ts";
 import { assertSteps, createEnv, createStack, readJwt, root, startServer } from "./fixtures.ts";
@@ -16,7 +16,7 @@ const TTL = 6;
 
 const server = await startServer({ ttl: TTL });
 const directory = await createProject(join(root, "dynamic"), {});
-const dynamic = await DynamicProcess.start({ directory, env: createEnv(server) });
+const dynamic = await ProviderProcess.startDynamic({ directory, env: createEnv(server) });
 after(() => dynamic.stop());
 
 async function ensure(path: string): Promise<string> {

@@ -1,4 +1,4 @@
-import { DynamicProcess } from "./engine/dynamic-process.ts";
+import { ProviderProcess } from "./engine/provider-process.ts";
 import { isDynamic, Phase, type State, type StateEntry } from "./engine/phase.ts";
 import { runProgram, type ProgramOptions } from "./engine/program-host.ts";
 import { encrypt, type Properties } from "./engine/values.ts";
@@ -38,7 +38,7 @@ interface PhaseContext {
   readonly phase: Phase;
   /** Runs the program until it has registered everything. */
   readonly register: () => Promise<void>;
-  readonly getDynamic: () => Promise<DynamicProcess>;
+  readonly getDynamic: () => Promise<ProviderProcess>;
 }
 
 type Work = (context: PhaseContext) => Promise<void>;
@@ -140,8 +140,8 @@ export class Stack {
   async #runPhase(isPreview: boolean, options: OperationOptions, isReadOnly: boolean, work: Work): Promise<Phase> {
     const onMessage = (name: string, text: string): void => void this.#messages.push([name, text]);
     const processes = { ...this.#options, env: { ...this.#options.env, ...options.env }, onMessage };
-    let dynamic: Promise<DynamicProcess> | undefined;
-    const getDynamic = (): Promise<DynamicProcess> => (dynamic ??= DynamicProcess.start(processes));
+    let dynamic: Promise<ProviderProcess> | undefined;
+    const getDynamic = (): Promise<ProviderProcess> => (dynamic ??= ProviderProcess.startDynamic(processes));
     const { targets, refresh = false, runProgram: isRun = false } = options;
     const phase = new Phase({
       ...{ isPreview, state: this.#state, getDynamic, onMessage, targets, isReadOnly },

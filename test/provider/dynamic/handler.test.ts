@@ -4,8 +4,9 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { PROVIDER_VERSION, SERIALIZED_PROVIDER, UNKNOWN_VALUE } from "../../../provider/dynamic/serialized.ts";
-import { DynamicProcess } from "../../support/engine/dynamic-process.ts";
+import { UNKNOWN_VALUE } from "../../../provider/custom-resources/custom-resource.ts";
+import { PROVIDER_VERSION, SERIALIZED_PROVIDER } from "../../../provider/dynamic/serialized.ts";
+import { ProviderProcess } from "../../support/engine/provider-process.ts";
 import { createProject } from "../../support/engine/project.ts";
 import type { Properties } from "../../support/engine/values.ts";
 import { assertNoSecret } from "../../support/secrets.ts";
@@ -14,7 +15,7 @@ import { createEnv, NO_CREDENTIALS, readJwt, root, startServer, WRONG_SECRET } f
 const server = await startServer({ tsgIds: Array.from({ length: 10 }, (_, i) => String(i)), clientId: "me" });
 const directory = await createProject(join(root, "process"), {});
 const responses: string[] = [];
-const dynamic = await DynamicProcess.start({
+const dynamic = await ProviderProcess.startDynamic({
   directory,
   env: { ...createEnv(server), ...NO_CREDENTIALS, SCM_TOKEN_URL: server.tokenUrl },
   onMessage: (name, message) => {
@@ -140,7 +141,7 @@ const allKinds = ["auth-file", "access-token"].map((kind) => createInputs(kind, 
 test("delete succeeds if the package is not installed, and other methods report how to install it", async () => {
   const project = await createProject(join(root, "uninstalled"), {});
   await rm(join(project, "node_modules/scm-auth"), { recursive: true });
-  const uninstalled = await DynamicProcess.start({ directory: project, env: { PATH: process.env["PATH"] } });
+  const uninstalled = await ProviderProcess.startDynamic({ directory: project, env: { PATH: process.env["PATH"] } });
   for (const properties of allKinds) {
     await uninstalled.delete("id", properties);
     await assert.rejects(uninstalled.check({}, properties), /^Error: Missing: npm i scm-auth$/);

@@ -11,7 +11,7 @@ import type {
 import empties from "google-protobuf/google/protobuf/empty_pb.js";
 import structs from "google-protobuf/google/protobuf/struct_pb.js";
 import type { JavaScriptValue } from "google-protobuf/google/protobuf/struct_pb.js";
-import type { DynamicProcess, StackProcessOptions } from "./dynamic-process.ts";
+import type { ProviderProcess, StackProcessOptions } from "./provider-process.ts";
 import type { EngineServices } from "./program-host.ts";
 import { markSecrets, UNKNOWN, type Properties } from "./values.ts";
 
@@ -32,7 +32,7 @@ export interface PhaseOptions {
   readonly isPreview: boolean;
   readonly state: State;
   /** Starts the dynamic provider process when it is needed for the first time. */
-  readonly getDynamic: () => Promise<DynamicProcess>;
+  readonly getDynamic: () => Promise<ProviderProcess>;
   readonly onMessage: StackProcessOptions["onMessage"];
   /** The names of the targeted resources, or undefined to target all resources. */
   readonly targets: readonly string[] | undefined;

@@ -5,7 +5,7 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from "@g
 import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import { runProcess, type ProcessResult } from "../processes.ts";
-import type { StackProcessOptions } from "./dynamic-process.ts";
+import type { StackProcessOptions } from "./provider-process.ts";
 
 /** The two gRPC services that a program calls. */
 export interface EngineServices {
@@ -28,11 +28,7 @@ export async function runProgram(
   isPreview: boolean,
   services: EngineServices,
 ): Promise<ProcessResult> {
-  const server = new Server();
-  server.addService(ResourceMonitorService, services.monitor);
-  server.addService(EngineService, services.engine);
-  const bind = promisify(server.bindAsync.bind(server));
-  const address = `127.0.0.1:${await bind("127.0.0.1:0", ServerCredentials.createInsecure())}`;
+  const { address, close } = await serveEngine(services);
   const script = host ?? createRequire(join(directory, "index.js")).resolve("@pulumi/pulumi/cmd/run");
   const flags = { monitor: address, engine: address, project: "project", stack: "dev", parallel: "16", pwd: directory };
   const args = Object.entries({ ...flags, "dry-run": String(isPreview) }).flatMap(([name, value]) => [
@@ -44,6 +40,16 @@ export async function runProgram(
     env: { ...env, PULUMI_NODEJS_TYPESCRIPT: String(typescript) },
     timeoutMs: PROGRAM_TIMEOUT_MS,
   });
-  server.forceShutdown();
+  close();
   return result;
+}
+
+/** Serves the services on a free port. */
+export async function serveEngine({ monitor, engine }: Partial<EngineServices>) {
+  const server = new Server();
+  if (monitor !== undefined) server.addService(ResourceMonitorService, monitor);
+  if (engine !== undefined) server.addService(EngineService, engine);
+  const bind = promisify(server.bindAsync.bind(server));
+  const address = `127.0.0.1:${await bind("127.0.0.1:0", ServerCredentials.createInsecure())}`;
+  return { address, close: server.forceShutdown.bind(server) };
 }

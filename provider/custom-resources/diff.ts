@@ -1,5 +1,4 @@
-import type { Properties } from "./resource.ts";
-import { UNKNOWN_VALUE } from "./serialized.ts";
+import { UNKNOWN_VALUE, type Properties } from "./custom-resource.ts";
 
 /** The arguments whose changes are shown as a diff. */
 const DIFF_PROPS = ["path", "clientId", "tsgId", "scope", "tokenUrl"] as const;

@@ -4,14 +4,14 @@ import { configError } from "../../shared/errors.ts";
 import { getToken, toResult, type ServiceAccounts } from "../service-accounts.ts";
 import { collectIssues, hasSecret, parseSignInArgs, pickArgs } from "../sign-in-args.ts";
 import { hasUnknown, type CheckCache } from "./diff.ts";
-import type { DynamicResource, Properties } from "./resource.ts";
+import type { CustomResource, Properties } from "./custom-resource.ts";
 
 /** Needed because the engine applies `ignoreChanges` before it calls `check`. */
 const IGNORED_SECRET_HINT =
   "Set SCM_CLIENT_SECRET, or pass clientSecret without ignoreChanges: Pulumi takes an ignored argument from the state, which never contains the secret.";
 
 /** Creates the implementation of the AccessToken resource. */
-export function createAccessTokenResource(cache: CheckCache, accounts: ServiceAccounts): DynamicResource {
+export function createAccessTokenResource(cache: CheckCache, accounts: ServiceAccounts): CustomResource {
   const parse = (inputs: Properties) => parseSignInArgs(pickArgs(inputs, "AccessToken"), "AccessToken");
   const createOutputs = async (inputs: Properties): Promise<Properties> => {
     const config = parse(cache.withSecret(inputs));

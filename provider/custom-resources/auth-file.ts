@@ -4,8 +4,7 @@ import type { AuthRequest } from "../../shared/auth-request.ts";
 import { ensureAuthFileFromArgs, type ProviderState } from "../auth-files.ts";
 import { collectIssues, hasSecret, parseSignInArgs, pickArgs } from "../sign-in-args.ts";
 import { diffProps, hasUnknown, type CheckCache } from "./diff.ts";
-import type { DynamicResource, Properties } from "./resource.ts";
-import { UNKNOWN_VALUE } from "./serialized.ts";
+import { UNKNOWN_VALUE, type CustomResource, type Properties } from "./custom-resource.ts";
 
 /**
  * The identity that an auth file is for. It is part of the outputs so that `delete` does not remove a file for another
@@ -13,11 +12,20 @@ import { UNKNOWN_VALUE } from "./serialized.ts";
  */
 type Identity = Pick<AuthRequest, "clientId" | "scope">;
 
+/** Receives the path in the arguments of an AuthFile, and warnings about its directory. */
+export type EnsuredListener = (path: string, warnings: readonly string[]) => Promise<void>;
+
 /**
- * Creates the implementation of the AuthFile resource. The program has already ensured the file. This process does so
- * as well, because it lives longer and also runs when the program does not.
+ * Creates the implementation of the AuthFile resource. With the dynamic provider, the program has already ensured the
+ * file. This process does so as well, because it lives longer and also runs when the program does not.
+ *
+ * @param onEnsured - called each time that `check` has ensured a file
  */
-export function createAuthFileResource(cache: CheckCache, state: ProviderState): DynamicResource {
+export function createAuthFileResource(
+  cache: CheckCache,
+  state: ProviderState,
+  onEnsured?: EnsuredListener,
+): CustomResource {
   /**
    * Paths of the files that resources use in this run. A refresh does not add a path, because it may be followed by the
    * deletion of the resource.
@@ -39,7 +47,8 @@ export function createAuthFileResource(cache: CheckCache, state: ProviderState):
       const inputs = cache.remember(olds, news);
       // Nothing can be ensured while an argument is unknown, including the secret.
       if (hasUnknown(news)) return { ...inputs, path: UNKNOWN_VALUE };
-      await ensureActive(news);
+      const { warnings } = await ensureActive(news);
+      await onEnsured?.(getPath(news), warnings);
       return inputs;
     },
     diff: (olds, news) => {

@@ -51,7 +51,7 @@ const layerRules = LAYERS.slice(0, -1).map((files, index) => ({
 
 export default defineConfig(
   // The example has dependencies of its own; a test checks its types.
-  globalIgnores(["dist/", "node_modules/", "examples/pulumi/"]),
+  globalIgnores(["dist/", "provider/plugin/", "node_modules/", "examples/pulumi/"]),
   { linterOptions: { reportUnusedDisableDirectives: "error", reportUnusedInlineConfigs: "error" } },
   {
     files: ["**/*.ts"],

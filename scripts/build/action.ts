@@ -1,19 +1,14 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import * as esbuild from "esbuild";
 import { lazyParts, TOOLKIT_PLUGINS } from "./options.ts";
 import { collectLicenses } from "./licenses.ts";
 
 /**
- * `npm run build` builds `dist/action/`, which is committed because the runner executes it directly. The same sources
- * produce the same bytes with every version of Node. `npm run build -- --check` changes no files and fails if
- * dist/action is stale.
+ * Builds `dist/action/`: the entry points and every module that is reachable from them by a dynamic import.
+ *
+ * @returns the content of each file, by file name
  */
-
-const OUT = "dist/action";
-
-/** Builds the entry points and every module that is reachable from them by a dynamic import. */
-async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
   const sources = new Map([
     ["main", "action/main.ts"],
     ["post", "action/post.ts"],
@@ -25,7 +20,7 @@ async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
   for (const [name, source] of sources) {
     const { outputFiles, metafile } = await esbuild.build({
       entryPoints: { [name]: source },
-      outdir: OUT,
+      outdir: ".",
       outExtension: { ".js": ".cjs" },
       bundle: true,
       platform: "node",
@@ -55,31 +50,4 @@ async function buildAction(): Promise<ReadonlyMap<string, Uint8Array>> {
     Object.assign(outputs, metafile.outputs);
   }
   return files.set("LICENSES.txt", Buffer.from(await collectLicenses(outputs)));
-}
-
-/** Returns the names of files that differ, are missing, or are not part of the build. */
-async function findDifferences(files: ReadonlyMap<string, Uint8Array>): Promise<readonly string[]> {
-  const committed = await readdir(OUT).catch((): string[] => []);
-  const differences: string[] = [];
-  for (const name of new Set([...committed, ...files.keys()])) {
-    const built = files.get(name);
-    const found = committed.includes(name) ? await readFile(join(OUT, name)) : undefined;
-    if (built === undefined || !found?.equals(built)) differences.push(name);
-  }
-  return differences.sort();
-}
-
-const files = await buildAction();
-if (process.argv.includes("--check")) {
-  const stale = await findDifferences(files);
-  if (stale.length > 0) {
-    console.error(`dist/action is stale (${stale.join(", ")}): run \`npm run build\` and commit the result.`);
-    process.exitCode = 1;
-  } else console.log(`dist/action is up to date (Node ${process.version}).`);
-} else {
-  await rm(OUT, { recursive: true, force: true });
-  await mkdir(OUT, { recursive: true });
-  for (const [name, contents] of files) await writeFile(join(OUT, name), contents);
-  const sizes = [...files].map(([name, { length }]) => `${name} ${Math.ceil(length / 1024)} KiB`);
-  console.log(`dist/action: ${sizes.join(", ")}`);
 }

@@ -140,13 +140,8 @@ export class ProviderProcess {
   }
 
   async read(id: string, properties: Properties, urn?: string): Promise<Properties> {
-    return (await this.import(id, urn, properties)).outputs;
-  }
-
-  /** @returns the outputs and, for an import, the inputs */
-  async import(id: string, urn?: string, properties: Properties = {}) {
     const response: ReadResponse = await this.#call("read", new messages.ReadRequest(), { id, properties, urn });
-    return { outputs: fromStruct(response.getProperties()), inputs: response.getInputs()?.toJavaScript() };
+    return fromStruct(response.getProperties());
   }
 
   async invoke(tok: string, args: Properties): Promise<Properties> {

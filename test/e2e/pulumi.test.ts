@@ -7,20 +7,16 @@ import { getClientVersion, getSkipReason, reportRun } from "../support/clients.t
 import { NetworkJobs } from "../support/network-jobs.ts";
 import { findProgram, runProcess } from "../support/processes.ts";
 import { PULUMI, PulumiStack } from "../support/pulumi-cli.ts";
-import { inRepository } from "../support/runner-job.ts";
 import { ADDRESSES_PATH, TAGS_PATH } from "../support/scm-api.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { createTempDir } from "../support/temp-dir.ts";
+import { createOperations, DESTROY, NO_CHANGES, readTable, REFRESH, UP, type Operation } from "./pulumi-operations.ts";
 import { createState } from "./pulumi-state.ts";
 
 /** Tests `scm-auth/pulumi` and the action's auth file with the real engine and the real scm plugin. */
 
 /** The User-Agent in the plugin's token requests. */
 const PLUGIN = /^Go-http-client/;
-const UP = ["up", "--yes", "--skip-preview"] as const;
-const REFRESH = ["refresh", "--yes", "--skip-preview"] as const;
-const DESTROY = ["destroy", "--yes", "--skip-preview"] as const;
-const NO_CHANGES = ["preview", "--expect-no-changes"] as const;
 const LONG = process.env["SCM_AUTH_LONG_TESTS"] === undefined && "takes minutes: set SCM_AUTH_LONG_TESTS";
 
 const PROGRAM = `
@@ -37,40 +33,6 @@ const scm = require("@pulumi/scm");
 const provider = new scm.Provider("scm", { authFile: process.env.SCM_AUTH_FILE });
 module.exports = { id: new scm.Tag("edge", { folder: "Shared", name: "edge", color: "Red" }, { provider }).id };
 `;
-
-const AUTH_FILE_URN = "urn:pulumi:dev::project::pulumi-nodejs:dynamic/scm-auth:AuthFile::scm-auth";
-const TAG_URN = "urn:pulumi:dev::project::scm:index/tag:Tag::web";
-
-interface OperationOptions {
-  /** Default: false. */
-  readonly keepsFile?: boolean;
-  /** Default: {@link PROGRAM}. */
-  readonly program?: string;
-}
-
-/** The operations in docs/pulumi.md, by the first cells of their rows, in an order that works with one stack. */
-const OPERATIONS: readonly (readonly [row: string, args: readonly string[], options?: OperationOptions])[] = [
-  ["`preview`, the first", ["preview"]],
-  ["`up`, its preview included", ["up", "--yes"]],
-  ["`preview` after it, on the same machine", NO_CHANGES, { keepsFile: true }],
-  ["`preview`, on a new machine", NO_CHANGES],
-  ["`up --target` of a tag", [...UP, "--target", TAG_URN]],
-  ["`up --exclude` of the AuthFile", [...UP, "--exclude", AUTH_FILE_URN]],
-  ["`up --replace` of the AuthFile", [...UP, "--replace", AUTH_FILE_URN]],
-  ["`up` that removes the AuthFile and a tag", UP, { program: "" }],
-  ["`refresh`", REFRESH],
-  ["`preview --refresh`", ["preview", "--refresh"]],
-  ["`up --refresh`", [...UP, "--refresh"]],
-  ["`destroy --refresh`", ["destroy", "--refresh", "--yes", "--skip-preview"]],
-  ["`destroy`", DESTROY],
-];
-
-/** Reads the table in docs/pulumi.md: the results by default and with PULUMI_RUN_PROGRAM, by operation. */
-async function readTable(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const page = await readFile(inRepository("docs/pulumi.md"), "utf8");
-  const rows = [...page.matchAll(/^\| (`.*?) +\| (works, \d|\*\*fails\*\*) +\| (.*?) +\|$/gm)];
-  return new Map(rows.map(([, name = "", plain = "", runProgram = ""]) => [name, [plain, runProgram]]));
-}
 
 describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => {
   const networks: NetworkJobs[] = [];
@@ -90,26 +52,27 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
   test("each operation makes as many token requests as documented in docs/pulumi.md", async (t) => {
     const stack = await createStack(t, PROGRAM);
     const table = await readTable();
-    const perform = async (args: readonly string[], options: OperationOptions, env = {}): Promise<string> => {
-      await writeFile(join(stack.directory, "index.js"), options.program ?? PROGRAM);
-      if (!options.keepsFile) await rm(getFile(stack), { force: true });
+    const operations = createOperations("pulumi-nodejs:dynamic/scm-auth:AuthFile");
+    const perform = async ({ args, isWithoutAuthFile, keepsFile }: Operation, env = {}): Promise<string> => {
+      await writeFile(join(stack.directory, "index.js"), isWithoutAuthFile ? "" : PROGRAM);
+      if (!keepsFile) await rm(getFile(stack), { force: true });
       const { exitCode, log, tokenRequests } = await stack.run(args, { ...stack.credentials, ...env });
       if (exitCode === 0) return `works, ${tokenRequests}`;
       assert.match(log, /open \.scm\/auth\.json: no such file or directory/);
       return "**fails**";
     };
-    for (const [row, args, options = {}] of OPERATIONS) {
-      const [plain, runProgram = ""] = table.get(row) ?? [];
-      assert.equal(await perform(args, options), plain, row);
+    for (const operation of operations) {
+      const [plain, runProgram = ""] = table.get(operation.row) ?? [];
+      assert.equal(await perform(operation), plain, operation.row);
       if (runProgram !== "the same")
-        assert.equal(await perform(args, options, { PULUMI_RUN_PROGRAM: "true" }), runProgram, row);
+        assert.equal(await perform(operation, { PULUMI_RUN_PROGRAM: "true" }), runProgram, operation.row);
     }
-    assert.equal(table.size, OPERATIONS.length);
+    assert.equal(table.size, operations.length);
     assert.equal(countPlugin(stack), 0);
     assert.ok(!existsSync(getFile(stack)));
     for (const method of ["POST", "DELETE"]) assert.equal(stack.jobs.countApiRequests(method, TAGS_PATH), 1);
     await stack.assertNoSecrets();
-    await report(t, `${OPERATIONS.length} operations, 0 token requests by the plugin`);
+    await report(t, `${operations.length} operations, 0 token requests by the plugin`);
   });
 
   test("examples/pulumi works with the action's auth file and makes no token requests", async (t) => {

@@ -31,7 +31,10 @@ export async function findPackage(client: string): Promise<string | undefined> {
 }
 
 /** Plugins, which cannot print their version. */
-const PLUGINS: readonly string[] = ["terraform-provider-scm", "pulumi-resource-scm", "pulumi-language-nodejs"];
+const PLUGINS: readonly string[] = [
+  ...["terraform-provider-scm", "pulumi-resource-scm", "pulumi-language-nodejs", "pulumi-language-yaml"],
+  ...["pulumi-language-python", "pulumi-language-go"],
+];
 
 /** Returns the version of a client, for example `1.12.6`, or undefined if it is not installed. */
 export async function getClientVersion(client: string): Promise<string | undefined> {
@@ -57,6 +60,9 @@ const NEEDED_BY: Readonly<Record<string, string>> = {
   "terraform-provider-scm": "tofu",
   "pulumi-resource-scm": "pulumi",
   "pulumi-language-nodejs": "pulumi",
+  "pulumi-language-yaml": "pulumi",
+  "pulumi-language-python": "pulumi",
+  "pulumi-language-go": "pulumi",
 };
 
 /**

@@ -1,7 +1,8 @@
-import { cp, mkdir, readdir, readFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { bundleTypes } from "../../scripts/build/types.ts";
+import { installPlugin } from "./engine/plugin.ts";
 import { createProject, writeFiles } from "./engine/project.ts";
 import type { NetworkJobs } from "./network-jobs.ts";
 import { runProcess, type ProcessResult } from "./processes.ts";
@@ -9,6 +10,9 @@ import { assertNoSecret } from "./secrets.ts";
 
 /** The programs that tests with the real Pulumi need on PATH. */
 export const PULUMI: readonly string[] = ["pulumi", "pulumi-language-nodejs", "pulumi-resource-scm"];
+
+/** Those that tests of YAML programs need. The plugin of scm-auth runs on Node. */
+export const PULUMI_YAML: readonly string[] = [...PULUMI, "pulumi-language-yaml"];
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -46,6 +50,9 @@ export declare class Address extends pulumi.CustomResource {
 `,
 };
 
+/** The plugin that tests install, instead of one from a Git tag. */
+const PLUGIN_PATH = "plugins:\n  providers:\n    - name: scm-auth\n      path: ../plugin\n";
+
 /** The result of a command, and the number of token requests that it made. */
 export interface PulumiResult extends ProcessResult {
   readonly tokenRequests: number;
@@ -77,10 +84,33 @@ export class PulumiStack {
       await writeFiles(join(directory, "node_modules/scm-auth/dist/pulumi"), types);
     }
     await writeFiles(join(directory, "node_modules/@pulumi/scm"), SCM_SDK);
-    await mkdir(join(directory, "state"));
+    return new PulumiStack(directory, jobs).#init();
+  }
+
+  /**
+   * Creates a stack that uses the plugin, in another language.
+   *
+   * @param files - files by name, or a directory that contains all files
+   */
+  static async createWithPlugin(directory: string, jobs: NetworkJobs, files: Variables | URL): Promise<PulumiStack> {
+    if (files instanceof URL) await cp(files, directory, { recursive: true });
+    else await writeFiles(directory, files);
+    await installPlugin(join(directory, "../plugin"));
     const stack = new PulumiStack(directory, jobs);
-    await stack.succeed(["stack", "init", "dev"]);
-    return stack;
+    await stack.setProgram(await readFile(join(directory, "Pulumi.yaml"), "utf8"));
+    return stack.#init();
+  }
+
+  /** Changes Pulumi.yaml of a stack that uses the plugin. The packages are found elsewhere. */
+  async setProgram(program: string): Promise<void> {
+    const withoutPackages = program.replace(/^packages:\n( .*\n)+/m, "");
+    await writeFile(join(this.directory, "Pulumi.yaml"), withoutPackages + PLUGIN_PATH);
+  }
+
+  async #init(): Promise<PulumiStack> {
+    await mkdir(join(this.directory, "state"));
+    await this.succeed(["stack", "init", "dev"]);
+    return this;
   }
 
   /** The credentials for the network's server. */
@@ -122,13 +152,17 @@ export class PulumiStack {
     return result;
   }
 
-  /** Searches everything that Pulumi wrote for secrets: logs, state, backups, history, plans, and settings. */
-  async assertNoSecrets(): Promise<void> {
+  /**
+   * Searches everything that Pulumi wrote for secrets: logs, state, backups, history, plans, and settings.
+   *
+   * @param marker - a text in the state
+   */
+  async assertNoSecrets(marker = "__provider"): Promise<void> {
     const entries = await readdir(this.directory, { recursive: true, withFileTypes: true });
     const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
     const written = paths.filter((path) => !/[/\\](node_modules|\.scm|\.npm)[/\\]/.test(path));
     const texts = await Promise.all(written.map(async (path) => [path, await readFile(path, "latin1")] as const));
-    assert.ok(texts.some(([path]) => path.includes("stacks")) && texts.some(([, text]) => text.includes("__provider")));
+    assert.ok(texts.some(([path]) => path.includes("stacks")) && texts.some(([, text]) => text.includes(marker)));
     const { clientSecret, issued } = this.jobs.network.server;
     assertNoSecret({ ...Object.fromEntries(texts), logs: this.#logs.join("\n") }, [clientSecret, ...issued]);
   }

@@ -616,6 +616,7 @@ var parseScope = /* @__PURE__ */ __name((scope) => [
   ...new Set(scope.split(" ").filter((token) => token !== ""))
 ], "parseScope");
 var normalizeScope = /* @__PURE__ */ __name((scope) => [...parseScope(scope)].sort().join(" "), "normalizeScope");
+var filterScopeTokens = /* @__PURE__ */ __name((tokens) => tokens.filter((token) => SCOPE_TOKEN.test(token)), "filterScopeTokens");
 var invalidScopeTokens = /* @__PURE__ */ __name((tokens) => tokens.filter((token) => !SCOPE_TOKEN.test(token) || /^tsg_id(:|$)/.test(token) && !TSG_SCOPE.test(token)), "invalidScopeTokens");
 var getTsgIds = /* @__PURE__ */ __name((tokens) => [
   ...new Set(tokens.flatMap((token) => TSG_SCOPE.exec(token)?.[1] ?? []))
@@ -5377,7 +5378,7 @@ function createAccessToken({ authRequest, clock }, { value, sentAt }, claims, si
     deadline: deadline === Infinity ? void 0 : deadline,
     lifetime: deadline === Infinity ? void 0 : Math.min(expiresIn, exp - iat) * 1e3,
     expiresAt: deadline === Infinity ? void 0 : new Date(end),
-    scope: claims ? getScope(claims) : parseScope(scope),
+    scope: filterScopeTokens(claims ? getScope(claims) : parseScope(scope)),
     tsgIds: authRequest.tsgIds,
     signingKey
   });

@@ -57,25 +57,31 @@ export function exitAfterFlush(): void {
   process.stdout.write("", exit);
 }
 
+/** How long a file operation or a DNS lookup may still take before a process that failed is killed. */
+const PENDING_TIMEOUT_MS: Milliseconds = 1000;
+
 /**
  * Exits with `process.exitCode` even if a DNS lookup or a file operation hangs. In that case, `process.exit` would wait
  * for the threads in libuv's pool. Therefore, on Node 24, the process is replaced with one that only exits. Where that
  * is not possible (on Windows, or with `--permission`), a process that failed is killed, which is also a failure.
  */
 export function exit(): void {
+  if (!isPoolBusy()) process.exit();
   const { execPath, exitCode = 0, platform, pid } = process;
-  const isPoolBusy = process.getActiveResourcesInfo().some((type) => /^(GetAddrInfoReq|FSReq)/.test(type));
-  if (isPoolBusy) {
-    try {
-      const args = [execPath, "-e", `process.exit(${exitCode})`];
-      if (platform !== "win32") process.execve?.(execPath, args, { ...process.env, NODE_OPTIONS: "" });
-    } catch {
-      // With `--permission`, Node does not start other programs.
-    }
-    if (exitCode === 1) process.kill(pid, "SIGKILL");
+  try {
+    const args = [execPath, "-e", `process.exit(${exitCode})`];
+    if (platform !== "win32") process.execve?.(execPath, args, { ...process.env, NODE_OPTIONS: "" });
+  } catch {
+    // With `--permission`, Node does not start other programs.
   }
-  process.exit();
+  if (exitCode !== 1) process.exit();
+  setTimeout(() => {
+    if (isPoolBusy()) process.kill(pid, "SIGKILL");
+    process.exit();
+  }, PENDING_TIMEOUT_MS);
 }
+
+const isPoolBusy = (): boolean => process.getActiveResourcesInfo().some((type) => /^(GetAddrInfoReq|FSReq)/.test(type));
 
 /** Keeps the environment and the memory, both of which contain the secret, out of diagnostic reports and core files. */
 export function disableDumps(): void {

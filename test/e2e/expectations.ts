@@ -54,7 +54,9 @@ function assertOutcome({ outcome, outputs }: Expected, run: ActionRun, { issued 
 /** Returns the expected outputs for a token, based on its claims. */
 function getOutputs(token: string): Readonly<Record<string, string>> {
   const { exp, scope: granted } = readClaims(token);
-  const scope = typeof granted === "string" ? granted.split(" ") : granted;
+  const entries = typeof granted === "string" ? granted.split(" ") : granted;
+  // Only scope-tokens (RFC 6749 section 3.3).
+  const scope = entries.filter((entry) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(entry));
   const tsgIds = scope.flatMap((value) => /^tsg_id:(\d+)$/.exec(value)?.[1] ?? []);
   return {
     "access-token": token,
@@ -63,6 +65,8 @@ function getOutputs(token: string): Readonly<Record<string, string>> {
     "tsg-id": tsgIds.length === 1 ? (tsgIds[0] ?? "") : "",
     "auth-file": "",
     "sealed-token": "",
+    "token-endpoint": "",
+    "token-endpoint-secret": "",
   };
 }
 

@@ -64,19 +64,20 @@ function parseCommandArguments(
     strict: false,
     tokens: true,
   });
+  const commandHint = `Write: scm-auth ${command} [OPTIONS] -- COMMAND`;
+  if (spec.takesCommand && tokens[0]?.kind === "positional")
+    throw usageError("the command to run must follow --.", commandHint);
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     checkOption(command, token, Object.hasOwn(options, token.name) ? options[token.name] : undefined);
   }
-  if (spec.takesCommand && positionals.length > 0)
-    throw usageError("the command to run must follow --.", `Write: scm-auth ${command} [OPTIONS] -- COMMAND`);
+  if (spec.takesCommand && positionals.length > 0) throw usageError("the command to run must follow --.", commandHint);
   if (positionals.length > spec.maxPositionals)
     throw usageError(
       `scm-auth ${command} does not take ${quote(positionals[spec.maxPositionals] ?? "")}.`,
       helpHint(command),
     );
-  if (spec.takesCommand && !childCommand[0])
-    throw usageError("no command to run was given.", `Write: scm-auth ${command} [OPTIONS] -- COMMAND`);
+  if (spec.takesCommand && !childCommand[0]) throw usageError("no command to run was given.", commandHint);
   if (!spec.takesCommand && childCommand.length > 0)
     throw usageError(`scm-auth ${command} does not run a command.`, "Use scm-auth run -- COMMAND.");
   return { values, positionals, childCommand };

@@ -122,7 +122,12 @@ export const COMMANDS = {
     ],
     options: { ...CACHE_OPTIONS, ...SIGN_IN_OPTIONS },
     maxPositionals: 0,
-    examples: [['echo "SCM_SEALED_TOKEN=$(scm-auth seal)" >> scm.env', "GitLab: pass scm.env on as a dotenv report"]],
+    examples: [
+      [
+        'token="$(scm-auth seal)" && echo "SCM_SEALED_TOKEN=$token" > scm.env',
+        "GitLab: pass scm.env on as a dotenv report",
+      ],
+    ],
   },
   check: {
     summary: "sign in and report every step",

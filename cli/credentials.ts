@@ -53,10 +53,14 @@ async function readSecret(path: string, terminal: Terminal): Promise<string> {
   const reading = path === "-" ? readAll(process.stdin) : readFile(path, terminal);
   const text = await Promise.race([reading, failAfterTimeout(name)]).catch((error: unknown) => {
     if (error instanceof CommandError) throw error;
+    const code = getErrorCode(error) ?? "error";
+    // Text that is not the name of a file may be the secret itself.
+    if (code === "ENOENT" && !/[/\\]/.test(path))
+      throw new CommandError("the file for the client secret was not found.", {
+        hint: "Set --client-secret-file or SCM_CLIENT_SECRET_FILE to its path. If you passed the secret itself, rotate it: other users can see arguments.",
+      });
     const hint = "Check the path in --client-secret-file or SCM_CLIENT_SECRET_FILE.";
-    throw new CommandError(`the client secret cannot be read from ${name}: ${getErrorCode(error) ?? "error"}.`, {
-      hint,
-    });
+    throw new CommandError(`the client secret cannot be read from ${name}: ${code}.`, { hint });
   });
   if (isBlank(text))
     throw new CommandError(`${name} contains no client secret.`, { hint: "Write the secret to it, on one line." });

@@ -62,6 +62,7 @@ for (const [args, expected] of [
   [["auth-file", "a", "b"], /^scm-auth auth-file does not take "b"./],
   [["seal", "--", "ls"], /^scm-auth seal does not run a command. Use scm-auth run -- COMMAND.$/],
   [["run", "tofu", "apply"], /^the command to run must follow --. Write: scm-auth run \[OPTIONS\] -- COMMAND$/],
+  [["run", "tofu", "--version"], /^the command to run must follow --./],
   [["run"], /^no command to run was given./],
   [["run", "--"], /^no command to run was given./],
   [["run", "--", ""], /^no command to run was given./],

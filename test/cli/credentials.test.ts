@@ -67,6 +67,11 @@ test("rejects a secret file that is missing, empty, too large, or a directory, w
     ["large", /^the client secret file is larger than 64 KiB.$/],
   ] as const)
     await assert.rejects(read({ "client-secret-file": join(dir, name) }, {}), { name: "CommandError", message });
+  // The secret was passed instead of a path.
+  await assert.rejects(read({ "client-secret-file": SECRET }, {}), {
+    message: "the file for the client secret was not found.",
+    hint: /rotate it/,
+  });
 });
 
 test("names the option and the variable of everything that is missing", async () => {

@@ -10,6 +10,11 @@ import { findProgram, runProcess } from "./processes.ts";
 const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "pan-scm-sdk": ["python", "-c", "from importlib.metadata import version; print(version('pan-scm-sdk'))"],
   "pan-scm-cli": ["python", "-c", "from importlib.metadata import version; print(version('pan-scm-cli'))"],
+  "tree-sitter-groovy": [
+    "python",
+    "-c",
+    "import tree_sitter; from importlib.metadata import version; print(version('tree-sitter-groovy'))",
+  ],
   pulumi: ["pulumi", "version"],
 };
 

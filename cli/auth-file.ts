@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { ensureTokenFile, resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
 import type { Environment } from "../shared/environment.ts";
 import { requestToken } from "../shared/sign-in.ts";
@@ -38,8 +37,7 @@ async function watch(path: string, args: CommandArguments, env: Environment, ter
     const signIn = await prepareSignIn(args, env, terminal, { signal: signals.aborted });
     const { context, limits } = signIn;
     const token = await getToken({ ...signIn, useCache: false }, env, terminal);
-    const jobSecret = randomBytes(32).toString("base64url");
-    const serving = await startServing(context, token, { path, jobSecret, limits, terminal });
+    const serving = await startServing(context, token, { path, limits, terminal });
     try {
       await terminal.print(`${path}\n`);
       await Promise.race([serving.ended, signals.received]);

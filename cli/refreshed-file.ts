@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { AccessToken } from "../shared/access-token.ts";
 import type { TokenServerAddress } from "../shared/auth-file/format.ts";
 import { ensurePrivateDirectory } from "../shared/auth-file/private-directory.ts";
@@ -9,20 +9,22 @@ import type { Milliseconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
 import { AuthError } from "../shared/errors.ts";
 import type { RequestLimits } from "../shared/http/request-context.ts";
-import { requestToken, type SignInContext } from "../shared/sign-in.ts";
+import { createSeparateContext, requestToken, type SignInContext } from "../shared/sign-in.ts";
 import { isPermanentRejection, TokenSource } from "../shared/token-source.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The time limit for one token request. The refresher schedules the next one. */
 const REQUEST_TIMEOUT: Milliseconds = 30_000;
 
+/** Options of {@link startServing}. */
 export interface ServingOptions {
   /** The absolute path of the auth file. */
   readonly path: string;
-  readonly jobSecret: string;
   /** Limits for the start. */
   readonly limits: RequestLimits;
   readonly terminal: Terminal;
+  /** Receives each new token before it is verified. */
+  readonly onToken?: SignInContext["onToken"];
 }
 
 /** An auth file that this process keeps valid. */
@@ -43,9 +45,10 @@ export interface Serving {
 export async function startServing(
   signInContext: SignInContext,
   token: AccessToken,
-  { path, jobSecret, limits, terminal }: ServingOptions,
+  { path, limits, terminal, onToken }: ServingOptions,
 ): Promise<Serving> {
   const jobId = randomUUID();
+  const jobSecret = randomBytes(32).toString("base64url");
   for (const warning of await ensurePrivateDirectory(path, limits)) terminal.warn(warning);
   // Fails if the token server of another process serves the file.
   await readAuthFile(signInContext, path, limits, { jobId });
@@ -55,7 +58,8 @@ export async function startServing(
   let isFailing = false;
   const renew = async (signal: AbortSignal): Promise<AccessToken> => {
     try {
-      const renewed = await requestToken(context, { deadline: clock.monotonic() + REQUEST_TIMEOUT, signal });
+      const deadline = clock.monotonic() + REQUEST_TIMEOUT;
+      const renewed = await requestToken(createSeparateContext(context, onToken), { deadline, signal });
       if (isFailing) terminal.note("note: the token was renewed.");
       isFailing = false;
       return renewed;
@@ -67,8 +71,7 @@ export async function startServing(
     }
   };
   const tokens = new TokenSource(renew, { clock, random });
-  tokens.adopt(token);
-  const served = await serveAuthFile(context, tokens, { path, jobSecret, jobId });
+  const served = await serveAuthFile(context, tokens, { token, path, jobSecret, jobId });
   const end = async (): Promise<void> => {
     isEnding = true;
     await served.stop();

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import { resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
 import { formatDuration } from "../shared/duration.ts";
@@ -33,9 +32,8 @@ export async function run(args: CommandArguments, env: Environment, terminal: Te
     const signIn = await prepareSignIn(args, env, terminal, { signal: signals.aborted, onToken });
     const { authRequest, context, limits } = signIn;
     const token = await getToken(signIn, env, terminal);
-    const jobSecret = randomBytes(32).toString("base64url");
-    for (const secret of [token.value, jobSecret]) secrets.add(secret);
-    const served = await startServing(context, token, { path, jobSecret, limits, terminal });
+    const served = await startServing(context, token, { path, limits, terminal, onToken });
+    for (const secret of [token.value, served.server.clientSecret]) secrets.add(secret);
     let hasEnded = false;
     void served.ended.then(() => {
       if (!hasEnded) terminal.warn("The auth file was removed or replaced, so the command cannot renew its token.");

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { AccessToken } from "../shared/access-token.ts";
 import { ensureTokenFile } from "../shared/auth-file/ensure-auth-file.ts";
+import { parseTokenServerPort } from "../shared/auth-file/format.ts";
 import type { AuthRequest } from "../shared/auth-request.ts";
 import type { Seconds } from "../shared/clock.ts";
 import type { Environment } from "../shared/environment.ts";
@@ -84,7 +85,7 @@ async function getSharedToken(signIn: SignIn, env: Environment, terminal: Termin
 }
 
 /** Whether a token URL is that of a token server, as inside `scm-auth run`. */
-export const isTokenServer = ({ protocol, hostname }: URL): boolean => protocol === "http:" && hostname === "127.0.0.1";
+export const isTokenServer = ({ href }: URL): boolean => parseTokenServerPort(href) !== undefined;
 
 /** Returns the token in SCM_SEALED_TOKEN, or undefined if there is none or it cannot be used. */
 export async function unseal(

@@ -86,10 +86,22 @@ export function createSignInContext(authRequest: AuthRequest, options: SignInOpt
 /**
  * Creates a context for one of many sign-ins in a process, with its own redactor. A redactor that is used for days would
  * accumulate tokens.
+ *
+ * @param onToken - receives each token in addition to the new redactor; the listener of `context` does not
  */
-export function createSeparateContext(context: SignInContext): SignInContext {
+export function createSeparateContext(
+  context: SignInContext,
+  onToken: SignInContext["onToken"] = () => undefined,
+): SignInContext {
   const redactor = new Redactor([context.authRequest.clientSecret, ...getProxyPasswords(process.env)]);
-  return { ...context, redactor, onToken: redactor.add.bind(redactor) };
+  return {
+    ...context,
+    redactor,
+    onToken: (token) => {
+      redactor.add(token);
+      onToken(token);
+    },
+  };
 }
 
 type IssuedToken = Omit<TimedResult<TokenResponse>, "attempts">;

@@ -66,8 +66,6 @@ export async function startRefresher(config: RefresherConfig): Promise<ServedAut
     scope: parseScope(first.scope),
     tsgIds: authRequest.tsgIds,
   });
-  tokens.adopt(token);
-
   const hasEnded = createJobMonitor(config.parent, clock);
-  return serveAuthFile(context, tokens, { path, jobSecret, jobId, hasEnded });
+  return serveAuthFile(context, tokens, { token, path, jobSecret, jobId, hasEnded });
 }

@@ -9,6 +9,8 @@ import { TokenServer } from "./token-server.ts";
 
 /** Options of {@link serveAuthFile}. */
 export interface ServedAuthFileOptions {
+  /** The first token. */
+  readonly token: AccessToken;
   /** The absolute path. */
   readonly path: string;
   /** The secret of the token server, which the auth file contains instead of the client secret. */
@@ -35,19 +37,19 @@ const POLL_INTERVAL: Milliseconds = 250;
  * Starts a token server, writes the auth file, and keeps its token valid until stopped, until a shutdown request, until
  * `hasEnded()`, or until the file is removed. Then removes the file.
  *
- * @param tokens - contains the first token
  * @throws AuthError, for example if the file cannot be written; an error from Node if no port is free
  */
 export async function serveAuthFile(
   { authRequest, clock, random }: SignInContext,
   tokens: TokenSource,
-  { path, jobSecret, jobId, hasEnded = () => false }: ServedAuthFileOptions,
+  { token, path, jobSecret, jobId, hasEnded = () => false }: ServedAuthFileOptions,
 ): Promise<ServedAuthFile> {
   const { clientId, clientSecret, scope } = authRequest;
   const file = new ManagedAuthFile(path, getFingerprint({ clientId, scope, clientSecret: jobSecret }), clock);
-  const createContent = (token: AccessToken): AuthFileContent =>
-    createAuthFileContent(authRequest, token, clock, server.address);
-  const write = (token: AccessToken): Promise<void> => file.update(serializeAuthFile(createContent(token)));
+  const createContent = (current: AccessToken): AuthFileContent =>
+    createAuthFileContent(authRequest, current, clock, server.address);
+  const write = (renewed: AccessToken): Promise<void> => file.update(serializeAuthFile(createContent(renewed)));
+  tokens.adopt(token);
   const refresher = new TokenRefresher(tokens, { write, clock, random });
   const end = async (): Promise<RefreshStats> => {
     const { stats } = refresher;
@@ -58,8 +60,7 @@ export async function serveAuthFile(
   const identity = { clientId, clientSecret, scope, jobSecret, jobId };
   const server = await TokenServer.listen({ ...identity, refresher, onShutdown: end, clock });
   try {
-    const first = tokens.current;
-    if (first !== undefined) await file.create(createContent(first));
+    await file.create(createContent(token));
   } catch (error) {
     await server.close();
     throw error;

@@ -35,7 +35,7 @@ export interface ChildOptions {
  *
  * SIGINT, SIGTERM, SIGHUP, and SIGQUIT are sent on to the process group of the command; the second signal kills the
  * group. In a terminal, the command stays in the foreground process group, so that it can read from the terminal. The
- * terminal sends SIGINT and SIGQUIT to that group by itself.
+ * terminal itself sends SIGINT and SIGQUIT to that group.
  *
  * @returns the exit status of the command; 128 + n if it was ended by signal n
  * @throws CommandError if the command cannot be started

@@ -60,7 +60,7 @@ export const COMMANDS = {
     examples: [
       [
         "scm-auth token | sed 's/^/Authorization: Bearer /' | curl -H @- https://api.strata.paloaltonetworks.com/...",
-        "call the SCM API, with the token in no process list",
+        "call the SCM API; the token does not appear in the process list",
       ],
       ["scm-auth token --min-ttl 600 --json", "a token that is valid for at least 10 minutes, as JSON"],
     ],

@@ -125,7 +125,7 @@ function outputError(error: Error): AuthError {
 function toOptionName(field: string): string {
   const [, name = field, variable] = /^(\w+) \(or (\w+)\)$/.exec(field) ?? [];
   if (name.startsWith("SCM_")) return name;
-  const option =
-    name === "clientSecret" ? "client-secret-file" : name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  if (name === "clientSecret") return "SCM_CLIENT_SECRET, SCM_CLIENT_SECRET_FILE, or --client-secret-file";
+  const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return variable === undefined ? `--${option}` : `${variable} or --${option}`;
 }

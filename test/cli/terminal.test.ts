@@ -30,7 +30,7 @@ test("reports an error as a message and a hint, and returns the exit status", ()
   assert.equal(report(failure), `1 error: ${failure.message}\nhint: Wait.\n`);
   assert.equal(
     report(configError([{ field: "clientSecret (or SCM_CLIENT_SECRET)", message: "is required", hint: "Set it." }])),
-    "2 error: SCM_CLIENT_SECRET or --client-secret-file is required.\nhint: Set it.\n",
+    "2 error: SCM_CLIENT_SECRET, SCM_CLIENT_SECRET_FILE, or --client-secret-file is required.\nhint: Set it.\n",
   );
   assert.equal(
     report(configError([{ field: "tokenUrl", message: "is invalid", hint: "Fix it." }])),

@@ -102,7 +102,11 @@ describe("scm-auth", { skip: isWindows && "the scripts are for a POSIX shell" },
       [["token", "--client-secret", "x"], {}, /^error: --client-secret is not supported.\nhint: .* rotate the secret/],
       [["run", "ls"], {}, /^error: the command to run must follow --.\n/],
       [["run", "--export", "x", "--", "ls"], {}, /^error: --export: "x" is not a known tool.\n/],
-      [["token"], unset, /^error: SCM_CLIENT_ID or --client-id is required.\n[^]*error: SCM_CLIENT_SECRET or /],
+      [
+        ["token"],
+        unset,
+        /^error: SCM_CLIENT_ID or --client-id is required.\n[^]*error: SCM_CLIENT_SECRET, SCM_CLIENT_SECRET_FILE, or --client-secret-file is required.\n/,
+      ],
       [[], {}, /^error: no command was given.\n/],
     ] as const) {
       const { exitCode, stdout, stderr } = await cli.run(args, { env });

@@ -3570,7 +3570,7 @@ function getConnectHeaders(target, { username, password }) {
   return { host, "proxy-authorization": `Basic ${credentials}` };
 }
 __name(getConnectHeaders, "getConnectHeaders");
-var TRANSIENT_REFUSAL_HINT = "The proxy could not connect to the host, or it is overloaded. Retry; if it persists, check the proxy, or add the host to no_proxy.";
+var TRANSIENT_REFUSAL_HINT = "The proxy could not connect to the host, or it is overloaded. Run again; if the problem persists, check the proxy, or add the host to no_proxy.";
 function getTunnelError({ statusCode: status = 0, headers }, head, target, proxy) {
   if (status >= 200 && status < 300 && head.length === 0) return void 0;
   if (status === 407) return proxyAuthError(headers["proxy-authenticate"] ?? "", target, proxy);
@@ -5261,9 +5261,16 @@ function createSignInContext(authRequest, options = {}) {
   };
 }
 __name(createSignInContext, "createSignInContext");
-function createSeparateContext(context) {
+function createSeparateContext(context, onToken = () => void 0) {
   const redactor = new Redactor([context.authRequest.clientSecret, ...getProxyPasswords(process.env)]);
-  return { ...context, redactor, onToken: redactor.add.bind(redactor) };
+  return {
+    ...context,
+    redactor,
+    onToken: /* @__PURE__ */ __name((token) => {
+      redactor.add(token);
+      onToken(token);
+    }, "onToken")
+  };
 }
 __name(createSeparateContext, "createSeparateContext");
 async function requestToken(context, limits) {

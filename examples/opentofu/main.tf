@@ -10,14 +10,8 @@ terraform {
 
 # The action sets TF_VAR_scm_auth_file. An ephemeral variable (Terraform 1.10, OpenTofu 1.11) is not stored in a saved
 # plan, so another job can apply the plan with its own auth file.
-variable "scm_auth_file" {
-  type      = string
-  ephemeral = true
-}
-
-provider "scm" {
-  auth_file = var.scm_auth_file
-}
+variable "scm_auth_file" { ephemeral = true }
+provider "scm" { auth_file = var.scm_auth_file }
 
 resource "scm_tag" "edge" {
   folder = "Shared"

@@ -62,23 +62,25 @@ async function readWorkflows(): Promise<readonly Example[]> {
 }
 
 /**
- * Reads the YAML blocks on a page, which contain steps. A block that does not sign in runs after the page's first
- * block, which does. A block that applies a configuration runs after a checkout.
+ * Reads the YAML blocks on a page, which contain steps or jobs. Steps that do not sign in run after the first step on
+ * the page, which does. Steps that apply a configuration run after a checkout.
  */
 async function readPage(page: string): Promise<readonly Example[]> {
   const blocks = [...(await read(page)).matchAll(/```yaml\n([^]*?)```/g)].map(
-    ([, block = ""]) => parse(block) as Step[],
+    ([, block = ""]) => parse(block) as Step[] | { readonly jobs: object },
   );
-  const [first = []] = blocks;
+  const [signIn] = blocks.flatMap((block) => (Array.isArray(block) ? block : []));
   return blocks.map((block, index) => {
-    const steps = [
-      ...(/\btofu apply/.test(stringify(block)) ? [{ uses: "actions/checkout@v7" }] : []),
-      ...(block.some(({ uses }) => uses !== undefined) ? [] : first.slice(0, 1)),
-      ...block,
-    ];
+    const toJobs = (steps: readonly Step[]) => ({ page: { "runs-on": "ubuntu-latest", steps } });
+    const jobs = Array.isArray(block)
+      ? toJobs([
+          ...(/\btofu apply/.test(stringify(block)) ? [{ uses: "actions/checkout@v7" }] : []),
+          ...(signIn === undefined || block.some(({ uses }) => uses !== undefined) ? [] : [signIn]),
+          ...block,
+        ])
+      : block.jobs;
     const name = `Block ${index + 1}`;
-    const job = { "runs-on": "ubuntu-latest", steps };
-    const workflow = stringify({ name, on: "workflow_dispatch", jobs: { page: job } }, { lineWidth: 0 });
+    const workflow = stringify({ name, on: "workflow_dispatch", jobs }, { lineWidth: 0 });
     return { name: `${page}, block ${index + 1}`, workflow, called: new Map(), ...inspect([workflow]) };
   });
 }

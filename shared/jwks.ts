@@ -127,6 +127,11 @@ export class JwksCache {
     };
   }
 
+  /** Removes the cached keys, so that the next lookup loads them again. */
+  clear(): void {
+    this.#cached = undefined;
+  }
+
   async #reloadFor(kid: string | undefined, load: RequestJwks, limits: RequestLimits): Promise<readonly SigningKey[]> {
     const { deadline, signal } = limits;
     for (const delay of NEW_TOKEN_RELOADS) {

@@ -136,6 +136,10 @@ export async function requestToken(context: SignInContext, limits: RequestLimits
     setImmediate(() => void import("./jws.ts").catch(() => undefined));
     const token = await waitForBoth(issued, lookup.ready, clock, ownLimits);
     return await verifySignature(context, token, lookup.find, ownLimits);
+  } catch (error) {
+    // A key may have been replaced without a new `kid`. The next sign-in must not use the old key again.
+    if (AuthError.isAuthError(error) && error.code === "invalid_signature") context.jwks.clear();
+    throw error;
   } finally {
     stop.abort();
     await Promise.allSettled([issued, lookup?.ready]);

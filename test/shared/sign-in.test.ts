@@ -109,6 +109,19 @@ test("reloads the JWKS to find the key of a token that was signed after a key ro
   assert.deepEqual(countRequests(server), [1, 3]);
 });
 
+test("loads the JWKS again after a signature did not match, because a key can be replaced without a new kid", async (t) => {
+  const replaced = nextSigner.sign(clientClaims(), { kid: signer.kid });
+  const { server, request } = await startScripted(t, {
+    token: [success, tokenResponse({ access_token: replaced })],
+    jwks: [jwks, { body: { keys: [{ ...nextSigner.jwk, kid: signer.kid }] } }],
+  });
+  const context = createContext(request, {});
+  await requestToken(context, createLimits({}));
+  const { code } = await getAuthError(requestToken(context, createLimits({})));
+  assert.deepEqual([code, countRequests(server)], ["invalid_signature", [2, 1]]);
+  assert.equal((await requestToken(context, createLimits({}))).value, replaced);
+});
+
 test("reports an unknown signing key no later than the deadline", async (t) => {
   const { server, request } = await startScripted(t, { token: tokenResponse({ access_token: nextSigner.sign(clientClaims()) }) }); // prettier-ignore
   const error = await getAuthError(signIn(request, { timeout: 900 }));

@@ -1,38 +1,25 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
-import { createServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
-import { test, type TestContext } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { test } from "node:test";
 
-import { ApiError, AuthError, OAuth2Client, type HttpMethod } from "../../shared/index.ts";
+import { ApiError, type HttpMethod } from "../../shared/index.ts";
 import {
   createClient,
   createMovableClock,
   forbidUnhandledRejections,
   getAuthError,
-  getError,
-  startScm,
   startScripted,
-  tls,
-  tokenResponse,
-  type TestClientOptions,
 } from "../support/client-fixtures.ts";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
-import { waitUntil } from "../support/poll.ts";
-import { ADDRESSES_PATH, type Item } from "../support/scm-api.ts";
 import {
   startScriptedServer,
   type Script,
   type ScriptedResponse,
   type ScriptedServer,
 } from "../support/scripted-server.ts";
+import { calls, getApiError, PATH, setUp } from "../support/session-fixtures.ts";
 
 forbidUnhandledRejections();
 
-const PATH = "/config/objects/v1/tags";
 const ok: ScriptedResponse = { body: { id: 1 } };
 const METHODS: readonly HttpMethod[] = ["GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"];
 const failure = (status: number, headers = {}): ScriptedResponse => ({
@@ -40,19 +27,7 @@ const failure = (status: number, headers = {}): ScriptedResponse => ({
   headers,
   body: { _errors: [{ code: "E003", message: "It is so.", details: { why: ["a"] } }], _request_id: "r-1" },
 });
-
-async function setUp(t: TestContext, other: Script, options: TestClientOptions = {}) {
-  const { server, request } = await startScripted(t, { other });
-  const client = createClient(request, { apiUrl: server.origin, retryBackoff: 0.001, timeout: 5, ...options });
-  return { server, client, session: client.session };
-}
-const calls = (server: ScriptedServer) => server.requestsTo("other");
 const countTokens = (server: ScriptedServer): number => server.requestsTo("token").length;
-const getApiError = async (work: Promise<unknown>): Promise<ApiError> => {
-  const error = await getError(work);
-  assert.ok(error instanceof ApiError && ApiError.isApiError(error) && !AuthError.isAuthError(error), String(error));
-  return error;
-};
 
 test("sends a request to the API with the client's token, and returns the JSON response", async (t) => {
   const { server, client, session } = await setUp(t, ok);
@@ -429,172 +404,4 @@ test("does not sign in if the signal is aborted between a 401 and the next token
   age(60_000);
   assert.equal((await getAuthError(session.request("GET", PATH, { signal: abort.signal }))).code, "aborted");
   assert.deepEqual([countTokens(server), calls(server).length], [1, 1]);
-});
-
-/** Serves `all` in pages as the SCM API does. */
-const paged =
-  (all: readonly unknown[], { total = true, limit = 3 } = {}): Script =>
-  ({ path }) => {
-    const { searchParams } = new URL(path, "http://x");
-    const offset = Number(searchParams.get("offset") ?? 0);
-    const size = Number(searchParams.get("limit") ?? limit);
-    return {
-      body: { data: all.slice(offset, offset + size), offset, limit: size, ...(total && { total: all.length }) },
-    };
-  };
-const collect = async (items: AsyncIterable<unknown>, into: unknown[] = []): Promise<readonly unknown[]> => {
-  for await (const item of items) if (into.push(item) > 50) assert.fail("an endless list");
-  return into;
-};
-const page = (data: readonly unknown[], total?: number): ScriptedResponse => ({ body: { data, total } });
-
-type ListRow = readonly [
-  what: string,
-  script: Script,
-  query: Record<string, number>,
-  items: readonly unknown[],
-  offsets: readonly (string | null)[],
-];
-const LISTS: readonly ListRow[] = [
-  ["pages up to the total", paged([1, 2, 3, 4, 5, 6, 7]), {}, [1, 2, 3, 4, 5, 6, 7], [null, "3", "6"]],
-  ["pages if the last page is full", paged([1, 2, 3, 4, 5, 6]), {}, [1, 2, 3, 4, 5, 6], [null, "3"]],
-  ["a single page", paged([1, 2]), {}, [1, 2], [null]],
-  ["an empty list", paged([]), {}, [], [null]],
-  ["pages of the caller's size", paged([1, 2, 3]), { limit: 2 }, [1, 2, 3], [null, "2"]],
-  ["items from the caller's offset", paged([1, 2, 3, 4, 5]), { offset: 1, limit: 2 }, [2, 3, 4, 5], ["1", "3"]],
-  ["pages without a total", paged([1, 2, 3, 4], { total: false }), {}, [1, 2, 3, 4], [null, "3", "4"]],
-  ["pages with identical items", paged([1, 1, 1, 1, 1]), {}, [1, 1, 1, 1, 1], [null, "3"]],
-  ["a bare array", { body: [1, 2] }, {}, [1, 2], [null]],
-  ["fewer items than the total", [page([1], 9), page([], 9)], {}, [1], [null, "1"]],
-  ["all items in one response", page([1, 2, 3], 3), {}, [1, 2, 3], [null]],
-];
-for (const [what, script, query, items, offsets] of LISTS)
-  test(`iterates over ${what} in a list`, async (t) => {
-    const { server, session } = await setUp(t, script);
-    assert.deepEqual(await collect(session.list(PATH, { query: { folder: "All", ...query } })), items);
-    const sent = calls(server).map(({ path }) => new URL(path, "http://x").searchParams);
-    assert.deepEqual(
-      sent.map((params) => params.get("offset")),
-      offsets,
-    );
-    assert.ok(sent.every((params) => params.getAll("folder").join() === "All"));
-  });
-
-test("fails if the server ignores the offset of a list, with or without a total", async (t) => {
-  const sameOffset: Script = ({ n }) => ({ body: { data: [n], offset: 0, total: 9 } });
-  for (const [script, items] of [
-    [page([1, 2, 3]), [1, 2, 3]],
-    [page([1, 2, 3], 7), [1, 2, 3]],
-    [sameOffset, [0]],
-  ] as const) {
-    const { server, session } = await setUp(t, script);
-    const received: unknown[] = [];
-    const error = await getApiError(collect(session.list(PATH), received));
-    assert.match(error.message, /same page twice/);
-    assert.deepEqual([received, calls(server).length], [items, 2]);
-  }
-});
-
-test("requests a page of a list only when its first item is needed", async (t) => {
-  const { server, session } = await setUp(t, paged([1, 2, 3, 4]));
-  const items = session.list<number>(PATH);
-  assert.equal(server.requests.length, 0);
-  for await (const item of items) if (item === 3) break;
-  assert.equal(calls(server).length, 1);
-});
-
-test("iterates over 10,000 objects in pages of up to 5 MB, and holds only the current page in memory", async (t) => {
-  const addresses = Array.from({ length: 10_000 }, (_, n) => ({
-    ...{ id: randomUUID(), name: `host-${n}`, folder: "All", snippet: "default", tag: ["production", "web"] },
-    ...{ ip_netmask: `10.0.${n >> 8}.${n & 255}/32`, description: "A host. ".repeat(100) },
-  }));
-  const { server, request } = await startScm(t, { addresses });
-  const { session } = createClient(request, { apiUrl: server.apiUrl });
-  setFlagsFromString("--expose-gc");
-  const collectGarbage = runInNewContext("gc") as () => void;
-  for (const limit of [200, 2500, 5000]) {
-    const items: WeakRef<object>[] = [];
-    for await (const item of session.list<Item>(ADDRESSES_PATH, { query: { folder: "All", limit } })) {
-      if (items.length % Math.max(limit, 1000) === 0) {
-        // A WeakRef keeps its object in memory until the current job ends.
-        await delay(0);
-        collectGarbage();
-        const held = items.filter((reference) => reference.deref() !== undefined).length;
-        assert.ok(held < limit / 10, `${held} of ${items.length} items of earlier pages are in memory`);
-      }
-      assert.equal(item.id, addresses[items.length]?.id);
-      items.push(new WeakRef(item));
-    }
-    assert.equal(items.length, 10_000);
-    const pages = server.requests.filter(({ path }) => path.includes(`limit=${limit}`));
-    assert.equal(pages.length, 10_000 / limit);
-  }
-});
-
-test("throws an ApiError if a response is not a list or a page fails", async (t) => {
-  for (const body of [{ id: 1 }, { data: {} }, "null", "7"]) {
-    const { session } = await setUp(t, { body });
-    assert.match((await getApiError(collect(session.list(PATH)))).message, /is not a list/);
-  }
-  const { session } = await setUp(t, [page([1], 2), failure(403)]);
-  assert.equal((await getApiError(collect(session.list(PATH)))).status, 403);
-});
-
-/** Starts an API over TLS that records the connection of each request. `act` decides how the n-th request ends. */
-async function countConnections(t: TestContext, act: (n: number) => "respond" | "reset" | "hang" = () => "respond") {
-  const sockets: Socket[] = [];
-  const connections: number[] = [];
-  const server = createServer({ cert: tls.cert, key: tls.key, keepAliveTimeout: 60_000 }, (request, response) => {
-    const { socket } = request;
-    if (!sockets.includes(socket)) sockets.push(socket);
-    const action = act(connections.push(sockets.indexOf(socket)) - 1);
-    request.resume().on("end", () => {
-      if (action === "respond") response.setHeader("content-length", 8).end('{"id":1}');
-      else if (action === "reset") socket.destroy();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { request } = await startScripted(t, { token: tokenResponse(), secure: true });
-  const apiUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { session } = await OAuth2Client.connect(request, { apiUrl, maxRetries: 0 });
-  return { session, sockets, connections };
-}
-
-test("reuses one connection for idempotent requests, and opens a new one for each other request", async (t) => {
-  const { session, connections } = await countConnections(t);
-  for (const method of ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"] as const) await session.request(method, "/x");
-  assert.deepEqual(connections, [0, 0, 1, 0, 2, 0]);
-});
-
-test("opens a new connection, without failing the request, if the reused connection was closed in the meantime", async (t) => {
-  const { session, connections } = await countConnections(t, (n) => (n === 1 ? "reset" : "respond"));
-  await session.request("GET", "/x");
-  assert.deepEqual(await session.request("GET", "/x"), { id: 1 });
-  assert.deepEqual(connections, [0, 0, 1]);
-});
-
-test("closes an aborted request's connection and keeps other requests' connections open", async (t) => {
-  const { session, connections, sockets } = await countConnections(t, (n) => (n === 1 ? "hang" : "respond"));
-  await session.request("GET", "/x");
-  const abort = new AbortController();
-  const hanging = session.request("GET", "/x", { signal: abort.signal });
-  await waitUntil("the second request arrives", () => connections.length === 2);
-  await session.request("GET", "/x");
-  abort.abort();
-  assert.equal((await getAuthError(hanging)).code, "aborted");
-  await waitUntil("the connection is closed", () => sockets[0]?.destroyed === true);
-  await session.request("GET", "/x");
-  assert.deepEqual([connections, sockets[1]?.destroyed], [[0, 0, 1, 1], false]);
-});
-
-test("closes an idle connection after a few seconds", async (t) => {
-  const { session, sockets } = await countConnections(t);
-  await session.request("GET", "/x");
-  await delay(1000);
-  assert.equal(sockets[0]?.destroyed, false);
-  await waitUntil("the connection is closed", () => sockets[0]?.destroyed === true, 40_000);
 });

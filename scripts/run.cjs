@@ -44,11 +44,12 @@ function install() {
   // Windows cannot delete a running program, and this process may be the node in node_modules.
   if (process.platform === "win32" && process.execPath.startsWith(modules + sep))
     fail("The installed dependencies do not match package-lock.json. Run `npm ci` and try again.");
-  console.log("Installing the locked dependencies. This happens only once...");
+  // stdout is for the program, whose output may be redirected to a file.
+  console.error("Installing the locked dependencies. This happens only once...");
   const { npm_execpath: npm = "", npm_node_execpath: node = process.execPath } = process.env;
   // Without --include=dev, NODE_ENV=production would skip the development dependencies.
   const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
-  const options = { cwd: root, stdio: "inherit" };
+  const options = { cwd: root, stdio: ["inherit", 2, "inherit"] };
   const { status } = /npm-cli\.[cm]?js$/.test(npm)
     ? spawnSync(node, [npm, ...args], options)
     : spawnSync(["npm", ...args].join(" "), { ...options, shell: true });

@@ -1,24 +1,38 @@
 import { fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { startScmServer } from "../test/support/scm-server.ts";
+import { JWKS_PATH, TOKEN_PATH } from "../test/support/scm-auth-server.ts";
+import { startScmServer, type ScmRequest, type ScmServer } from "../test/support/scm-server.ts";
 
 /**
  * `npm run serve` starts a local server that imitates Strata Cloud Manager. It has a token endpoint, a JWKS, and a
- * small API. In a terminal, it runs until it is interrupted with Ctrl-C. In a workflow step, it keeps running in a
- * background process for later steps, sets the values that they need as outputs, and exits after at most 30 minutes.
+ * small API. In a terminal, it runs until it is interrupted with Ctrl-C. It prints the values that clients need on
+ * stdout, and each request on stderr. With `--env`, the values are lines for a shell and for act.
+ *
+ * In a workflow step, it keeps running in a background process for later steps, sets the values that they need as
+ * outputs, and exits after at most 30 minutes.
  */
 
 const MAX_BACKGROUND_MS = 30 * 60 * 1000;
 const BACKGROUND_FLAG = "--background";
+/** The same service account can sign in to both tenants. */
+const TSG_IDS = ["1234567890", "2345678901"] as const;
 
-type Outputs = Readonly<Record<string, string>>;
+type Values = Readonly<Record<string, string>>;
+
+interface Service {
+  readonly server: ScmServer;
+  readonly caFile: string;
+}
 
 /** Starts the server in this process. Its CA certificate file is removed when the process exits. */
-async function serve(): Promise<Outputs> {
-  const server = await startScmServer();
+async function serve(): Promise<Service> {
+  const clientSecret = randomUUID();
+  const onResponse = createRequestLog(clientSecret);
+  const server = await startScmServer({ clientSecret, tsgIds: TSG_IDS, onResponse });
   const caFile = join(process.env["RUNNER_TEMP"] ?? tmpdir(), `scm-server-${server.port}-ca.pem`);
   writeFileSync(caFile, server.ca);
   process.once("exit", () => {
@@ -27,42 +41,83 @@ async function serve(): Promise<Outputs> {
   // Without a listener, a signal terminates the process without emitting `exit`.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
-  return {
-    "client-id": server.clientId,
-    "client-secret": server.clientSecret,
-    "tsg-id": server.tsgId,
-    "token-url": server.tokenUrl,
-    "api-url": server.apiUrl,
-    host: new URL(server.apiUrl).host,
-    "ca-file": caFile,
+  return { server, caFile };
+}
+
+/** Returns a function that logs requests on stderr. Requests of each kind are counted. */
+function createRequestLog(clientSecret: string): (request: ScmRequest) => void {
+  const kinds: Values = { [TOKEN_PATH]: "token request", [JWKS_PATH]: "key request" };
+  const counts = new Map<string, number>();
+  return ({ method, path, status }) => {
+    const kind = kinds[path] ?? "API request";
+    const count = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, count);
+    // A client may send its secret in the query by mistake.
+    console.error(`${kind} ${count}: ${method} ${path.replaceAll(clientSecret, "***")} ${status}`);
   };
 }
 
+/** The outputs of a workflow step. */
+const toOutputs = ({ server, caFile }: Service): Values => ({
+  "client-id": server.clientId,
+  "client-secret": server.clientSecret,
+  "tsg-id": TSG_IDS[0],
+  "tsg-id-2": TSG_IDS[1],
+  "token-url": server.tokenUrl,
+  "api-url": server.apiUrl,
+  host: new URL(server.apiUrl).host,
+  "ca-file": caFile,
+});
+
+/** The variables of clients: this project, the `scm` providers, Node.js, curl, Python, and Go. */
+const toVariables = ({ server, caFile }: Service): Values => ({
+  SCM_CLIENT_ID: server.clientId,
+  SCM_CLIENT_SECRET: server.clientSecret,
+  SCM_TSG_ID: TSG_IDS[0],
+  SCM_TSG_ID_2: TSG_IDS[1],
+  SCM_TOKEN_URL: server.tokenUrl,
+  SCM_API_URL: server.apiUrl,
+  SCM_HOST: new URL(server.apiUrl).host,
+  SCM_CA_FILE: caFile,
+  NODE_EXTRA_CA_CERTS: caFile,
+  CURL_CA_BUNDLE: caFile,
+  REQUESTS_CA_BUNDLE: caFile,
+  SSL_CERT_FILE: caFile,
+});
+
 /** Starts the server in a process that outlives this one. The process sends its outputs as its only message. */
-async function serveInBackground(): Promise<Outputs> {
+async function serveInBackground(): Promise<Values> {
   const child = fork(import.meta.filename, [BACKGROUND_FLAG], { detached: true, stdio: "ignore" });
   const exited = once(child, "exit").then(() => {
     throw new Error("The server process exited before it was ready.");
   });
-  const [outputs] = (await Promise.race([once(child, "message"), exited])) as [Outputs];
+  const [outputs] = (await Promise.race([once(child, "message"), exited])) as [Values];
   child.disconnect();
   child.unref();
   return outputs;
 }
 
-const toLines = (outputs: Outputs): string =>
-  Object.entries(outputs)
+const toLines = (values: Values): string =>
+  Object.entries(values)
     .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
+
+/** Returns lines that a POSIX shell can source, and that act can read (`--var-file`, `--secret-file`). */
+const toExports = (values: Values): string =>
+  Object.entries(values)
+    .map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'\n`)
     .join("");
 
 const outputFile = process.env["GITHUB_OUTPUT"];
 if (process.argv.includes(BACKGROUND_FLAG)) {
-  process.send?.(await serve());
+  process.send?.(toOutputs(await serve()));
   setTimeout(() => process.exit(), MAX_BACKGROUND_MS);
 } else if (outputFile) {
   const outputs = await serveInBackground();
   console.log(`::add-mask::${outputs["client-secret"] ?? ""}`);
   appendFileSync(outputFile, toLines(outputs));
 } else {
-  process.stdout.write(toLines(await serve()));
+  const service = await serve();
+  process.stdout.write(process.argv.includes("--env") ? toExports(toVariables(service)) : toLines(toOutputs(service)));
+  console.error(`Ready at ${service.server.origin}. To stop the server, press Ctrl-C or run: kill ${process.pid}`);
 }

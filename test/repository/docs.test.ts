@@ -110,7 +110,7 @@ for (const { name, language, code } of blocks.filter((block) => !block.code.incl
       return;
     }
     const dir = await createTempDir(t);
-    const network = await startScmNetwork();
+    const network = await startScmNetwork({ tsgIds: ["1234567890", "2345678901"] });
     t.after(network.close);
     const { clientId, clientSecret, tsgId } = network.server;
     const file = join(dir, language === "python" ? "block.py" : "block.mts");
@@ -122,7 +122,7 @@ for (const { name, language, code } of blocks.filter((block) => !block.code.incl
       cwd: dir,
       env: {
         ...{ PATH: process.env["PATH"], HOME: dir, ...network.env },
-        ...{ SCM_CLIENT_ID: clientId, SCM_CLIENT_SECRET: clientSecret, SCM_TSG_ID: tsgId },
+        ...{ SCM_CLIENT_ID: clientId, SCM_CLIENT_SECRET: clientSecret, SCM_TSG_ID: tsgId, SCM_TSG_ID_2: "2345678901" },
       },
       timeoutMs: 60_000,
     });

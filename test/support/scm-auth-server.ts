@@ -32,7 +32,8 @@ export class ScmAuthServer {
   #clientSecret: string;
   /** All signers. The first one signs new tokens. */
   #signers: readonly Signer[];
-  readonly #issued = new Map<string, number>();
+  /** The expiration time, in seconds since 1970, and the scope of each token. */
+  readonly #issued = new Map<string, { readonly exp: number; readonly scope: readonly string[] }>();
 
   constructor(options: ScmAuthServerOptions) {
     this.#options = options;
@@ -45,9 +46,10 @@ export class ScmAuthServer {
     return [...this.#issued.keys()];
   }
 
-  /** Returns whether this server issued the token and the token has not expired. */
-  isValid(token: string): boolean {
-    return Date.now() / 1000 < (this.#issued.get(token) ?? 0);
+  /** Returns the scope of a token, or undefined unless this server issued it and it has not expired. */
+  findScope(token: string): readonly string[] | undefined {
+    const { exp = 0, scope } = this.#issued.get(token) ?? {};
+    return Date.now() / 1000 < exp ? scope : undefined;
   }
 
   /** Uses a new signing key from now on. The key set retains the old keys. Resolves to the new `kid`. */
@@ -91,7 +93,7 @@ export class ScmAuthServer {
     const { clientId, issuer, ttl } = this.#options;
     const claims = { ...validClaims({ clientId, tsgId: "", issuer, ttl }), scope };
     const token = this.#signers[0]?.sign(claims) ?? "";
-    this.#issued.set(token, claims.exp);
+    this.#issued.set(token, claims);
     // SCM reports 899 for a lifetime of 900 seconds, because the first second has already begun.
     return { access_token: token, scope: scope.join(" "), token_type: "Bearer", expires_in: ttl - 1 };
   }

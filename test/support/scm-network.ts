@@ -19,7 +19,7 @@ export interface ScmNetwork {
   readonly close: () => Promise<void>;
 }
 
-export async function startScmNetwork(options: Pick<ScmServerOptions, "ttl"> = {}): Promise<ScmNetwork> {
+export async function startScmNetwork(options: Pick<ScmServerOptions, "ttl" | "tsgIds"> = {}): Promise<ScmNetwork> {
   const server = await startScmServer({ ...options, tls: createCertificates([AUTH_HOST, API_HOST]) });
   let reachable: readonly string[] = [AUTH_HOST, API_HOST];
   const proxy = await startConnectProxy({ to: (host) => (reachable.includes(host) ? server.port : undefined) });

@@ -13,7 +13,7 @@ export interface ScmServerOptions {
   readonly clientId?: string;
   /** Default: a version 4 UUID. */
   readonly clientSecret?: string;
-  /** Tenants that the client can sign in to. The first one is the server's `tsgId`. */
+  /** Tenants that the client can sign in to. Each has its own objects. The first one is the server's `tsgId`. */
   readonly tsgIds?: readonly string[];
   /** The `iss` claim of tokens. Default: SCM's issuer, which is not the address of this server. */
   readonly issuer?: string;
@@ -26,6 +26,8 @@ export interface ScmServerOptions {
   readonly port?: number;
   /** The addresses that the API lists. Default: none. */
   readonly addresses?: readonly Item[];
+  /** Called after each response. */
+  readonly onResponse?: (request: ScmRequest) => void;
 }
 
 /** A request as the server received it. */
@@ -93,7 +95,8 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
   const tls = options.tls ?? createCertificates();
   const { issuer = SCM_ISSUER, ttl = 900, signer = await createSigner() } = options;
   const auth = new ScmAuthServer({ clientId, clientSecret, tsgIds, issuer, ttl, signer });
-  const api = createScmApi(options.addresses);
+  const apis = new Map(tsgIds.map((tsgId) => [`tsg_id:${tsgId}`, createScmApi(options.addresses)]));
+  const [defaultApi = createScmApi()] = apis.values();
   const requests: ScmRequest[] = [];
   let failure: EndpointFailure | undefined;
   let jwksFailure: EndpointFailure | undefined;
@@ -109,14 +112,18 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
       await delay(tokenDelay);
       return response ?? auth.requestToken(form, headers);
     }
-    const token = /^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1];
-    return api({ method, target: path, body, authorized: token !== undefined && auth.isValid(token) });
+    const scope = auth.findScope(/^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1] ?? "");
+    const api = scope?.map((token) => apis.get(token)).find((found) => found !== undefined) ?? defaultApi;
+    return api({ method, target: path, body, authorized: scope !== undefined });
   };
   const serve = async (request: IncomingMessage, response: Response): Promise<void> => {
     const { method = "", url: path = "", headers } = request;
     const record: Mutable<ScmRequest> = { method, path, status: 0, headers };
     requests.push(record);
-    response.on("finish", () => (record.status = response.statusCode));
+    response.on("finish", () => {
+      record.status = response.statusCode;
+      options.onResponse?.(record);
+    });
     let text = "";
     for await (const chunk of request.setEncoding("utf8")) text += chunk as string;
     const { status, headers: more, body } = await respond(record, text);

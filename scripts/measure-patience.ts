@@ -10,7 +10,7 @@ import { createSigner, validClaims } from "../test/support/tokens.ts";
 /**
  * `node scripts/measure-patience.ts` prints the table in docs/retries.md: how many of 100 sign-ins survive a short
  * outage of the token endpoint, with this library and with the Python SDK. All clients use their default settings. It
- * takes five minutes and needs Linux, and `python3` on PATH with `pan-scm-sdk`.
+ * takes four minutes and needs Linux, and `python3` on PATH with `pan-scm-sdk`.
  */
 
 const RUNS = 100;

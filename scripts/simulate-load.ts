@@ -8,7 +8,7 @@ import { createSeededRandom } from "../test/support/seeded-random.ts";
 
 /**
  * `node scripts/simulate-load.ts` prints the tables in docs/retries.md. It simulates jobs that sign in at the same time
- * to a server with ten slots, with several retry policies. It takes several minutes. Time is simulated, so the results
+ * to a server with ten slots, with several retry policies. It takes less than a minute. Time is simulated, so the results
  * do not depend on the machine.
  */
 

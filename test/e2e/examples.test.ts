@@ -132,10 +132,10 @@ async function runAct(
   return runProcess("act", args, place);
 }
 
-test("the README shows the same HCL blocks as examples/opentofu/main.tf", async () => {
-  const [readme, program] = await Promise.all(
-    ["README.md", "examples/opentofu/main.tf"].map((path) => readFile(inRepository(path), "utf8")),
+test("README.md and docs/auth-file.md show the same HCL blocks as examples/opentofu/main.tf", async () => {
+  const [program = "", ...pages] = await Promise.all(
+    ["examples/opentofu/main.tf", "README.md", "docs/auth-file.md"].map((path) => readFile(inRepository(path), "utf8")),
   );
-  for (const [, block = ""] of (readme ?? "").matchAll(/```hcl\n([^]*?)```/g))
-    assert.ok(program?.includes(block), block);
+  for (const [, block = ""] of pages.join("").matchAll(/```hcl\n([^]*?)```/g))
+    assert.ok(program.includes(block), block);
 });

@@ -44,6 +44,17 @@ test("every relative link in the docs points to an existing file and heading", (
   assert.deepEqual(broken, []);
 });
 
+test("every test and script that the docs name exists", () => {
+  const names = [...texts].flatMap(([page, text]) =>
+    [...text.matchAll(/\b(?:test|scripts)\/[\w/.-]+\.[cm]?ts\b/g)].map(([name]) => ({ page, name })),
+  );
+  assert.ok(names.length > 100);
+  assert.deepEqual(
+    names.filter(({ name }) => !existsSync(inRepository(name))),
+    [],
+  );
+});
+
 test("README.md has at most 200 lines and CONTRIBUTING.md at most 4 KB", () => {
   assert.ok((texts.get("README.md") ?? "").split("\n").length <= 201);
   assert.ok((texts.get("CONTRIBUTING.md") ?? "").length <= 4096);

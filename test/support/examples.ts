@@ -98,5 +98,5 @@ async function readPage(page: string): Promise<readonly Example[]> {
 
 export const examples: readonly Example[] = [
   ...(await readWorkflows()),
-  ...(await Promise.all(["README.md", "docs/auth-file.md", "docs/migrate.md"].map(readPage))).flat(),
+  ...(await Promise.all(["README.md", "docs/auth-file.md", "docs/check.md", "docs/migrate.md"].map(readPage))).flat(),
 ];

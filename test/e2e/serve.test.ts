@@ -5,10 +5,12 @@ import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createProviderMirror, getSkipReason, OPENTOFU, reportRun } from "../support/clients.ts";
+import { createProgramDirectory } from "../support/command-line.ts";
 import { waitUntil } from "../support/poll.ts";
 import { canListProcesses, findJobProcesses, killGroup, runProcess, type ProcessResult } from "../support/processes.ts";
 import { createJob, createStepFiles, inRepository, parseFileCommands } from "../support/runner-job.ts";
 import { createTempDir } from "../support/temp-dir.ts";
+import { readClaims } from "../support/tokens.ts";
 
 /** Runs the blocks of docs/local-server.md as published, with a temporary home directory. */
 
@@ -87,9 +89,15 @@ test(
     assert.match(first.stdout, /"total":2.*"name":"new"/);
     const second = await terminal.run(script.replace("$SCM_TSG_ID", "$SCM_TSG_ID_2"));
     assert.match(second.stdout, /"total":2/, "the second tenant has its own tags");
+    const bin = await createProgramDirectory(terminal.home);
+    const command = findBlock("sh", "scm-auth token");
+    const third = await terminal.run(`. ~/scm.env; PATH="${bin}:$PATH"; ${command}`);
+    assert.deepEqual(readClaims(third.stdout.trim()).scope, ["tsg_id:2345678901"], third.log);
 
     assert.equal(await terminal.stop(), 130);
     const [ready = "", ...lines] = terminal.getLog().trim().split("\n");
+    // The command sends its two requests at the same time.
+    lines.push(...lines.splice(-2).sort().reverse());
     assert.match(ready, /^Ready at https:\/\/127\.0\.0\.1:\d+\. To stop the server, press Ctrl-C or run: kill \d+$/);
     const tags = "/config/objects/v1/tags";
     assert.deepEqual(lines, [
@@ -98,6 +106,8 @@ test(
       `API request 2: POST ${tags}?*** 201`,
       "token request 2: POST /am/oauth2/access_token 200",
       `API request 3: GET ${tags}?folder=All 200`,
+      "token request 3: POST /am/oauth2/access_token 200",
+      "key request 1: GET /am/oauth2/connect/jwk_uri 200",
     ]);
   },
 );

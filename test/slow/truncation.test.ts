@@ -11,7 +11,7 @@ import { createSigner, validClaims } from "../support/tokens.ts";
 
 /**
  * Truncates the responses of a sign-in at regular positions in three ways. SCM_AUTH_TRUNCATION_STEP is the distance in
- * bytes between two positions. The default is 16. A value of 1 takes about six minutes.
+ * bytes between two positions. The default is 16. A value of 1 takes about seven minutes.
  */
 const STEP = Number(process.env["SCM_AUTH_TRUNCATION_STEP"] ?? 16);
 /** On a silent connection, each attempt takes its whole time limit, so fewer positions are tested. */

@@ -46,6 +46,7 @@ test("the commands in docs/security.md print what the page says", { skip }, asyn
     ["https"],
     ["@actions/core", "@actions/http-client", "jose", "zod"],
     [""],
+    [""],
   ]);
   assert.deepEqual([...new Set(output[3])].sort(), ["https://auth.apps.paloaltonetworks.com", "https://github.com"]);
 });

@@ -89,12 +89,13 @@ describe("docs/migrate.md", { skip: process.platform === "win32" }, () => {
     }
     const { network, run } = await prepare(t);
     const result = await run(
-      `timeout 60 sh -c "$WATCH" & until test -f ~/scm-auth/auth.json; do sleep 0.1; done
+      `sh -c "$WATCH" & until test -f ~/scm-auth/auth.json; do sleep 0.1; done
        ! grep -r ${network.server.clientSecret} ~/scm-auth || exit 1
        curl -fsS -H "Authorization: Bearer $(jq -r .jwt ~/scm-auth/auth.json)" \
          "https://api.strata.paloaltonetworks.com/config/objects/v1/tags?folder=All"
        status=$?; kill $!; while test -f ~/scm-auth/auth.json; do sleep 0.1; done; exit $status`,
-      { WATCH: watch },
+      // Without exec, the signal would reach only the shell.
+      { WATCH: watch.replace("scm-auth auth-file", "exec scm-auth auth-file") },
     );
     assertSucceeded(network, result, 1);
   });

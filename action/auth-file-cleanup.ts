@@ -97,7 +97,9 @@ const formatCounts = ({ renewals, outages }: RefreshStats): string =>
 function warnAboutExpiry(runner: Runner, { gap, rejection }: RefreshStats): void {
   if (gap !== undefined) runner.warning(describeGap(gap));
   else if (rejection !== undefined)
-    runner.warning(`The auth server rejected a renewal of the auth file: ${rejection.message} ${rejection.hint}`);
+    runner.warning(
+      `The auth server rejected a renewal of the auth file: ${rejection.message} ${rejection.hint} See ${rejection.docs}`,
+    );
 }
 
 function describeGap({ since, until, failedAttempts, error }: RefreshGap): string {
@@ -105,7 +107,7 @@ function describeGap({ since, until, failedAttempts, error }: RefreshGap): strin
   const reason =
     error === undefined
       ? "because the machine or the background process was suspended."
-      : `after ${formatCount(failedAttempts, "failed attempt")}. The last error: ${error.message} ${error.hint}`;
+      : `after ${formatCount(failedAttempts, "failed attempt")}. The last error: ${error.message} ${error.hint} See ${error.docs}`;
   return `The token in the auth file expired at ${new Date(since).toISOString()} and ${renewal}, ${reason}`;
 }
 

@@ -14,15 +14,17 @@ import type { Runner } from "./runner.ts";
 /** The maximum number of annotations of each level that GitHub shows for a step. */
 const MAX_ANNOTATIONS = 10;
 
-/** Reports why the step failed: one annotation for each issue, with a hint. */
+/** Reports why the step failed: one annotation for each issue, with a hint. The last one links to the documentation. */
 export function reportFailure(runner: Runner, error: unknown): void {
   const failure = AuthError.isAuthError(error) ? error : internalError(runner, error);
   const issues = failure.issues.map(({ field, message, hint }) => [`${toInputName(field)} ${message}.`, hint] as const);
   const messages = issues.length === 0 ? [[failure.message, failure.hint] as const] : issues;
   const annotated = messages.length > MAX_ANNOTATIONS ? MAX_ANNOTATIONS - 1 : messages.length;
-  for (const [cause, hint] of messages.slice(0, annotated)) runner.error(cause, hint);
   const rest = messages.slice(annotated);
-  if (rest.length > 0) runner.error(`${rest.length} more errors.`, "See the lines below in the log.");
+  const summary = [`${rest.length} more errors.`, "Read the lines below in the log."] as const;
+  const annotations = [...messages.slice(0, annotated), ...(rest.length > 0 ? [summary] : [])];
+  for (const [index, [cause, hint]] of annotations.entries())
+    runner.error(cause, hint, index === annotations.length - 1 ? failure.docs : undefined);
   for (const [cause, hint] of rest) runner.info(`${cause} ${hint}`);
 }
 

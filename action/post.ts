@@ -21,7 +21,9 @@ function finish(): void {
 }
 
 function fail(error: unknown): void {
-  const message = AuthError.isAuthError(error) ? `${error.message} ${error.hint}` : "unexpected error.";
+  const message = AuthError.isAuthError(error)
+    ? `${error.message} ${error.hint} See ${error.docs}`
+    : "unexpected error.";
   runner.warning(`The auth file (${runner.getState(STATE.path)}) could not be cleaned up: ${message}`);
   finish();
 }

@@ -6,7 +6,8 @@ import { getMasks, Redactor, sanitize } from "../shared/redact.ts";
 /** The title is a constant because the runner does not mask annotation titles. */
 const TITLE = { title: "scm-auth" };
 
-const MAX_LINE = 2000;
+/** Two lines and a link fit into an annotation, which the runner truncates after 4096 characters. */
+const MAX_LINE = 1900;
 /** The minimum length of a mask. A shorter one would hide unrelated output throughout the job. */
 const MIN_MASK = 3;
 
@@ -85,9 +86,14 @@ export class Runner {
     core.warning(this.#toLine(text), TITLE);
   }
 
-  /** Creates an annotation with two lines: what happened and what to do. */
-  error(cause: string, hint: string): void {
-    core.error(`${this.#toLine(cause)}\n${this.#toLine(`Hint: ${hint}`)}`, TITLE);
+  /**
+   * Creates an annotation with a line for what happened and one for what to do.
+   *
+   * @param docs - a link for a third line
+   */
+  error(cause: string, hint: string, docs?: string): void {
+    const lines = [cause, `Hint: ${hint}`, ...(docs === undefined ? [] : [`See ${docs}`])];
+    core.error(lines.map((line) => this.#toLine(line)).join("\n"), TITLE);
   }
 
   /** Resolves when all output has been written to stdout. Rejects if the runner no longer reads it. */

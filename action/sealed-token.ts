@@ -34,7 +34,7 @@ export async function unseal(
     if (!AuthError.isAuthError(error) || error.kind !== "verification") throw error;
     const message = `Ignoring the sealed token (${error.description.replace(/\.$/, "")}); signing in.`;
     if (error.code === "sealed_token_expired") runner.info(message);
-    else runner.warning(`${message} ${error.hint}`);
+    else runner.warning(`${message} ${error.hint} See ${error.docs}`);
     return undefined;
   }
 }

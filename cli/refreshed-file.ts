@@ -83,7 +83,8 @@ export async function startServing(
 function reportFailure(error: unknown, terminal: Terminal): void {
   if (!AuthError.isAuthError(error))
     terminal.note("note: the token was not renewed, and the request is being retried.");
-  else if (isPermanentRejection(error)) terminal.warn(`The token cannot be renewed. ${error.message} ${error.hint}`);
+  else if (isPermanentRejection(error))
+    terminal.warn(`The token cannot be renewed. ${error.message} ${error.hint} See ${error.docs}`);
   else
     terminal.note(
       `note: the token was not renewed, and the request is being retried: ${error.kind === "aborted" ? "no response in time." : error.message}`,
@@ -94,7 +95,7 @@ function reportGap({ gap, rejection }: RefreshStats, terminal: Terminal): void {
   if (gap === undefined) return;
   const until = gap.until ?? Date.now();
   const error = rejection ?? gap.error;
-  const reason = error === undefined ? "" : ` ${error.message} ${error.hint}`;
+  const reason = error === undefined ? "" : ` ${error.message} ${error.hint} See ${error.docs}`;
   terminal.warn(
     `There was no valid token for ${formatDuration(until - gap.since)} from ${new Date(gap.since).toISOString()}.${reason}`,
   );

@@ -79,7 +79,7 @@ async function getSharedToken(signIn: SignIn, env: Environment, terminal: Termin
     return token;
   } catch (error) {
     if (!AuthError.isAuthError(error) || error.kind !== "file") throw error;
-    terminal.warn(`The token is not shared with other calls: ${error.description} ${error.hint}`);
+    terminal.warn(`The token is not shared with other calls: ${error.description} ${error.hint} See ${error.docs}`);
     return tokens.current ?? requestToken(context, limits);
   }
 }
@@ -100,7 +100,7 @@ export async function unseal(
   } catch (error) {
     // Any other error comes from the request for the signing keys, which a sign-in also needs.
     if (!AuthError.isAuthError(error) || error.kind !== "verification") throw error;
-    terminal.warn(`SCM_SEALED_TOKEN is ignored: ${error.description} ${error.hint}`);
+    terminal.warn(`SCM_SEALED_TOKEN is ignored: ${error.description} ${error.hint} See ${error.docs}`);
     return undefined;
   }
 }

@@ -2,7 +2,9 @@ import { styleText } from "node:util";
 import { formatDuration } from "../shared/duration.ts";
 import { AuthError } from "../shared/errors.ts";
 import type { AuthEvent } from "../shared/events.ts";
+import { HINTS } from "../shared/hints.ts";
 import { sanitize } from "../shared/redact.ts";
+import { getErrorPage } from "../shared/version.ts";
 import { CommandError } from "./command-error.ts";
 
 /** Moves the cursor to the start of the line, and erases the line. */
@@ -73,11 +75,13 @@ export class Terminal {
     if (!AuthError.isAuthError(error)) {
       const { name, code } = error as { readonly name?: string; readonly code?: string };
       // The message of an unexpected error may contain anything.
-      report(`unexpected failure: ${sanitize(`${name ?? "Error"} ${code ?? ""}`)}`, "This is a bug. Please report it.");
+      report(`unexpected failure: ${sanitize(`${name ?? "Error"} ${code ?? ""}`)}.`, HINTS.internal_error);
+      this.note(`see: ${getErrorPage("internal_error")}`);
       return 1;
     }
     for (const { field, message, hint } of error.issues) report(`${toOptionName(field)} ${message}.`, hint);
     if (error.issues.length === 0) report(error.message, error.hint);
+    this.note(`see: ${error.docs}`);
     return error.kind === "config" ? 2 : 1;
   }
 

@@ -3,6 +3,7 @@ import { parseJson } from "./http/json-response.ts";
 import type { HttpResponse } from "./http/request.ts";
 import { HINTS } from "./hints.ts";
 import type { Redactor } from "./redact.ts";
+import { getErrorPage } from "./version.ts";
 
 /** Details of a failed SCM API request. No property contains a secret. */
 export interface ApiErrorOptions {
@@ -16,19 +17,26 @@ export interface ApiErrorOptions {
 
 const BRAND = Symbol.for("scm-auth.ApiError");
 
-const STATUS_HINTS: Readonly<Partial<Record<number, string>>> = {
+/** The hint for a status, or for a class of statuses. The key is part of the anchor in the documentation. */
+export const API_HINTS = {
+  "2xx": "Use session.send() for responses that are not JSON.",
+  "3xx": "Redirects are not followed. Check the path and apiUrl.",
   400: "Fix the request according to the API's error code and details.",
   401: "The API rejected a token that the authorization server issued. Check that apiUrl belongs to the same service.",
   403: "Assign the service account a role in this tenant that permits the request (Identity & Access in Strata Cloud Manager).",
   404: "Check the path, the ID, and the folder, snippet, or device in the query.",
   409: "Another object has the same name, or other objects refer to this one.",
   429: "The API limits requests. Send fewer at a time, or raise maxRetries and timeout.",
-};
+  "5xx": HINTS.server_error,
+} as const;
 
-function getStatusHint(status: number): string {
-  if (status >= 200 && status < 300) return "Use session.send() for responses that are not JSON.";
-  if (status >= 300 && status < 400) return "Redirects are not followed. Check the path and apiUrl.";
-  return STATUS_HINTS[status] ?? (status >= 500 ? HINTS.server_error : (STATUS_HINTS[400] ?? ""));
+/** A status with its own hint, or a class of statuses. */
+export type ApiErrorGroup = `${keyof typeof API_HINTS}`;
+
+function getGroup(status: number): keyof typeof API_HINTS {
+  if (status >= 500) return "5xx";
+  if (status < 400) return status < 300 ? "2xx" : "3xx";
+  return Object.hasOwn(API_HINTS, status) ? (status as keyof typeof API_HINTS) : 400;
 }
 
 /**
@@ -46,6 +54,8 @@ export class ApiError extends Error implements ApiErrorOptions {
   readonly details: unknown;
   /** What to do about the error. */
   readonly hint: string;
+  /** The URL of the section about this status in the documentation. */
+  readonly docs: string;
 
   constructor(message: string, { status, code, requestId, details, hint }: ApiErrorOptions) {
     super(message);
@@ -53,7 +63,9 @@ export class ApiError extends Error implements ApiErrorOptions {
     this.code = code;
     this.requestId = requestId;
     this.details = details;
-    this.hint = hint ?? getStatusHint(status);
+    const group = getGroup(status);
+    this.hint = hint ?? API_HINTS[group];
+    this.docs = getErrorPage(`api_${group}`);
     Object.defineProperty(this, BRAND, { value: true });
   }
 

@@ -1,4 +1,5 @@
 import { HINTS } from "./hints.ts";
+import { getErrorPage } from "./version.ts";
 
 /**
  * The category of a failure, for programs to branch on.
@@ -139,8 +140,8 @@ const ALWAYS_RETRYABLE: ReadonlySet<AuthErrorCode> = new Set(["invalid_json"]);
 const BRAND = Symbol.for("scm-auth.AuthError");
 
 /**
- * Any failure in this package except an SCM API error. `message` says what happened, and `hint` says what to do;
- * neither contains a secret. `cause` contains only the name and code of the underlying error, or it is the abort reason
+ * Any failure in this package except an SCM API error. `message` says what happened, `hint` says what to do, and `docs`
+ * is a link to more about it; none contains a secret. `cause` contains only the name and code of the underlying error, or it is the abort reason
  * of the caller's signal, or the error of the caller's `clientSecret` function. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
  * (`rate_limited`, `server`, `rejected` without an OAuth error), `Configuration error:`, `File error:`,
  * `Aborted:`, or `Authentication error:` (all others).
@@ -161,6 +162,8 @@ export class AuthError extends Error {
   readonly code: AuthErrorCode;
   /** What to do about the error. */
   readonly hint: string;
+  /** The URL of the section about this code in the documentation. */
+  readonly docs: string;
   /** Whether the same call may succeed later without any changes. */
   readonly retryable: boolean;
   /** The number of attempts made for the failed request, including the first; 0 if none was made. */
@@ -189,6 +192,7 @@ export class AuthError extends Error {
     this.kind = kind;
     this.code = code;
     this.hint = options.hint ?? HINTS[code];
+    this.docs = getErrorPage(code);
     this.retryable = (RETRYABLE_KINDS.has(kind) && !NEVER_RETRYABLE.has(code)) || ALWAYS_RETRYABLE.has(code);
     this.attempts = options.attempts ?? 0;
     this.status = options.status;

@@ -2,10 +2,12 @@ import * as z from "zod/mini";
 import type { AccessToken } from "../access-token.ts";
 import { sleep, type Clock, type Milliseconds, type RandomSource } from "../clock.ts";
 import { AuthError } from "../errors.ts";
+import { HINTS } from "../hints.ts";
 import { isPermanentRejection, type TokenSource } from "../token-source.ts";
+import { getErrorPage } from "../version.ts";
 
 /** The text of an AuthError. */
-const failureSummary = z.object({ message: z.string(), hint: z.string() });
+const failureSummary = z.object({ message: z.string(), hint: z.string(), docs: z.string() });
 
 /** A period in which no valid token was available. Times are wall-clock times in milliseconds since 1970 UTC. */
 const refreshGap = z.object({
@@ -227,7 +229,9 @@ export class TokenRefresher {
 
   #noteFailure(error: unknown): void {
     this.#failedAttempts++;
-    this.#lastError = AuthError.isAuthError(error) ? summarize(error) : { message: String(error), hint: "" };
+    this.#lastError = AuthError.isAuthError(error)
+      ? summarize(error)
+      : { message: `${String(error)}.`, hint: HINTS.internal_error, docs: getErrorPage("internal_error") };
   }
 
   /** Returns the current period without a valid token, or undefined if the written token is valid. */
@@ -243,7 +247,7 @@ export class TokenRefresher {
   }
 }
 
-const summarize = ({ message, hint }: AuthError): FailureSummary => ({ message, hint });
+const summarize = ({ message, hint, docs }: AuthError): FailureSummary => ({ message, hint, docs });
 
 const getDuration = ({ since = 0, until = since }: Partial<RefreshGap> = {}): Milliseconds => until - since;
 

@@ -106,11 +106,11 @@ function explainVariables(url: URL): string | undefined {
   if (url.protocol !== "https:" || isLoopback(url)) return undefined;
   const variable = findVariable(HTTPS_VARIABLES);
   if (variable !== undefined && !isProxied(url))
-    return `${findVariable(NO_PROXY_VARIABLES) ?? ""} excludes ${url.hostname} from the proxy in ${variable}.`;
+    return `${findVariable(NO_PROXY_VARIABLES) ?? ""} excludes ${url.hostname} from the proxy in ${variable}. Change it if this host needs the proxy.`;
   if (variable !== undefined) return describeIgnoredEntries(url);
   const unused = findVariable([...HTTP_VARIABLES, "all_proxy", "ALL_PROXY"]);
   if (unused === undefined || !isProxied(url)) return undefined;
-  return `${unused} is set, but it is not used for https URLs: set https_proxy.`;
+  return `${unused} is set, but it is not used for https URLs. Set https_proxy if this host needs a proxy.`;
 }
 
 /** Minimum length of a masked password. Masking every occurrence of a shorter one would make logs unreadable. */

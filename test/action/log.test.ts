@@ -8,6 +8,7 @@ import { AuthRequest } from "../../shared/auth-request.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { AuthError, configError, type ConfigIssue } from "../../shared/errors.ts";
 import type { AuthEvent } from "../../shared/events.ts";
+import { getErrorPage } from "../../shared/version.ts";
 import { fc } from "../support/fuzzing.ts";
 import { setVariables } from "../support/variables.ts";
 import type { StepLog } from "../support/workflow-commands.ts";
@@ -18,13 +19,13 @@ const report = (error: unknown): StepLog =>
     reportFailure(runner, error);
   });
 
-test("writes an error as one annotation with the message and the hint", () => {
+test("writes an error as one annotation with the message, the hint, and a link", () => {
   const { annotations, lines } = report(new AuthError("it failed.", { kind: "timeout", code: "response_timeout", hint: "Wait." })); // prettier-ignore
   assert.deepEqual(
     annotations.map(({ level, message }) => [level, message]),
-    [["error", "Network error: it failed.\nHint: Wait."]],
+    [["error", `Network error: it failed.\nHint: Wait.\nSee ${getErrorPage("response_timeout")}`]],
   );
-  assert.equal(lines.length, 2);
+  assert.equal(lines.length, 3);
 });
 
 const fields = Object.keys(INPUT_NAMES) as (keyof typeof INPUT_NAMES)[];
@@ -45,6 +46,10 @@ test("reports issues with input names, and counts the remaining issues in the te
       assert.ok(log.includes(`Do thing ${n}.`), log);
     }
     assert.equal(annotations.length, Math.min(count, 10));
+    assert.deepEqual(
+      annotations.filter(({ message }) => message.includes("\nSee ")),
+      [annotations.at(-1)],
+    );
     const last = annotations.at(-1)?.message ?? "";
     assert.match(last, count > 10 ? new RegExp(`^${count - 9} more errors\\.`) : new RegExp(`in way ${count - 1}\\.`));
   }
@@ -52,7 +57,7 @@ test("reports issues with input names, and counts the remaining issues in the te
 
 test("shows an issue's field name unchanged if no input corresponds to it", () => {
   const { annotations } = report(configError([{ field: "constructor", message: "is bad", hint: "Fix it." }]));
-  assert.equal(annotations[0]?.message, "constructor is bad.\nHint: Fix it.");
+  assert.equal(annotations[0]?.message, `constructor is bad.\nHint: Fix it.\nSee ${getErrorPage("invalid_config")}`);
 });
 
 test("writes an unexpected error as one annotation without its stack", () => {

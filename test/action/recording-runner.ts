@@ -26,8 +26,8 @@ export class RecordingRunner extends Runner {
     this.lines.push(`warning: ${text}`);
   }
 
-  override error(cause: string, hint: string): void {
-    this.lines.push(`error: ${cause} Hint: ${hint}`);
+  override error(cause: string, hint: string, docs?: string): void {
+    this.lines.push(`error: ${cause} Hint: ${hint}${docs === undefined ? "" : ` See ${docs}`}`);
   }
 
   override mask(...secrets: readonly string[]): void {

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { Runner } from "../../action/runner.ts";
 import { AuthError } from "../../shared/errors.ts";
 import { getMasks } from "../../shared/redact.ts";
+import { getErrorPage } from "../../shared/version.ts";
 import { fc } from "../support/fuzzing.ts";
 import { runProcess } from "../support/processes.ts";
 import { parseFileCommands } from "../support/runner-job.ts";
@@ -41,21 +42,27 @@ for (const level of ["error", "warning"] as const) {
     fc.assert(
       fc.property(foreignText, foreignText, (cause, hint) => {
         const { annotations } = captureLog((runner) => {
-          if (level === "error") runner.error(cause, hint);
+          if (level === "error") runner.error(cause, hint, "https://docs.example/#code");
           else runner.warning(cause);
         });
         assert.deepEqual([annotations.length, annotations[0]?.level, annotations[0]?.title], [1, level, "scm-auth"]);
-        assert.equal(annotations[0]?.message.split("\n").length, level === "error" ? 2 : 1);
+        assert.equal(annotations[0]?.message.split("\n").length, level === "error" ? 3 : 1);
       }),
     );
   });
 }
 
-test("an error annotation has the cause on its first line and the hint on its second", () => {
+test("an error annotation has a line each for the cause, the hint, and a link, and is never truncated by the runner", () => {
   const { annotations } = captureLog((runner) => {
     runner.error("It failed.", "Fix it.");
+    runner.error("It failed.", "Fix it.", "https://docs.example/#code");
+    runner.error("x".repeat(9999), "y".repeat(9999), getErrorPage("sealed_token_decryption_failed"));
   });
-  assert.equal(annotations[0]?.message, "It failed.\nHint: Fix it.");
+  const [short, linked, long] = annotations.map(({ message }) => message);
+  assert.equal(short, "It failed.\nHint: Fix it.");
+  assert.equal(linked, "It failed.\nHint: Fix it.\nSee https://docs.example/#code");
+  // `_maxIssueMessageLength` in actions/runner, ExecutionContext.cs.
+  assert.ok(long !== undefined && long.length <= 4096 && long.endsWith("#sealed_token_decryption_failed"), long);
 });
 
 test("never writes a masked secret in any form", () => {

@@ -5,6 +5,7 @@ import { CommandError } from "../../cli/command-error.ts";
 import { Terminal } from "../../cli/terminal.ts";
 import { AuthError, configError } from "../../shared/errors.ts";
 import type { AuthEvent } from "../../shared/events.ts";
+import { getErrorPage } from "../../shared/version.ts";
 
 /** Creates a terminal whose stderr is a stream or a terminal with 40 columns. */
 function createTerminal({ isTTY = false, hasColors = false } = {}) {
@@ -19,7 +20,7 @@ function createTerminal({ isTTY = false, hasColors = false } = {}) {
 const failure = new AuthError("it failed.", { kind: "network", code: "connection_refused", hint: "Wait." });
 const retry: AuthEvent = { type: "retry", request: "token", attempt: 1, maxAttempts: 4, delayMs: 1500, error: failure };
 
-test("reports an error as a message and a hint, and returns the exit status", () => {
+test("reports an error as a message, a hint, and a link, and returns the exit status", () => {
   const report = (error: unknown): string => {
     const { terminal, read } = createTerminal();
     const status = terminal.fail(error);
@@ -27,16 +28,19 @@ test("reports an error as a message and a hint, and returns the exit status", ()
   };
   assert.equal(report(new CommandError("no.", { hint: "Do.", exitStatus: 127 })), "127 error: no.\nhint: Do.\n");
   assert.equal(report(new CommandError("no.", { hint: "" })), "1 error: no.\n");
-  assert.equal(report(failure), `1 error: ${failure.message}\nhint: Wait.\n`);
+  assert.equal(report(failure), `1 error: ${failure.message}\nhint: Wait.\nsee: ${failure.docs}\n`);
   assert.equal(
     report(configError([{ field: "clientSecret (or SCM_CLIENT_SECRET)", message: "is required", hint: "Set it." }])),
-    "2 error: SCM_CLIENT_SECRET, SCM_CLIENT_SECRET_FILE, or --client-secret-file is required.\nhint: Set it.\n",
+    `2 error: SCM_CLIENT_SECRET, SCM_CLIENT_SECRET_FILE, or --client-secret-file is required.\nhint: Set it.\nsee: ${getErrorPage("invalid_config")}\n`,
   );
   assert.equal(
     report(configError([{ field: "tokenUrl", message: "is invalid", hint: "Fix it." }])),
-    "2 error: --token-url is invalid.\nhint: Fix it.\n",
+    `2 error: --token-url is invalid.\nhint: Fix it.\nsee: ${getErrorPage("invalid_config")}\n`,
   );
-  assert.match(report(new TypeError("the secret is 1234")), /^1 error: unexpected failure: TypeError\nhint: /);
+  assert.match(
+    report(new TypeError("the secret is 1234")),
+    /^1 error: unexpected failure: TypeError\.\nhint: .+\nsee: .+#internal_error\n$/,
+  );
 });
 
 test("writes retries in lines of their own if stderr is not a terminal, and shows no progress", () => {

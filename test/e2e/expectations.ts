@@ -90,7 +90,8 @@ function assertAnnotations({ errors = [], warnings = [] }: Expected, { annotatio
   for (const { title } of annotations) assert.equal(title, "scm-auth");
   const found = annotations.filter(({ level }) => level === "error").map(({ message }) => message);
   const others = annotations.filter(({ level }) => level !== "error").map(({ message }) => message);
-  for (const message of found) assert.match(message, /^[^\n]+\nHint: [^\n]+$/);
+  for (const [index, message] of found.entries())
+    assert.match(message, index < found.length - 1 ? /^[^\n]+\nHint: [^\n]+$/ : /^[^\n]+\nHint: [^\n]+\nSee \S+#\w+$/);
   for (const [messages, patterns] of [
     [found, errors],
     [others, warnings],

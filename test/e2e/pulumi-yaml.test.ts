@@ -128,7 +128,7 @@ describe("Pulumi YAML", { skip: await getSkipReason(PULUMI_YAML), concurrency: 2
       const { exitCode, log } = await stack.run(args, { ...stack.credentials, SCM_CLIENT_SECRET: secret });
       assert.notEqual(exitCode, 0);
       const diagnostics = log.slice(log.indexOf("Diagnostics:"));
-      assert.equal(diagnostics.match(/invalid_client/g)?.length, 1, log);
+      assert.equal(diagnostics.match(/: invalid_client/g)?.length, 1, log);
       assert.match(diagnostics, /invalid_client.*\n.*The client ID or the secret is wrong/);
       assertNoSecret({ log }, [secret]);
     }

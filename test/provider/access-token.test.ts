@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import { getErrorPage } from "../../shared/version.ts";
 import { isSecret, unwrap } from "../support/engine/values.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { assertNoChange, assertSteps, createStack, toLines } from "./fixtures.ts";
@@ -62,10 +63,10 @@ describe("AccessToken", { concurrency: 2 }, () => {
     assertSteps(await stack.up({ skipPreview: true, env }), ["create token"]);
     const failed = await stack.preview({ env });
     assert.equal(failed.ok, false);
-    const [cause = "", hint = "", ...others] = toLines(failed.diagnostics);
+    const [cause = "", hint = "", link, ...others] = toLines(failed.diagnostics);
     assert.match(cause, /clientSecret \(or SCM_CLIENT_SECRET\) is required/);
     assert.match(hint, /ignoreChanges/);
-    assert.deepEqual(others, []);
+    assert.deepEqual([link, others], [`See ${getErrorPage("invalid_config")}`, []]);
     assertNoChange(await stack.up({ skipPreview: true, env: { ...env, SCM_CLIENT_SECRET: server.clientSecret } }));
   });
 });

@@ -8,6 +8,7 @@ import { formatError } from "../../provider/error-message.ts";
 import { ServiceAccounts } from "../../provider/service-accounts.ts";
 import type { Args } from "../../provider/sign-in-args.ts";
 import { PLACEHOLDER_SECRET, serializeAuthFile } from "../../shared/auth-file/format.ts";
+import { getErrorPage } from "../../shared/version.ts";
 import { CLIENT_ID, clientClaims, signer, startScripted, tls, TSG_ID } from "../support/client-fixtures.ts";
 import type { Script } from "../support/scripted-server.ts";
 import { assertNoSecret } from "../support/secrets.ts";
@@ -83,7 +84,7 @@ const UNUSABLE: readonly (readonly [name: string, change: Change, reason: RegExp
   ["a token that expires too soon", { args: { minTtl: 3600 } }, /it expires in 1[45] min/, /^Refresh the file/],
   ["a forged token", { jwt: otherSigner.sign(clientClaims()) }, /signature/, /token|key/],
   ["a token issued to another client", { jwt: ofOtherClient }, /aud/, /client/i],
-  ["a token that cannot be verified at the moment", { jwks: { status: 503 } }, /503/, /^Retry later/],
+  ["a token that cannot be verified at the moment", { jwks: { status: 503 } }, /503/, /^Run again later/],
   ["permissions that allow access by other users", { mode: 0o644 }, /accessible to other users/, /only this user/],
   ["no token", { edit: () => "{}" }, /not created by scm-auth/, /^Refresh the file/],
   ["additional fields", { edit: (text) => text.replace("{", '{"host":"api.example.com",') }, /does not write/, /./],
@@ -97,7 +98,7 @@ for (const [name, change, reason, hint] of UNUSABLE) {
     for (const [field, run] of Object.entries({ path: ensureFile, authFile: readToken })) {
       const text = await run().then(() => assert.fail("no error"), formatError);
       assertNoSecret({ text }, [jwt]);
-      const [cause = "", hints = "", ...others] = text.split("\n");
+      const [cause = "", hints = "", link, ...others] = text.split("\n");
       const start = `Configuration error: ${field} refers to an auth file with no usable token (${path}: `;
       assert.ok(cause.startsWith(start), cause);
       assert.match(cause.slice(start.length), reason);
@@ -106,7 +107,7 @@ for (const [name, change, reason, hint] of UNUSABLE) {
         /\); clientId \(or SCM_CLIENT_ID\) is required; clientSecret \(or SCM_CLIENT_SECRET\) is required/,
       );
       assert.match(hints, hint);
-      assert.deepEqual(others, []);
+      assert.deepEqual([link, others], [`See ${getErrorPage("invalid_config")}`, []]);
     }
     assert.equal(server.requestsTo("token").length, 0);
   });

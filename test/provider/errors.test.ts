@@ -5,12 +5,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
+import { getErrorPage } from "../../shared/version.ts";
 import { startScriptedServer } from "../support/scripted-server.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { createStack, toLines, WRONG_SECRET } from "./fixtures.ts";
 
 describe("A program", { concurrency: 2 }, () => {
-  test("fails with one cause and one hint for a wrong secret, which it sends only once", async () => {
+  test("fails with one cause, one hint, and one link for a wrong secret, which it sends only once", async () => {
     const program = `
       const auth = new scmAuth.AuthFile("auth", { path: "auth.json" });
       new scmAuth.AuthFile("same", { path: "auth.json" });
@@ -20,9 +21,10 @@ describe("A program", { concurrency: 2 }, () => {
     const { stack, server } = await createStack("wrong", program, { env: { SCM_CLIENT_SECRET: WRONG_SECRET } });
     const { ok, diagnostics, previewed } = await stack.up();
     assert.equal(ok, false);
-    const [cause = "", hint = "", ...others] = toLines(diagnostics);
+    const [cause = "", hint = "", link, ...others] = toLines(diagnostics);
     assert.match(cause, /^error: Authentication error: .*invalid_client/);
     assert.match(hint, /^The client ID or the secret is wrong\./);
+    assert.equal(link, `See ${getErrorPage("invalid_client")}`);
     assert.deepEqual([others, previewed], [[], []]);
     assert.equal(server.countTokenRequests(), 1);
     assertNoSecret({ diagnostics, messages: stack.getMessages(/^$/) }, [WRONG_SECRET]);
@@ -38,7 +40,7 @@ describe("A program", { concurrency: 2 }, () => {
     const [cause = "", ...hints] = toLines(diagnostics);
     for (const name of ["path", "tsgId", "maxRetries", "minTtl", "tokenUrl", "clientId \\(or SCM_CLIENT_ID\\)"])
       assert.match(cause, new RegExp(`\\b${name} (must|is|does)\\b`), name);
-    assert.equal(hints.length, 1);
+    assert.equal(hints.length, 2);
     assert.doesNotMatch(diagnostics, /my-tenant|ftp:|5m|serializing|\bat .*:\d+:\d+/);
     assert.equal(server.countTokenRequests(), 0);
   });
@@ -53,7 +55,7 @@ describe("A program", { concurrency: 2 }, () => {
     const [cause, ...hints] = toLines(diagnostics);
     const expected = "client_secret is not a valid argument; did you mean clientSecret?; tags is not a valid argument.";
     assert.equal(cause, `error: Configuration error: ${expected}`);
-    assert.equal(hints.length, 1);
+    assert.equal(hints.length, 2);
     assertNoSecret({ diagnostics, messages: stack.getMessages(/^$/) }, [WRONG_SECRET]);
   });
 
@@ -91,7 +93,7 @@ describe("A program", { concurrency: 2 }, () => {
       cause,
       /AccessToken resource 'token' has a problem: .*clientSecret \(or SCM_CLIENT_SECRET\) is required/,
     );
-    assert.equal(hints.length, 1, diagnostics);
+    assert.equal(hints.length, 2, diagnostics);
     assert.equal(server.countTokenRequests(), 1);
   });
 

@@ -73,7 +73,7 @@ describe("getAccessToken", { concurrency: 2 }, () => {
     const { stack, server } = await createStack("rejected", program, { env: { SCM_CLIENT_SECRET: WRONG_SECRET } });
     const { ok, diagnostics } = await stack.preview();
     assert.deepEqual([ok, server.countTokenRequests()], [false, 1]);
-    assert.equal(toLines(diagnostics).length, 2, diagnostics);
+    assert.equal(toLines(diagnostics).length, 3, diagnostics);
   });
 
   test("makes no token request while an argument is unknown in a preview", async () => {

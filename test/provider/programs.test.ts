@@ -73,12 +73,12 @@ describe("programs", { concurrency: 2 }, () => {
     await assertWorks(directory, { host: join(directory, "host.cjs") });
   });
 
-  test("an inline program for the Automation API fails with a cause and a hint", async () => {
+  test("an inline program for the Automation API fails with a cause, a hint, and a link", async () => {
     const directory = await project("inline-failure", { "host.cjs": INLINE });
     const options = { directory, host: join(directory, "host.cjs"), env: { SCM_CLIENT_SECRET: WRONG_SECRET } };
     const { stack, server } = await createStack("", "", options);
     const { ok, diagnostics } = await stack.preview();
-    assert.deepEqual([ok, server.countTokenRequests(), toLines(diagnostics).length], [false, 1, 2], diagnostics);
+    assert.deepEqual([ok, server.countTokenRequests(), toLines(diagnostics).length], [false, 1, 3], diagnostics);
   });
 
   test("a program in a workspace finds packages in the root directory and in its own directory", async () => {

@@ -63,10 +63,10 @@ test("hasSecret ignores blank secrets", () => {
   assert.equal(hasSecret({}, { SCM_CLIENT_SECRET: "a" }), true);
 });
 
-test("formatError returns the cause and the hint of an AuthError, and hides the message of any other error", () => {
+test("formatError returns the cause, the hint, and the link of an AuthError, and hides the message of any other error", () => {
   const error = new AuthError("it failed.", { kind: "network", code: "connection_refused" });
-  assert.match(formatError(error), /^Network error: it failed\.\n[^\n]+$/);
+  assert.match(formatError(error), /^Network error: it failed\.\n[^\n]+\nSee \S+#\w+$/);
   const text = formatError(new TypeError(`cannot read ${SECRET}`));
-  assert.match(text, /^Authentication error: unexpected error \(TypeError\)\.\n[^\n]+$/);
+  assert.match(text, /^Authentication error: unexpected error \(TypeError\)\.\n[^\n]+\nSee \S+#internal_error$/);
   assertNoSecret({ text }, [SECRET]);
 });

@@ -90,19 +90,33 @@ test("recognizes only AuthErrors, including those created by another copy of the
   assert.ok(!AuthError.isAuthError(new Error("AuthError")));
 });
 
-test("shows the class name, the message, and the hint in the stack, when printed, and in JSON", () => {
+test("shows the class name, the message, the hint, and the link in the stack, when printed, and in JSON", () => {
+  const expired = "Authentication error: the access token has expired.";
   const errors = [
-    [new AuthError("it broke.", options), "AuthError", "HTTP error: it broke.", "Do this."],
-    [new TokenExpiredError(), "TokenExpiredError", "Authentication error: the access token has expired.", "clock"],
-    [new ApiError("it broke.", { status: 400, hint: "Do this." }), "ApiError", "it broke.", "Do this."],
+    [new AuthError("it broke.", options), "AuthError", "HTTP error: it broke.", "Do this.", "rate_limited"],
+    [new TokenExpiredError(), "TokenExpiredError", expired, "clock", "token_expired"],
+    [new ApiError("it broke.", { status: 400, hint: "Do this." }), "ApiError", "it broke.", "Do this.", "api_400"],
   ] as const;
-  for (const [error, name, message, hint] of errors) {
+  for (const [error, name, message, hint, anchor] of errors) {
     assert.ok(error.stack?.startsWith(`${name}: ${message}\n`), error.stack);
     assert.ok(inspect(error).startsWith(`${name}: ${message}\n`) && inspect(error).includes("hint: "));
     const json = JSON.parse(JSON.stringify({ error })) as { readonly error: Readonly<Record<string, string>> };
     assert.deepEqual([json.error["name"], json.error["message"]], [name, message]);
     assert.ok(json.error["hint"]?.includes(hint));
+    const docs = `https://github.com/OWNER/scm-auth/blob/v1/docs/troubleshooting.md#${anchor}`;
+    assert.deepEqual([json.error["docs"], inspect(error).includes(docs)], [docs, true]);
   }
+});
+
+test("links an ApiError to the section about its status", () => {
+  for (const [status, anchor] of [
+    [200, "api_2xx"],
+    [302, "api_3xx"],
+    [404, "api_404"],
+    [418, "api_400"],
+    [503, "api_5xx"],
+  ] as const)
+    assert.ok(new ApiError("it broke.", { status }).docs.endsWith(`troubleshooting.md#${anchor}`));
 });
 
 const CAUSES: readonly (readonly [cause: unknown, name: string, code: string | undefined])[] = [

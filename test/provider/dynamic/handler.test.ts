@@ -74,7 +74,7 @@ test("check reports invalid arguments without a property name, because the engin
   const { inputs, failures } = await dynamic.check({}, authFile("invalid", args));
   assert.deepEqual(Object.keys(inputs), ["__provider"]);
   assert.equal(failures.length, 1);
-  assert.match(failures[0] ?? "", /^Configuration error: timeout .*; clientSecret .*; tsgId .*\n.+$/);
+  assert.match(failures[0] ?? "", /^Configuration error: timeout .*; clientSecret .*; tsgId .*\n.+\nSee .+$/);
 });
 
 test("diff of an AuthFile reports changes only to its identity and path", async () => {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { getErrorPage } from "../../../shared/version.ts";
 import { NO_CREDENTIALS, readJwt, startServer, WRONG_SECRET } from "../fixtures.ts";
 import { startPlugin } from "./fixtures.ts";
 
@@ -40,13 +41,13 @@ test("the plugin starts even if the sign-in fails, reports it once at the end, a
   const { process, log } = await startPlugin("wrong", server, { SCM_CLIENT_SECRET: WRONG_SECRET });
   assert.deepEqual(log.messages, []);
   for (let i = 0; i < 2; i++) await process.cancel();
-  const [cause = "", hint = "", ...others] = log.messages.join("\n").split("\n");
+  const [cause = "", hint = "", link, ...others] = log.messages.join("\n").split("\n");
   assert.match(
     cause,
     /^scm-auth: the auth file \.scm\/auth\.json is not available\. Authentication error: .*invalid_client/,
   );
   assert.match(hint, /^The client ID or the secret is wrong\./);
-  assert.deepEqual(others, []);
+  assert.deepEqual([link, others], [`See ${getErrorPage("invalid_client")}`, []]);
   assert.equal(server.countTokenRequests(), 1);
 });
 

@@ -380,8 +380,8 @@ test("the client gives up before the deadline if nothing responds", async (t) =>
 });
 
 test("the client stops a refresher and returns its statistics", async () => {
-  const gap = { since: 1, failedAttempts: 2, error: { message: "m", hint: "h" } };
-  const stats = { renewals: 3, outages: 1, gap, rejection: { message: "m", hint: "h" } };
+  const gap = { since: 1, failedAttempts: 2, error: { message: "m", hint: "h", docs: "d" } };
+  const stats = { renewals: 3, outages: 1, gap, rejection: { message: "m", hint: "h", docs: "d" } };
   const other = await setUp({ onShutdown: () => Promise.resolve(stats) });
   const address = other.server.address;
   assert.deepEqual(await stopRefresher(address), stats);

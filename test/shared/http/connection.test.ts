@@ -138,7 +138,7 @@ test("mentions a proxy variable that does not apply to https URLs if a connectio
     setProxyVariables(t, { [variable]: "http://proxy.test:3128" });
     const { hint, code } = await getError(send(`https://${HOST}/`));
     assert.equal(code, "host_not_found");
-    assert.match(hint, new RegExp(`^${variable} is set, .* set https_proxy\\. Otherwise: Check the spelling`));
+    assert.match(hint, new RegExp(`^${variable} is set, .* Set https_proxy .*\\. Otherwise: Check the spelling`));
   }
 });
 
@@ -295,7 +295,7 @@ for (const [what, options, failure, message] of PROXY_FAILURES) {
 
 const RAW_PROXIES: readonly (readonly [what: string, reply: string, code: AuthErrorCode, text: RegExp])[] = [
   ["supports only Negotiate and NTLM", "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n", "proxy_auth_required", /by Negotiate or NTLM \(407\).*Only Basic authentication is supported.*Cntlm/],
-  ["also supports Basic", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /requires a user and password.*percent-encoded/],
+  ["also supports Basic", "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM, Basic realm=x\r\n\r\n", "proxy_auth_required", /requires a user and password.*Percent-encode/],
   ["sends a page with status 200", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "proxy_refused", /status 200 with content/],
   ["is overloaded", "HTTP/1.1 503 Busy\r\n\r\n", "proxy_refused", /\(status 503\).* The proxy could not connect to the host, or it is overloaded/],
   ["switches protocols", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "proxy_refused", /\(status 101\)/],

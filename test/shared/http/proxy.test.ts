@@ -89,7 +89,7 @@ test("names the variable, but not its value, in the error for an invalid proxy U
 
 const UNUSED: readonly (readonly [Variables, url: string, reason: RegExp | undefined])[] = [
   [{}, SCM, undefined],
-  [{ HTTP_PROXY: P }, SCM, /^HTTP_PROXY is set, but it is not used for https URLs: set https_proxy\. Otherwise: /],
+  [{ HTTP_PROXY: P }, SCM, /^HTTP_PROXY is set, but it is not used for https URLs\. Set https_proxy .*\. Otherwise: /],
   [{ all_proxy: P }, SCM, /^all_proxy is set/],
   [{ http_proxy: P, ALL_PROXY: P }, SCM, /^http_proxy is set/],
   [{ http_proxy: P, https_proxy: P }, SCM, undefined],

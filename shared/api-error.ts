@@ -18,7 +18,7 @@ export interface ApiErrorOptions {
 const BRAND = Symbol.for("scm-auth.ApiError");
 
 /** The hint for a status, or for a class of statuses. The key is part of the anchor in the documentation. */
-export const API_HINTS = {
+export const STATUS_HINTS = {
   "2xx": "Use session.send() for responses that are not JSON.",
   "3xx": "Redirects are not followed. Check the path and apiUrl.",
   400: "Fix the request according to the API's error code and details.",
@@ -31,12 +31,12 @@ export const API_HINTS = {
 } as const;
 
 /** A status with its own hint, or a class of statuses. */
-export type ApiErrorGroup = `${keyof typeof API_HINTS}`;
+export type ApiErrorGroup = `${keyof typeof STATUS_HINTS}`;
 
-function getGroup(status: number): keyof typeof API_HINTS {
+function getGroup(status: number): keyof typeof STATUS_HINTS {
   if (status >= 500) return "5xx";
   if (status < 400) return status < 300 ? "2xx" : "3xx";
-  return Object.hasOwn(API_HINTS, status) ? (status as keyof typeof API_HINTS) : 400;
+  return Object.hasOwn(STATUS_HINTS, status) ? (status as keyof typeof STATUS_HINTS) : 400;
 }
 
 /**
@@ -64,7 +64,7 @@ export class ApiError extends Error implements ApiErrorOptions {
     this.requestId = requestId;
     this.details = details;
     const group = getGroup(status);
-    this.hint = hint ?? API_HINTS[group];
+    this.hint = hint ?? STATUS_HINTS[group];
     this.docs = getErrorPage(`api_${group}`);
     Object.defineProperty(this, BRAND, { value: true });
   }

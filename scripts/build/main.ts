@@ -2,11 +2,12 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildAction } from "./action.ts";
 import { buildPlugin } from "./plugin.ts";
+import { createTroubleshootingPage, PAGE } from "./troubleshooting.ts";
 
 /**
  * `npm run build` builds the directories that are committed because they are executed directly: `dist/action/` by the
- * runner, and `provider/plugin/` by Pulumi. The same sources produce the same bytes with every version of Node.
- * `npm run build -- --check` changes no files and fails if a directory is stale.
+ * runner, and `provider/plugin/` by Pulumi. It also writes docs/troubleshooting.md. The same sources produce the same
+ * bytes with every version of Node. `npm run build -- --check` changes no files and fails if anything is stale.
  */
 
 type Files = ReadonlyMap<string, Uint8Array>;
@@ -29,10 +30,14 @@ async function findDifferences(directory: string, files: Files): Promise<readonl
 
 async function checkDirectory(directory: string, files: Files): Promise<void> {
   const stale = await findDifferences(directory, files);
-  if (stale.length > 0) {
-    console.error(`${directory} is stale (${stale.join(", ")}): run \`npm run build\` and commit the result.`);
+  reportCheck(stale.length === 0 ? directory : `${directory} (${stale.join(", ")})`, stale.length > 0);
+}
+
+function reportCheck(what: string, isStale: boolean): void {
+  if (isStale) {
+    console.error(`${what} is stale: run \`npm run build\` and commit the result.`);
     process.exitCode = 1;
-  } else console.log(`${directory} is up to date (Node ${process.version}).`);
+  } else console.log(`${what} is up to date (Node ${process.version}).`);
 }
 
 async function writeDirectory(directory: string, files: Files): Promise<void> {
@@ -43,6 +48,10 @@ async function writeDirectory(directory: string, files: Files): Promise<void> {
   console.log(`${directory}: ${sizes.join(", ")}`);
 }
 
-const handle = process.argv.includes("--check") ? checkDirectory : writeDirectory;
+const isCheck = process.argv.includes("--check");
+const handle = isCheck ? checkDirectory : writeDirectory;
 await handle("dist/action", await buildAction());
 await handle("provider/plugin", await buildPlugin());
+const page = await createTroubleshootingPage();
+if (isCheck) reportCheck(PAGE, (await readFile(PAGE, "utf8").catch(() => "")) !== page);
+else await writeFile(PAGE, page);

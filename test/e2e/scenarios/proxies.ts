@@ -36,8 +36,8 @@ const SUCCESSES: readonly (readonly [name: string, proxy: ProxyOptions])[] = [
 ];
 
 const FAILURES: readonly (readonly [name: string, proxy: ProxyOptions, error: Pattern])[] = [
-  ["a proxy that requires a password", { credentials: "u:p" }, /requires a user and password \(407\).*\n.*percent-encoded/],
-  ["a proxy that responds with status 403", { response: 403 }, /proxy.*refused.*auth\.scm\.test:443.*403.*\n.*allow it, or add it to no_proxy/],
+  ["a proxy that requires a password", { credentials: "u:p" }, /requires a user and password \(407\).*\n.*Percent-encode/],
+  ["a proxy that responds with status 403", { response: 403 }, /proxy.*refused.*auth\.scm\.test:443.*403.*\n.*Allow it there, or add it to no_proxy/],
   ["a proxy that does not respond", { response: "hang" }, /2 attempts/],
   ["a proxy that is down and the variable that configures it", { value: () => "http://127.0.0.1:1" }, /127\.0\.0\.1:1.*https_proxy/],
   ["a proxy without TLS at an https URL", { value: ({ port }) => `https://127.0.0.1:${port}` }, /proxy/],

@@ -22,7 +22,7 @@ const FAILURES: readonly (readonly [
   requests?: RequestCounts,
 ])[] = [
   ["reports invalid_client", oauthError("invalid_client", "no such client", 401), /^Authentication error: .*invalid_client.*\n.*client ID or the secret is wrong/],
-  ["reports invalid_scope", oauthError("invalid_scope", "no"), /invalid_scope.*\n.*check the TSG ID/],
+  ["reports invalid_scope", oauthError("invalid_scope", "no"), /invalid_scope.*\n.*Check the TSG ID/],
   ["retries an HTML page and reports it", HTML_RESPONSE, /HTML.*\n.*captive portal/],
   ["retries a response that is not JSON and reports it", { body: '{"access_token":"abc' }, /JSON.*2 attempts/, TWO_ATTEMPTS],
   ["retries status 500 and reports the attempts", { status: 500 }, /^HTTP error: .*500.*2 attempts/, TWO_ATTEMPTS],

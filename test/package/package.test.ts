@@ -217,6 +217,20 @@ for (const [name, skip] of [
     if (name === "node22") await reportRun(t, name, "the installed command");
   });
 
+test("the example with msw in docs/library.md runs as published", async () => {
+  await symlink(join(root, "node_modules/msw"), join(project, "node_modules/msw"));
+  const page = await readFile(join(root, "docs/library.md"), "utf8");
+  const block = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)]
+    .map(([, text = ""]) => text)
+    .find((text) => text.includes('"msw"'));
+  await writeFile(join(project, "msw.mts"), block ?? "");
+  const { exitCode, log } = await runProcess(process.execPath, [join(project, "msw.mts")], {
+    env: { PATH: process.env["PATH"] },
+  });
+  assert.equal(exitCode, 0, log);
+  assert.match(log, /pass 1\b/);
+});
+
 test("the command says which version of Node it needs", async () => {
   const file = join(directory, "old.cjs");
   await writeFile(

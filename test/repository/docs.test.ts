@@ -113,7 +113,8 @@ registerHooks({
     name === "scm-auth" ? { url: ${JSON.stringify(new URL("../../shared/index.ts", import.meta.url).href)}, shortCircuit: true } : next(name, context),
 });`;
 
-for (const { name, language, code } of blocks.filter((block) => !block.code.includes("scm-auth/pulumi")))
+// Blocks with scm-auth/pulumi need Pulumi. Those with msw need the package, and test/package/ runs them.
+for (const { name, language, code } of blocks.filter((block) => !/"(scm-auth\/pulumi|msw)"/.test(block.code)))
   test(`${name} runs as published`, async (t) => {
     const skip = language === "python" && (await getSkipReason(["pan-scm-sdk"]));
     if (skip !== false) {

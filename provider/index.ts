@@ -1,3 +1,9 @@
+/**
+ * Credentials for Pulumi programs: an auth file for the `scm` provider, and access tokens.
+ *
+ * @module scm-auth/pulumi
+ */
+
 export type {
   AccessTokenArgs,
   AuthFileArgs,

@@ -1,3 +1,9 @@
+/**
+ * Sign-ins to Palo Alto Networks Strata Cloud Manager, requests to its API, auth files, and sealed tokens.
+ *
+ * @module scm-auth
+ */
+
 export {
   ensureAuthFile,
   removeAuthFile,

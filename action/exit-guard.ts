@@ -40,7 +40,7 @@ export function runGuarded(run: GuardedRun, report: (error: unknown) => void): v
   const setTimeLimit = (limit: Milliseconds): void => {
     setTimeout(() => {
       const hint =
-        "A server, a proxy, or the file system is not responding. Run the job again; if the problem persists, report it.";
+        "A server, a proxy, or the file system is not responding. Run the job again. If the problem persists, report it.";
       const message = `the step did not finish within ${formatDuration(limit)}.`;
       fail(new AuthError(message, { kind: "timeout", code: "internal_error", hint }));
     }, limit).unref();

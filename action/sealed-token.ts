@@ -23,7 +23,7 @@ export async function unseal(
   if (sealedToken === undefined) return undefined;
   if (sealedToken === "") {
     runner.warning(
-      "sealed-token is empty; signing in. GitHub drops outputs that contain a masked value: is the client ID or TSG ID a secret?",
+      "sealed-token is empty; signing in. GitHub drops outputs that contain a masked value. Store the client ID and the TSG ID as variables, not as secrets.",
     );
     return undefined;
   }

@@ -115,7 +115,7 @@ export async function getTokenFromArgs(args: Args, accounts: ServiceAccounts): P
 
 const isPath = (value: unknown): value is string => typeof value === "string" && value.trim() !== "";
 
-const REFRESH_HINT = "Refresh the file or provide credentials.";
+const REFRESH_HINT = "Refresh the file where it was created, or provide credentials.";
 const NO_FILE_HINT =
   "Create the file or provide credentials. Relative paths are resolved from the program's directory.";
 

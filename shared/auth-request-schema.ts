@@ -87,7 +87,7 @@ const PARSERS = {
   },
   scope: (text) => {
     const isInvalid = invalidScopeTokens(parseScope(text)).length > 0;
-    const hint = "Separate scope values with spaces; specify a tenant as tsg_id:<digits>.";
+    const hint = "Separate scope values with spaces. Write a tenant as tsg_id:<digits>.";
     return reject(isInvalid, "contains an invalid scope-token (RFC 6749 section 3.3)", hint) ?? text;
   },
   tokenUrl: parseUrl,

@@ -202,7 +202,8 @@ export function resolveAuthFilePath(path: string, field = "path", platform = pro
       "Write the path itself: in a workflow with an expression such as ${{ runner.temp }}/auth.json, in a program with os.homedir() or process.env.",
     );
   if (/^(["']).*\1$/.test(path)) fail("is in quotes", "Remove the quotes.");
-  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path)) fail("is a URL", "Write a path; fileURLToPath() converts a file URL.");
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path))
+    fail("is a URL", "Write a path. In a program, fileURLToPath() converts a file URL.");
   if (!isWindows && path.includes("\\"))
     fail("contains a backslash, which is part of a name on this system", "Separate directories with /.");
   if (/[/\\]$/.test(path) || /^\.{0,2}$/.test(paths.basename(path)))

@@ -139,7 +139,7 @@ export function getConnectHeaders(
 }
 
 const TRANSIENT_REFUSAL_HINT =
-  "The proxy could not connect to the host, or it is overloaded. Run again; if the problem persists, check the proxy, or add the host to no_proxy.";
+  "The proxy could not connect to the host, or it is overloaded. Run again. If the problem persists, check the proxy, or add the host to no_proxy.";
 
 /** The error for a response to CONNECT; undefined if the tunnel is open (a 2xx response without content). */
 export function getTunnelError(

@@ -11,7 +11,7 @@ import { assertNoSecret } from "../support/secrets.ts";
 import { createStack, toLines, WRONG_SECRET } from "./fixtures.ts";
 
 describe("A program", { concurrency: 2 }, () => {
-  test("fails with one cause, one hint, and one link for a wrong secret, which it sends only once", async () => {
+  test("fails with one cause and one hint for a wrong secret, which it sends only once", async () => {
     const program = `
       const auth = new scmAuth.AuthFile("auth", { path: "auth.json" });
       new scmAuth.AuthFile("same", { path: "auth.json" });

@@ -7,7 +7,7 @@ const SAME_SERVER = "check that the token URL and the JWKS URL belong to the sam
 
 /**
  * The hint for each error code, shown by the action, the library, and Pulumi. No hint contains a secret. The causes in
- * docs/troubleshooting.md are in scripts/build/error-causes.ts.
+ * docs/troubleshooting.md are in scripts/build/troubleshooting/.
  */
 export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_config: "Fix the listed values.",

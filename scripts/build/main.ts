@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildAction } from "./action.ts";
 import { buildPlugin } from "./plugin.ts";
-import { createTroubleshootingPage, PAGE } from "./troubleshooting.ts";
+import { createTroubleshootingPage, PAGE } from "./troubleshooting/page.ts";
 
 /**
  * `npm run build` builds the directories that are committed because they are executed directly: `dist/action/` by the

@@ -48,11 +48,7 @@ test("docs/library.md has the valid values and the default of each option of a c
   };
   assert.deepEqual(
     getRows("option").map((cells) => cells.slice(0, 3)),
-    CLIENT_OPTION_NAMES.map((name) => [
-      name,
-      getValidValues(name),
-      (defaults.get(name) ?? "none").toString(),
-    ]),
+    CLIENT_OPTION_NAMES.map((name) => [name, getValidValues(name), (defaults.get(name) ?? "none").toString()]),
   );
 });
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { API_CAUSES, ERROR_COUNT, ERROR_SECTIONS } from "../../scripts/build/error-causes.ts";
-import { createTroubleshootingPage, PAGE } from "../../scripts/build/troubleshooting.ts";
+import { API_CAUSES, ERROR_COUNT, ERROR_SECTIONS } from "../../scripts/build/troubleshooting/sections.ts";
+import { createTroubleshootingPage, PAGE } from "../../scripts/build/troubleshooting/page.ts";
 import { HINTS } from "../../shared/hints.ts";
 import { inRepository } from "../support/runner-job.ts";
 

@@ -1,14 +1,15 @@
 import { format, resolveConfig } from "prettier";
-import { ApiError } from "../../shared/api-error.ts";
-import { AuthError, type AuthErrorCode } from "../../shared/errors.ts";
-import { API_CAUSES, ERROR_SECTIONS, type ErrorCause } from "./error-causes.ts";
+import { ApiError } from "../../../shared/api-error.ts";
+import { AuthError, type AuthErrorCode } from "../../../shared/errors.ts";
+import type { ErrorCause } from "./cause.ts";
+import { API_CAUSES, ERROR_SECTIONS } from "./sections.ts";
 
 /**
  * Creates docs/troubleshooting.md, to which each error links. Each code has a heading, whose anchor is the code.
  */
 export const PAGE = "docs/troubleshooting.md";
 
-const INTRODUCTION = `<!-- Created by \`npm run build\` from shared/hints.ts and scripts/build/error-causes.ts. -->
+const INTRODUCTION = `<!-- Created by \`npm run build\` from shared/hints.ts and scripts/build/troubleshooting/. -->
 
 # Troubleshooting
 

@@ -2748,77 +2748,79 @@ function duration2(params) {
 }
 __name(duration2, "duration");
 
+// shared/hints.ts
+var NO_ACCESS = "The service account has no access to this tenant. Check the TSG ID. If it is correct, assign the account a role in that tenant (Identity & Access in Strata Cloud Manager).";
+var NOT_FROM_SCM = "This is not one of SCM's access tokens. Check the token URL.";
+var SAME_SERVER = "check that the token URL and the JWKS URL belong to the same server.";
+var HINTS = {
+  invalid_config: "Fix the listed values.",
+  client_secret_unavailable: "Check the function that was passed as clientSecret. If it threw an error, that error is the cause.",
+  not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
+  host_not_found: "Check the spelling of the host name. If it is correct, check the DNS settings of this machine.",
+  dns_lookup_failed: "Run again. If the problem persists, check the DNS settings of this machine.",
+  connection_refused: "Nothing is listening on this port, or a firewall is rejecting the connection. Check the URL, and allow outgoing connections to it.",
+  connection_lost: "The server, a firewall, or a proxy closed the connection. Run again. If the problem persists, check the firewall and the proxy.",
+  connect_timeout: "A firewall may be dropping packets. Allow outgoing connections to this host and port.",
+  response_timeout: "SCM's auth server does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel, share one sign-in between them, or raise the timeout.",
+  response_truncated: "The server, a proxy, or a load balancer closed the connection too early. Run again. If the problem persists, check the proxy.",
+  untrusted_certificate: "No secret was sent. If a proxy inspects TLS, add its CA certificate as ca-cert, or set NODE_EXTRA_CA_CERTS to its path. If the system trusts it already, set NODE_USE_SYSTEM_CA=1.",
+  tls_handshake_failed: "No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2.",
+  proxy_url_invalid: "Set it to http://host:port or http://user:password@host:port. Percent-encode the user and the password.",
+  proxy_auth_required: "Set https_proxy=http://user:password@host:port with the correct user and password. Percent-encode both.",
+  proxy_refused: "The proxy blocks this host. Allow it there, or add it to no_proxy if it can be reached directly.",
+  proxy_unreachable: "Check the host and port in the proxy variable. If the server can be reached without the proxy, add it to no_proxy.",
+  rate_limited: "The server limits requests. Share one sign-in between steps and jobs, or raise the timeout.",
+  server_error: "Run again later. If the problem persists, check the status page of Strata Cloud Manager.",
+  unexpected_redirect: "Redirects are not followed, because they would send the secret to another host. Check the URL. If it is correct, a captive portal or a proxy responded instead of the server.",
+  http_error: "Check the token URL and the JWKS URL. If they are correct, find out whether a gateway or a firewall blocks the request.",
+  invalid_client: "The client ID or the secret is wrong. Was the secret rotated, or the service account deleted? Are the ID and the secret swapped, or from different accounts? Paste the secret again without quotes or whitespace.",
+  invalid_scope: NO_ACCESS,
+  unauthorized_client: "This client may not request tokens with client_credentials. Use a service account of Strata Cloud Manager.",
+  access_denied: "The account exists, but access was denied. Check its roles in this tenant.",
+  oauth_error: "Check the client ID, the tenant, and the token URL.",
+  html_response: "The response is an HTML page instead of JSON. Check the URL. If it is correct, a proxy or a captive portal responded instead of the server.",
+  invalid_json: "Check the URL. If it is correct, a proxy or a firewall responded instead of the server, or changed the response.",
+  response_too_large: "The response did not come from SCM's auth server. Check the URL.",
+  invalid_token_response: "The response does not follow RFC 6749 section 5.1. Check the token URL.",
+  invalid_jwks: "The response is not a JWK Set (RFC 7517) with an RSA key. Check the JWKS URL.",
+  opaque_token: "An opaque token cannot be verified. Check the token URL. If the server is meant to issue such tokens, set verify to false.",
+  malformed_token: NOT_FROM_SCM,
+  algorithm_not_allowed: "Only tokens signed with RS256 are accepted. Check the token URL.",
+  signing_key_not_found: `If the server has just rotated its keys, run again. Otherwise, ${SAME_SERVER}`,
+  invalid_signature: `First, ${SAME_SERVER} If they do, the token was modified in transit: check the proxy.`,
+  missing_claim: NOT_FROM_SCM,
+  invalid_claim: NOT_FROM_SCM,
+  audience_mismatch: "The token was issued to another client. Check the client ID.",
+  issuer_mismatch: "The token was issued by another server. Check the token URL and the issuer.",
+  tenant_mismatch: NO_ACCESS,
+  token_expired: "Check this machine's clock. If it is correct, request a new token.",
+  token_not_yet_valid: "Check this machine's clock, and that of the auth server.",
+  clock_skew: "Synchronize this machine's clock (NTP), and run again.",
+  token_lifetime_unknown: "Use the token directly, or configure the server to send expires_in (RFC 6749 section 5.1).",
+  auth_file_invalid_path: "Use a file path in a directory that exists or can be created.",
+  auth_file_not_managed: "The file was not overwritten. Use another path, or remove the file.",
+  auth_file_in_use: "Use a separate auth file for each identity and each job.",
+  auth_file_insecure: "Providers trust the auth file, so it must be a regular file that only this user can access. Remove it, or use another path.",
+  auth_file_dir_insecure: "Providers trust the file in it. Use a directory that only this user can write to (chmod go-w).",
+  auth_file_permission_denied: "Use a path in a directory that this user can write to.",
+  auth_file_disk_full: "Free up disk space or inodes, or use a path on another disk.",
+  auth_file_io_error: "Check the path and the file system, or use another path.",
+  refresher_failed: "Run the job again. If the problem persists and one token lifetime is enough for the job, set keep-fresh to false.",
+  sealed_token_expired: "Sign in again. Sealing does not extend a token's lifetime of about 15 minutes.",
+  sealed_token_malformed: "Pass the sealed token unchanged, or sign in again.",
+  sealed_token_decryption_failed: "Use the client secret that the token was sealed with, and pass the sealed token unchanged. Otherwise, sign in again.",
+  sealed_token_too_large: "Pass only the sealed token. A token that is too long to be sealed must be requested by each job.",
+  sealed_token_not_jwt: "No other job could verify an opaque token. Sign in within each job that needs one.",
+  aborted: "Your program aborted the call. The reason is the error's cause.",
+  output_write_failed: "Check that the disk is not full and that the runner's files are writable.",
+  internal_error: "This is a bug. Please report it with this line, the version, and the operating system."
+};
+
 // shared/version.ts
 var VERSION = "1.0.0";
 var USER_AGENT = `scm-auth/${VERSION}`;
 var DOCS_URL = "https://github.com/OWNER/scm-auth/blob/v1/docs";
-
-// shared/hints.ts
-var NETWORK = `(${DOCS_URL}/network.md)`;
-var NO_ACCESS = "The service account has no access to this tenant: check the TSG ID, and assign the account a role there (Identity & Access in Strata Cloud Manager).";
-var HINTS = {
-  invalid_config: "Fix the listed values.",
-  client_secret_unavailable: "Check the function that was passed as clientSecret. If it threw an error, that is the cause.",
-  not_signed_in: "Call accessToken() or refreshToken() first, or start with OAuth2Client.connect().",
-  host_not_found: "Check the spelling of the host name, and whether this machine can resolve it.",
-  dns_lookup_failed: `The name server did not answer, or answered with an error. Run again; if the problem persists, check the DNS settings of this machine ${NETWORK}.`,
-  connection_refused: `Nothing is listening there, or a firewall is rejecting the connection. Check the URL and the egress rules ${NETWORK}.`,
-  connection_lost: `The network, a firewall, or a proxy closed the connection. Run again; if the problem persists, check them ${NETWORK}.`,
-  connect_timeout: `A firewall may be dropping packets. Allow the hosts and ports listed in ${DOCS_URL}/network.md.`,
-  response_timeout: "SCM's auth server does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel, or raise the timeout.",
-  response_truncated: "The server, a proxy, or a load balancer closed the connection too early. Run again.",
-  untrusted_certificate: `No secret was sent. If a proxy inspects TLS, add its CA certificate, or set NODE_EXTRA_CA_CERTS; if the system trusts it already, set NODE_USE_SYSTEM_CA=1 ${NETWORK}.`,
-  tls_handshake_failed: `No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2 ${NETWORK}.`,
-  proxy_url_invalid: "Set it to http://host:port or http://user:password@host:port, with the user and password percent-encoded.",
-  proxy_auth_required: "Set https_proxy=http://user:password@host:port, with the correct user and password, percent-encoded.",
-  proxy_refused: `The proxy blocks this host: allow it, or add it to no_proxy ${NETWORK}.`,
-  proxy_unreachable: `Check the host and port in the proxy variable, or add the target to no_proxy ${NETWORK}.`,
-  rate_limited: "The server limits token requests. Share one sign-in between steps and jobs, or raise the timeout.",
-  server_error: "Retry later, and check the status page of Strata Cloud Manager.",
-  unexpected_redirect: "Redirects are not followed: they would send the secret to another host. Check the URL; captive portals and proxies also cause this.",
-  http_error: "Check the token URL and the JWKS URL, and whether a gateway blocks the request.",
-  invalid_client: "The client ID or the secret is wrong. Was the secret rotated, or the service account deleted? Are the ID and the secret swapped, or from different accounts? Paste the secret again without quotes or whitespace.",
-  invalid_scope: NO_ACCESS,
-  unauthorized_client: "This client may not use client_credentials. Use a service account of Strata Cloud Manager.",
-  access_denied: "The account exists but access was denied: check its roles in this tenant.",
-  oauth_error: "Check the client ID, the tenant, and the token URL.",
-  html_response: `Received an HTML page instead of JSON: a proxy or a captive portal is in the way, or the URL is wrong ${NETWORK}.`,
-  invalid_json: `The response did not come from SCM's auth server, or was modified in transit. Check the URL ${NETWORK}.`,
-  response_too_large: "The response did not come from SCM's auth server. Check the URL.",
-  invalid_token_response: "The response violates RFC 6749 section 5.1. Check the token URL.",
-  invalid_jwks: "The response is not a JWK Set (RFC 7517). Check the JWKS URL.",
-  opaque_token: "It cannot be verified. If the server is meant to issue such tokens, set verify to false.",
-  malformed_token: "It is not one of SCM's access tokens. Check the token URL.",
-  algorithm_not_allowed: "Only RS256 is accepted. Check the token URL.",
-  signing_key_not_found: "Retry if the server has just rotated its keys; otherwise check that the token URL and the JWKS URL belong to the same server.",
-  invalid_signature: "The token was modified in transit, or the token URL and the JWKS URL belong to different servers.",
-  missing_claim: "It is not one of SCM's access tokens. Check the token URL.",
-  invalid_claim: "It is not one of SCM's access tokens. Check the token URL.",
-  audience_mismatch: "The token was issued to another client. Check the client ID.",
-  issuer_mismatch: "The token was issued by another server. Check the token URL and the issuer.",
-  tenant_mismatch: NO_ACCESS,
-  token_expired: "Check this machine's clock, or request a new token.",
-  token_not_yet_valid: "Check this machine's clock, and that of the auth server.",
-  clock_skew: "Synchronize this machine's clock (NTP) and run again.",
-  token_lifetime_unknown: "Use the token directly, or configure the server to send expires_in (RFC 6749 section 5.1).",
-  auth_file_invalid_path: "Use a file path in a directory that exists or can be created.",
-  auth_file_not_managed: "The file was not created by scm-auth, so it was not overwritten. Use another path, or remove the file.",
-  auth_file_in_use: "Use a separate auth file for each identity and each job.",
-  auth_file_insecure: "Remove it, or use another path. Providers trust the auth file: it must be a regular file that only this user can access.",
-  auth_file_dir_insecure: "Use a directory that only this user can write to (chmod go-w): providers trust the file in it.",
-  auth_file_permission_denied: "Use a path in a directory that this user can write to.",
-  auth_file_disk_full: "Free up disk space or inodes, or use a path on another disk.",
-  auth_file_io_error: "Check the path and the file system, or use another path.",
-  refresher_failed: "Without the background process, a long apply could fail midway. Run the job again, or turn off refreshing if one token lifetime is enough.",
-  sealed_token_expired: "Sign in again. Sealing does not extend a token's lifetime of about 15 minutes.",
-  sealed_token_malformed: "Pass the sealed token unchanged, or sign in again.",
-  sealed_token_decryption_failed: "Seal and unseal with the same client secret, and pass the sealed token unchanged; or sign in again.",
-  sealed_token_too_large: "Pass only the sealed token. A token that is too long to be sealed must be requested by each job.",
-  sealed_token_not_jwt: "The recipient could not verify it. Sign in within the job that needs the token.",
-  aborted: "The signal's abort reason is the error's cause.",
-  output_write_failed: "Check that the disk is not full and that the runner's files are writable.",
-  internal_error: "This is a bug. Please report it with this line, the version, and the operating system."
-};
+var getErrorPage = /* @__PURE__ */ __name((anchor2) => `${DOCS_URL}/troubleshooting.md#${anchor2}`, "getErrorPage");
 
 // shared/errors.ts
 var PREFIX = Object.freeze({
@@ -2849,6 +2851,8 @@ var AuthError = class _AuthError extends Error {
   code;
   /** What to do about the error. */
   hint;
+  /** The URL of the section about this code in the documentation. */
+  docs;
   /** Whether the same call may succeed later without any changes. */
   retryable;
   /** The number of attempts made for the failed request, including the first; 0 if none was made. */
@@ -2874,6 +2878,7 @@ var AuthError = class _AuthError extends Error {
     this.kind = kind;
     this.code = code;
     this.hint = options.hint ?? HINTS[code];
+    this.docs = getErrorPage(code);
     this.retryable = RETRYABLE_KINDS.has(kind) && !NEVER_RETRYABLE.has(code) || ALWAYS_RETRYABLE.has(code);
     this.attempts = options.attempts ?? 0;
     this.status = options.status;
@@ -3131,7 +3136,7 @@ var PARSERS = {
   }, "tsgId"),
   scope: /* @__PURE__ */ __name((text) => {
     const isInvalid = invalidScopeTokens(parseScope(text)).length > 0;
-    const hint = "Separate scope values with spaces; specify a tenant as tsg_id:<digits>.";
+    const hint = "Separate scope values with spaces. Write a tenant as tsg_id:<digits>.";
     return reject(isInvalid, "contains an invalid scope-token (RFC 6749 section 3.3)", hint) ?? text;
   }, "scope"),
   tokenUrl: parseUrl,
@@ -3546,11 +3551,11 @@ function explainVariables(url) {
   if (url.protocol !== "https:" || isLoopback(url)) return void 0;
   const variable = findVariable2(HTTPS_VARIABLES);
   if (variable !== void 0 && !isProxied(url))
-    return `${findVariable2(NO_PROXY_VARIABLES) ?? ""} excludes ${url.hostname} from the proxy in ${variable}.`;
+    return `${findVariable2(NO_PROXY_VARIABLES) ?? ""} excludes ${url.hostname} from the proxy in ${variable}. Change it if this host needs the proxy.`;
   if (variable !== void 0) return describeIgnoredEntries(url);
   const unused = findVariable2([...HTTP_VARIABLES, "all_proxy", "ALL_PROXY"]);
   if (unused === void 0 || !isProxied(url)) return void 0;
-  return `${unused} is set, but it is not used for https URLs: set https_proxy.`;
+  return `${unused} is set, but it is not used for https URLs. Set https_proxy if this host needs a proxy.`;
 }
 __name(explainVariables, "explainVariables");
 var MIN_PASSWORD_LENGTH = 4;
@@ -3570,7 +3575,7 @@ function getConnectHeaders(target, { username, password }) {
   return { host, "proxy-authorization": `Basic ${credentials}` };
 }
 __name(getConnectHeaders, "getConnectHeaders");
-var TRANSIENT_REFUSAL_HINT = "The proxy could not connect to the host, or it is overloaded. Run again; if the problem persists, check the proxy, or add the host to no_proxy.";
+var TRANSIENT_REFUSAL_HINT = "The proxy could not connect to the host, or it is overloaded. Run again. If the problem persists, check the proxy, or add the host to no_proxy.";
 function getTunnelError({ statusCode: status = 0, headers }, head, target, proxy) {
   if (status >= 200 && status < 300 && head.length === 0) return void 0;
   if (status === 407) return proxyAuthError(headers["proxy-authenticate"] ?? "", target, proxy);
@@ -4973,6 +4978,10 @@ var JwksCache = class {
       }, "find")
     };
   }
+  /** Removes the cached keys, so that the next lookup loads them again. */
+  clear() {
+    this.#cached = void 0;
+  }
   async #reloadFor(kid, load, limits) {
     const { deadline, signal } = limits;
     for (const delay of NEW_TOKEN_RELOADS) {
@@ -5294,6 +5303,9 @@ async function requestToken(context, limits) {
     setImmediate(() => void Promise.resolve().then(() => (init_jws(), jws_exports)).catch(() => void 0));
     const token = await waitForBoth(issued, lookup2.ready, clock, ownLimits);
     return await verifySignature2(context, token, lookup2.find, ownLimits);
+  } catch (error) {
+    if (AuthError.isAuthError(error) && error.code === "invalid_signature") context.jwks.clear();
+    throw error;
   } finally {
     stop.abort();
     await Promise.allSettled([issued, lookup2?.ready]);
@@ -5990,7 +6002,7 @@ var import_node_events3 = require("node:events");
 var import_node_http2 = require("node:http");
 
 // shared/auth-file/refresher.ts
-var failureSummary = object({ message: string2(), hint: string2() });
+var failureSummary = object({ message: string2(), hint: string2(), docs: string2() });
 var refreshGap = object({
   since: number2(),
   /** Undefined if the period has not ended. */
@@ -6160,7 +6172,7 @@ var TokenRefresher = class {
   }
   #noteFailure(error) {
     this.#failedAttempts++;
-    this.#lastError = AuthError.isAuthError(error) ? summarize(error) : { message: String(error), hint: "" };
+    this.#lastError = AuthError.isAuthError(error) ? summarize(error) : { message: `${String(error)}.`, hint: HINTS.internal_error, docs: getErrorPage("internal_error") };
   }
   /** Returns the current period without a valid token, or undefined if the written token is valid. */
   #getGap() {
@@ -6173,7 +6185,7 @@ var TokenRefresher = class {
     return token?.remaining(this.#options.clock) ?? 0;
   }
 };
-var summarize = /* @__PURE__ */ __name(({ message: message2, hint }) => ({ message: message2, hint }), "summarize");
+var summarize = /* @__PURE__ */ __name(({ message: message2, hint, docs }) => ({ message: message2, hint, docs }), "summarize");
 var getDuration = /* @__PURE__ */ __name(({ since = 0, until = since } = {}) => until - since, "getDuration");
 var timeoutError2 = /* @__PURE__ */ __name((timeout2) => new AuthError(`the token request did not complete within ${Math.round(timeout2 / 1e3)} s.`, {
   kind: "timeout",
@@ -6357,7 +6369,8 @@ function resolveAuthFilePath(path2, field = "path", platform = process.platform)
       "Write the path itself: in a workflow with an expression such as ${{ runner.temp }}/auth.json, in a program with os.homedir() or process.env."
     );
   if (/^(["']).*\1$/.test(path2)) fail("is in quotes", "Remove the quotes.");
-  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path2)) fail("is a URL", "Write a path; fileURLToPath() converts a file URL.");
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path2))
+    fail("is a URL", "Write a path. In a program, fileURLToPath() converts a file URL.");
   if (!isWindows && path2.includes("\\"))
     fail("contains a backslash, which is part of a name on this system", "Separate directories with /.");
   if (/[/\\]$/.test(path2) || /^\.{0,2}$/.test(paths.basename(path2)))
@@ -6527,7 +6540,7 @@ async function getTokenFromArgs(args, accounts) {
 }
 __name(getTokenFromArgs, "getTokenFromArgs");
 var isPath = /* @__PURE__ */ __name((value) => typeof value === "string" && value.trim() !== "", "isPath");
-var REFRESH_HINT = "Refresh the file or provide credentials.";
+var REFRESH_HINT = "Refresh the file where it was created, or provide credentials.";
 var NO_FILE_HINT = "Create the file or provide credentials. Relative paths are resolved from the program's directory.";
 async function reuseToken(field, givenPath, args, accounts) {
   const owner = field === "path" ? "AuthFile" : "getAccessToken";
@@ -6582,10 +6595,12 @@ var EngineLog = class {
 // provider/error-message.ts
 function formatError(error) {
   if (AuthError.isAuthError(error)) return `${error.message}
-${error.hint}`;
+${error.hint}
+See ${error.docs}`;
   const name = error instanceof Error ? error.name : typeof error;
   return `Authentication error: unexpected error (${sanitize(name, 60)}).
-${HINTS.internal_error}`;
+${HINTS.internal_error}
+See ${getErrorPage("internal_error")}`;
 }
 __name(formatError, "formatError");
 

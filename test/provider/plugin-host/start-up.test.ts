@@ -54,10 +54,9 @@ test("the plugin starts even if the sign-in fails, reports it once at the end, a
 test("a failure that a resource has reported is not reported again, nor by a process that serves the schema", async () => {
   const server = await startServer();
   const env = { SCM_CLIENT_SECRET: WRONG_SECRET };
-  const [resource, loader] = await Promise.all([
-    startPlugin("reported", server, env),
-    startPlugin("loader", server, env),
-  ]);
+  const loader = await startPlugin("loader", server, env);
+  // The last to start, because the pause after its rejected request lasts only one second.
+  const resource = await startPlugin("reported", server, env);
   const { failures } = await resource.process.check({}, { path: ".scm/auth.json" }, URN);
   assert.match(failures.join(), /invalid_client/);
   await loader.process.getSchema();

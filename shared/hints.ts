@@ -27,7 +27,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   response_truncated:
     "The server, a proxy, or a load balancer closed the connection too early. Run again. If the problem persists, check the proxy.",
   untrusted_certificate:
-    "No secret was sent. If a proxy inspects TLS, add its CA certificate as ca-cert, or set NODE_EXTRA_CA_CERTS to its path. If the system trusts it already, set NODE_USE_SYSTEM_CA=1.",
+    "No secret was sent. If a proxy inspects TLS, set NODE_EXTRA_CA_CERTS to the path of its CA certificate (in the action, use ca-cert). If the system trusts it already, set NODE_USE_SYSTEM_CA=1.",
   tls_handshake_failed:
     "No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2.",
   proxy_url_invalid:

@@ -102,7 +102,7 @@ export const TLS = {
     message: "token request: the certificate of <host:port> is not trusted (<reason>, issued by <issuer>).",
     cause:
       "No trusted CA signed the certificate, it has expired, or it belongs to another host. If the issuer is your company, a proxy inspects TLS.",
-    more: "The command takes the certificate as `--ca-cert`, and the library as `ca` ([private CAs](network.md#tls-and-private-cas)). Verification cannot be turned off.",
+    more: "The library also takes the certificate as `ca` ([private CAs](network.md#tls-and-private-cas)). Verification cannot be turned off.",
   },
   tls_handshake_failed: {
     kind: "network",

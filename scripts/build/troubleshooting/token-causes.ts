@@ -85,7 +85,7 @@ export const VERIFICATION = {
     kind: "verification",
     message: "the iss claim is not the expected issuer.",
     cause:
-      "The library or Pulumi was told which issuer to expect, and the token has another one. SCM's issuer contains a port: `https://auth.apps.paloaltonetworks.com:443/am/oauth2`.",
+      "The program set `issuer`, and the token has another one. SCM's issuer contains a port: `https://auth.apps.paloaltonetworks.com:443/am/oauth2`.",
   },
   tenant_mismatch: {
     kind: "verification",
@@ -107,7 +107,7 @@ export const VERIFICATION = {
     kind: "verification",
     message: "this machine's clock is <time> behind the server's (clock skew).",
     cause: "The token is valid according to the server's clock, but not according to this machine's clock.",
-    more: "[network.md](network.md#clock-skew) describes how to compare the clocks.",
+    more: "The row Clock of a [check](check.md#steps) shows the difference.",
   },
   token_lifetime_unknown: {
     kind: "protocol",
@@ -144,7 +144,7 @@ export const AUTH_FILE = {
     message: "the directory <path> can be written to by every user.",
     cause:
       "Other users could replace the file, because its directory or one above it belongs to them or can be written to by them.",
-    more: "[auth-file.md](auth-file.md#path-and-removal) lists suitable paths.",
+    more: "[auth-file.md](auth-file.md#path-and-removal) says which directories are accepted.",
   },
   auth_file_permission_denied: {
     kind: "file",

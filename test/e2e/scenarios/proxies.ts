@@ -117,7 +117,7 @@ export const proxies: readonly Scenario[] = [
     inputs: TRUSTED,
     server: { tls: untrustedTls },
     env: { NODE_TLS_REJECT_UNAUTHORIZED: "0" },
-    expect: fails(/certificate of auth\.scm\.test.*\n.*add its CA certificate/, NO_REQUESTS, {
+    expect: fails(/certificate of auth\.scm\.test.*\n.*path of its CA certificate/, NO_REQUESTS, {
       warnings: ["NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored"],
     }),
   },

@@ -231,6 +231,10 @@ test("the example with msw in docs/library.md runs as published", async () => {
   assert.match(log, /pass 1\b/);
 });
 
+test("the private fields of the command are not compiled to WeakMaps, which would be slow", () => {
+  assert.doesNotMatch(texts["dist/cli/scm-auth.cjs"] ?? "", /__private/);
+});
+
 test("the command says which version of Node it needs", async () => {
   const file = join(directory, "old.cjs");
   await writeFile(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { chmod, cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { parse } from "yaml";
@@ -50,6 +51,7 @@ async function prepare(t: TestContext): Promise<Setup> {
     // The SDK for Prisma AIRS has another API host, and uses a proxy only with this variable.
     ...{ PANW_MGMT_ENDPOINT: "https://api.strata.paloaltonetworks.com/aisec", NODE_USE_ENV_PROXY: "1" },
     NO_PROXY: "127.0.0.1",
+    ANSIBLE_COLLECTIONS_PATH: process.env["ANSIBLE_COLLECTIONS_PATH"] ?? join(homedir(), ".ansible/collections"),
   };
   const { clientId, clientSecret, tsgId } = network.server;
   const account: Environment = { SCM_CLIENT_ID: clientId, SCM_CLIENT_SECRET: clientSecret, SCM_TSG_ID: tsgId };
@@ -80,34 +82,50 @@ interface Recipe {
 }
 
 const TAGS = /^\/config\/objects\/v1\/tags\b/;
-const CLIENTS: readonly (readonly [program: RegExp, Pick<Recipe, "clients" | "path" | "succeeds">])[] = [
-  [/\btofu apply\b/, { clients: OPENTOFU, path: TAGS, succeeds: true }],
-  [/\bvcert (run|enroll)\b/, { clients: ["vcert"], path: /^\/ngts\/v1\//, succeeds: false }],
-  [/\bprofiles\.mjs\b/, { clients: ["prisma-airs-sdk"], path: /^\/aisec\/v1\/mgmt\/profiles\b/, succeeds: false }],
-  [/\bscm show\b/, { clients: ["pan-scm-cli"], path: TAGS, succeeds: true }],
-  [/\btags\.py\b/, { clients: ["pan-scm-sdk"], path: TAGS, succeeds: true }],
-  [/\bcurl\b/, { clients: ["curl"], path: TAGS, succeeds: true }],
-];
-/** Tools whose programs are not in a package registry. docs/tools.md says how they were tried. */
-const NOT_RUN = ["Terraform and OpenTofu: prismasdwan", "Terraform and OpenTofu: venafi", "Ansible"];
+/** The clients of each section that has scripts. */
+const CLIENTS: Readonly<Record<string, Pick<Recipe, "clients" | "path" | "succeeds">>> = {
+  "Terraform and OpenTofu: scm": { clients: OPENTOFU, path: TAGS, succeeds: true },
+  "Terraform and OpenTofu: prismasdwan": {
+    clients: ["terraform-provider-prismasdwan", "tofu"],
+    path: /^\/sdwan\//,
+    succeeds: false,
+  },
+  "Terraform and OpenTofu: venafi": {
+    clients: ["terraform-provider-venafi", "tofu"],
+    path: /^\/ngts\/v1\//,
+    succeeds: false,
+  },
+  vcert: { clients: ["vcert"], path: /^\/ngts\/v1\//, succeeds: false },
+  "Prisma AIRS SDK": { clients: ["prisma-airs-sdk"], path: /^\/aisec\/v1\/mgmt\/profiles\b/, succeeds: false },
+  "pan-scm-cli": { clients: ["pan-scm-cli"], path: TAGS, succeeds: true },
+  "pan-scm-sdk": { clients: ["pan-scm-sdk"], path: TAGS, succeeds: true },
+  Ansible: { clients: ["cdot65.scm"], path: TAGS, succeeds: true },
+  curl: { clients: ["curl"], path: TAGS, succeeds: true },
+};
 
 const page = await read("docs/tools.md");
-const recipes = page.split(/^## /m).flatMap((section): readonly Recipe[] => {
-  const [name = ""] = section.split("\n");
-  if (NOT_RUN.includes(name)) return [];
-  const scripts = [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, script = ""]) => ({ script }));
-  const steps = [...section.matchAll(/^```yaml\n(- run:[^]*?)^```$/gm)].flatMap(([, block = ""]) =>
+const sections = page.split(/^## /m).map((text) => ({ name: text.split("\n")[0] ?? "", text }));
+const recipes = sections.flatMap(({ name, text }): readonly Recipe[] => {
+  const scripts = [...text.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, script = ""]) => ({ script }));
+  const steps = [...text.matchAll(/^```yaml\n(- run:[^]*?)^```$/gm)].flatMap(([, block = ""]) =>
     (parse(block) as readonly { readonly run: string; readonly env?: Environment }[]).map(({ run, env = {} }) => ({
       script: run,
       stepEnv: env,
     })),
   );
   return [...steps, ...scripts].map((recipe) => {
-    const [, client] = CLIENTS.find(([program]) => program.test(recipe.script)) ?? [];
-    assert.ok(client, `a client for: ${recipe.script}`);
+    const client = CLIENTS[name];
+    assert.ok(client, `the clients of ${name}`);
     return { name, ...recipe, ...client };
   });
 });
+
+/** Writes the blocks of a section that are files. Their first line is a comment with the name. */
+async function writeFiles(section: string, directory: string): Promise<void> {
+  const { text = "" } = sections.find(({ name }) => name === section) ?? {};
+  for (const [, file = "", content = ""] of text.matchAll(/^```\w+\n(?:#|\/\/) ([\w.]+)\n([^]*?)^```$/gm))
+    await writeFile(join(directory, file), content);
+}
 
 /** Signs in with the built action, and returns the environment of a later step. The job ends after the test. */
 async function runScmAuthStep(t: TestContext, { server, env }: ScmNetwork, stepEnv: Environment): Promise<Environment> {
@@ -130,9 +148,6 @@ async function runScmAuthStep(t: TestContext, { server, env }: ScmNetwork, stepE
   return { ...main.env, ...(Object.fromEntries(evaluated) as Environment) };
 }
 
-/** The blocks that are files. Their first line is a comment with the name. */
-const files = [...page.matchAll(/^```\w+\n(?:#|\/\/) ([\w.]+)\n([^]*?)^```$/gm)];
-
 describe("docs/tools.md", { skip: process.platform === "win32" }, () => {
   for (const { name, script, stepEnv, clients, path, succeeds } of recipes)
     test(`${name} signs in once ${stepEnv ? "on GitHub" : "elsewhere"}: ${script.split("\n")[0] ?? ""}`, async (t) => {
@@ -142,8 +157,8 @@ describe("docs/tools.md", { skip: process.platform === "win32" }, () => {
         return;
       }
       const { directory, network, run } = await prepare(t);
-      for (const [, file = "", text = ""] of files) await writeFile(join(directory, file), text);
       await cp(inRepository("examples/opentofu/main.tf"), join(directory, "main.tf"));
+      await writeFiles(name, directory);
       const sdk = await findPackage("prisma-airs-sdk");
       if (sdk !== undefined) await symlink(dirname(dirname(sdk)), join(directory, "node_modules"));
       const { exitCode, log } = await run(script, stepEnv && (await runScmAuthStep(t, network, stepEnv)));
@@ -154,8 +169,36 @@ describe("docs/tools.md", { skip: process.platform === "win32" }, () => {
       await reportRun(t, clients[0] ?? "", `${name} ${place} (${count} requests, 1 for a token)`);
     });
 
+  test("An MCP server that the published configuration starts answers a tool call", async (t) => {
+    const reason = await getSkipReason(["mcp", "pan-scm-sdk"]);
+    if (reason !== false) {
+      t.skip(reason);
+      return;
+    }
+    const { directory, network, run } = await prepare(t);
+    await writeFiles("An MCP server", directory);
+    const [, json = ""] = /^```json\n([^]*?)^```$/m.exec(page) ?? [];
+    await writeFile(join(directory, "mcp.json"), json.replaceAll("/home/me", directory));
+    await mkdir(join(directory, ".config/scm"), { recursive: true });
+    await writeFile(join(directory, ".config/scm/secret"), network.server.clientSecret, { mode: 0o600 });
+    const client = `import asyncio, json, os
+from mcp import Client, StdioServerParameters
+async def main():
+    [server] = json.load(open("mcp.json"))["mcpServers"].values()
+    server["env"] = {**os.environ, **server["env"]}
+    async with Client(StdioServerParameters(**server)) as client:
+        print((await client.call_tool("list_tags", {"folder": "All"})).structured_content)
+asyncio.run(main())`;
+    await writeFile(join(directory, "client.py"), client);
+    const { exitCode, log } = await run("python client.py", {});
+    assert.deepEqual([exitCode, /\{'result': .*\}/.exec(log)?.[0]], [0, "{'result': ['production', 'staging']}"], log);
+    assertOneToken(network, TAGS, log);
+    const count = network.server.requests.length;
+    await reportRun(t, "mcp", `a tool call through scm-auth run (${count} requests, 1 for a token)`);
+  });
+
   test("names the versions that are tried", async () => {
-    for (const client of ["vcert", "prisma-airs-sdk", "pan-scm-cli", "pan-scm-sdk"]) {
+    for (const client of ["vcert", "prisma-airs-sdk", "pan-scm-cli", "pan-scm-sdk", "cdot65.scm", "mcp"]) {
       const version = await getClientVersion(client);
       // `go install` cannot set the version of vcert.
       if (version !== undefined && client !== "vcert") assert.ok(page.includes(` ${version} `), `${client} ${version}`);

@@ -15,6 +15,9 @@ const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "-c",
     "import tree_sitter; from importlib.metadata import version; print(version('tree-sitter-groovy'))",
   ],
+  mcp: ["python", "-c", "from importlib.metadata import version; print(version('mcp'))"],
+  // ansible-galaxy succeeds even if there is no such collection.
+  "cdot65.scm": ["sh", "-c", "ansible-galaxy collection list cdot65.scm | sed -n 's/^cdot65.scm *//p' | grep ."],
   pulumi: ["pulumi", "version"],
 };
 
@@ -37,7 +40,8 @@ export async function findPackage(client: string): Promise<string | undefined> {
 
 /** Plugins, which cannot print their version. */
 const PLUGINS: readonly string[] = [
-  ...["terraform-provider-scm", "pulumi-resource-scm", "pulumi-language-nodejs", "pulumi-language-yaml"],
+  ...["terraform-provider-scm", "terraform-provider-venafi", "terraform-provider-prismasdwan", "pulumi-resource-scm"],
+  ...["pulumi-language-nodejs", "pulumi-language-yaml"],
   ...["pulumi-language-python", "pulumi-language-go"],
 ];
 
@@ -94,19 +98,24 @@ export interface ProviderMirror {
   readonly remove: () => Promise<void>;
 }
 
-/** The version of the provider in the mirror. The provider cannot print its own. */
-const PROVIDER_VERSION = "1.0.9";
+/** The sources of the providers in the mirror, and their versions, which they cannot print. */
+const PROVIDERS: Readonly<Record<string, readonly [source: string, version: string]>> = {
+  scm: ["paloaltonetworks/scm", "1.0.9"],
+  venafi: ["venafi/venafi", "0.24.1"],
+  prismasdwan: ["paloaltonetworks/prismasdwan", "6.6.1-beta.2"],
+};
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64" };
 
-/** Makes the scm provider on PATH available to `tofu init`, without a network. */
+/** Makes the providers on PATH available to `tofu init`, without a network. */
 export async function createProviderMirror(): Promise<ProviderMirror> {
   const directory = await mkdtemp(join(tmpdir(), "scm-auth-mirror-"));
-  const provider = await findProgram("terraform-provider-scm");
-  if (provider !== undefined) {
-    const target = `${platform()}_${ARCHITECTURES[arch()] ?? arch()}`;
-    const path = join(directory, "registry.opentofu.org/paloaltonetworks/scm", PROVIDER_VERSION, target);
+  const target = `${platform()}_${ARCHITECTURES[arch()] ?? arch()}`;
+  for (const [name, [source, version]] of Object.entries(PROVIDERS)) {
+    const provider = await findProgram(`terraform-provider-${name}`);
+    if (provider === undefined) continue;
+    const path = join(directory, "registry.opentofu.org", source, version, target);
     await mkdir(path, { recursive: true });
-    await symlink(provider, join(path, `terraform-provider-scm_v${PROVIDER_VERSION}`));
+    await symlink(provider, join(path, `terraform-provider-${name}_v${version}`));
   }
   const config = join(directory, "config.tfrc");
   const mirror = `filesystem_mirror {\n    path = ${JSON.stringify(directory)}\n  }`;

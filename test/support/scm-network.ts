@@ -6,7 +6,8 @@ import { startConnectProxy, type ConnectProxy } from "./connect-proxy.ts";
 import { startScmServer, type ScmServer, type ScmServerOptions } from "./scm-server.ts";
 
 const AUTH_HOST = "auth.apps.paloaltonetworks.com";
-const API_HOST = "api.strata.paloaltonetworks.com";
+/** The second one is that of Prisma SD-WAN. */
+const API_HOSTS = ["api.strata.paloaltonetworks.com", "api.sase.paloaltonetworks.com"];
 
 /** A network in which SCM's host names refer to a local server, so that examples run unchanged. */
 export interface ScmNetwork {
@@ -20,8 +21,8 @@ export interface ScmNetwork {
 }
 
 export async function startScmNetwork(options: Pick<ScmServerOptions, "ttl" | "tsgIds"> = {}): Promise<ScmNetwork> {
-  const server = await startScmServer({ ...options, tls: createCertificates([AUTH_HOST, API_HOST]) });
-  let reachable: readonly string[] = [AUTH_HOST, API_HOST];
+  const server = await startScmServer({ ...options, tls: createCertificates([AUTH_HOST, ...API_HOSTS]) });
+  let reachable: readonly string[] = [AUTH_HOST, ...API_HOSTS];
   const proxy = await startConnectProxy({ to: (host) => (reachable.includes(host) ? server.port : undefined) });
   const directory = await mkdtemp(join(tmpdir(), "scm-auth-network-"));
   const caFile = join(directory, "ca.pem");
@@ -36,7 +37,7 @@ export async function startScmNetwork(options: Pick<ScmServerOptions, "ttl" | "t
       REQUESTS_CA_BUNDLE: caFile,
       SSL_CERT_FILE: caFile,
     },
-    setOutage: (isOut) => (reachable = isOut ? [API_HOST] : [AUTH_HOST, API_HOST]),
+    setOutage: (isOut) => (reachable = isOut ? API_HOSTS : [AUTH_HOST, ...API_HOSTS]),
     close: async () => {
       await proxy.close();
       await server.close();

@@ -12,7 +12,7 @@ const NODE_GLOBALS = Object.fromEntries(Object.getOwnPropertyNames(globalThis).m
  * not listed belong to the top layer: the client and the auth file.
  */
 const LAYERS = [
-  ["clock", "version", "duration", "inspect", "scope", "hints", "errors", "redact", "events", "options"],
+  ["clock", "version", "duration", "inspect", "process-id", "scope", "hints", "errors", "redact", "events", "options"],
   ["http/*"],
   [
     ...["access-token", "auth-request", "auth-request-schema", "ca-certificates", "environment"],

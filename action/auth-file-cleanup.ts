@@ -7,7 +7,7 @@ import { stopRefresher } from "../shared/auth-file/token-server-client.ts";
 import { sleep, systemClock, type Milliseconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
 import { AuthError } from "../shared/errors.ts";
-import { isRunning, type ProcessId } from "./refresher/job-monitor.ts";
+import { isRunning, type ProcessId } from "../shared/process-id.ts";
 import { parseIfOwn } from "../shared/auth-file/managed-file.ts";
 import type { Runner } from "./runner.ts";
 

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { removeAuthFile } from "../shared/auth-file/ensure-auth-file.ts";
 import { ensurePrivateDirectory } from "../shared/auth-file/private-directory.ts";
 import type { Environment } from "../shared/environment.ts";
-import { getErrorCode } from "../shared/errors.ts";
+import { isRunning, readProcessId } from "../shared/process-id.ts";
 import { getCacheDirectory } from "./token-cache.ts";
 
 /**
- * `run-<machine>-<process ID>-<random>.json`, the auth file of one `scm-auth run`. The machine is in the name because
- * machines and containers may share a home directory.
+ * `run-<machine>-<process ID>-<start time>-<random>.json`, the auth file of one `scm-auth run`. The machine is in the
+ * name because machines and containers may share a home directory. The start time is empty except on Linux.
  */
-const RUN_FILE = /^run-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.json$/;
+const RUN_FILE = /^run-([0-9a-f]{8})-(\d+)-(\d+)?-[0-9a-f]{8}\.json$/;
 
 const getMachine = (): string => createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 
@@ -28,7 +28,8 @@ const getDirectories = (env: Environment): readonly string[] => {
  * @throws AuthError of kind `file`
  */
 export async function createRunPath(env: Environment): Promise<string> {
-  const name = `run-${getMachine()}-${process.pid}-${randomBytes(4).toString("hex")}.json`;
+  const { pid, startedAt = "" } = readProcessId(process.pid);
+  const name = `run-${getMachine()}-${pid}-${startedAt}-${randomBytes(4).toString("hex")}.json`;
   const [first = "", ...others] = getDirectories(env).map((directory) => join(directory, name));
   for (const path of [first, ...others]) {
     const isUsable = await ensurePrivateDirectory(path).then(
@@ -46,17 +47,8 @@ export async function createRunPath(env: Environment): Promise<string> {
 export async function removeAbandonedFiles(env: Environment): Promise<void> {
   for (const directory of getDirectories(env))
     for (const name of await readdir(directory).catch((): readonly string[] => [])) {
-      const [, machine, pid] = RUN_FILE.exec(name) ?? [];
-      if (machine !== getMachine() || isRunning(Number(pid))) continue;
+      const [, machine, pid, startedAt] = RUN_FILE.exec(name) ?? [];
+      if (machine !== getMachine() || isRunning({ pid: Number(pid), startedAt })) continue;
       await removeAuthFile(join(directory, name)).catch(() => false);
     }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return getErrorCode(error) !== "ESRCH";
-  }
 }

@@ -4,10 +4,11 @@ import { AuthRequest, type AuthRequestInput } from "../../shared/auth-request.ts
 import { systemClock, type Milliseconds } from "../../shared/clock.ts";
 import type { AuthErrorOptions } from "../../shared/errors.ts";
 import { createSecureContext } from "../../shared/http/tls.ts";
+import type { ProcessId } from "../../shared/process-id.ts";
 import { parseScope } from "../../shared/scope.ts";
 import { createSeparateContext, createSignInContext, requestToken } from "../../shared/sign-in.ts";
 import { TokenSource } from "../../shared/token-source.ts";
-import { createJobMonitor, type ProcessId } from "./job-monitor.ts";
+import { createJobMonitor } from "./job-monitor.ts";
 
 /**
  * The configuration that the refresher receives from the main step. It is sent only over IPC, because other processes

@@ -4,7 +4,8 @@ import { delimiter, parse, resolve } from "node:path";
 import { systemClock, type Milliseconds } from "../../shared/clock.ts";
 import { abortedError, AuthError } from "../../shared/errors.ts";
 import type { RequestLimits } from "../../shared/http/request-context.ts";
-import { identifyProcess, type ProcessId } from "./job-monitor.ts";
+import type { ProcessId } from "../../shared/process-id.ts";
+import { identifyProcess } from "./job-monitor.ts";
 import type { RefresherConfig, RefresherReply } from "./run.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

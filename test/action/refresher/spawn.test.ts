@@ -6,7 +6,6 @@ import { delimiter, join, resolve } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
 import { getFingerprint } from "../../../shared/auth-file/managed-file.ts";
-import { isRunning, type ProcessId } from "../../../action/refresher/job-monitor.ts";
 import type { RefresherConfig } from "../../../action/refresher/run.ts";
 import { getEnvironment, getNetworkFlags, spawnRefresher } from "../../../action/refresher/spawn.ts";
 import { parseAuthFile, type AuthFileContent } from "../../../shared/auth-file/format.ts";
@@ -14,6 +13,7 @@ import { requestServedToken, stopRefresher } from "../../../shared/auth-file/tok
 import { AuthRequest } from "../../../shared/auth-request.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { AuthError } from "../../../shared/errors.ts";
+import { isRunning, type ProcessId } from "../../../shared/process-id.ts";
 import { createSignInContext, requestToken } from "../../../shared/sign-in.ts";
 import { waitUntil } from "../../support/poll.ts";
 import { runProcess } from "../../support/processes.ts";

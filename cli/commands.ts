@@ -59,7 +59,7 @@ export const COMMANDS = {
     maxPositionals: 0,
     examples: [
       [
-        "scm-auth token | sed 's/^/Authorization: Bearer /' | curl -H @- https://api.strata.paloaltonetworks.com/...",
+        'token="$(scm-auth token)" && printf "Authorization: Bearer $token" | curl -fsS -H @- https://api...',
         "call the SCM API; the token does not appear in the process list",
       ],
       ["scm-auth token --min-ttl 600 --json", "a token that is valid for at least 10 minutes, as JSON"],

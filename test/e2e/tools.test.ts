@@ -31,7 +31,7 @@ interface Setup {
   readonly directory: string;
   readonly network: ScmNetwork;
   /** Runs a shell script with the credentials of the account, or with other variables instead of them. */
-  readonly run: (script: string, env?: Environment) => Promise<ProcessResult>;
+  readonly run: (script: string, env?: Environment, input?: string) => Promise<ProcessResult>;
 }
 
 /** Prepares a directory, a network with SCM's host names, and a shell with the command on PATH. */
@@ -55,8 +55,8 @@ async function prepare(t: TestContext): Promise<Setup> {
   };
   const { clientId, clientSecret, tsgId } = network.server;
   const account: Environment = { SCM_CLIENT_ID: clientId, SCM_CLIENT_SECRET: clientSecret, SCM_TSG_ID: tsgId };
-  const run: Setup["run"] = (script, more = account) =>
-    runProcess("sh", ["-c", script], { cwd: directory, env: { ...env, ...more }, timeoutMs: 120_000 });
+  const run: Setup["run"] = (script, more = account, input = "") =>
+    runProcess("sh", ["-c", script], { cwd: directory, env: { ...env, ...more }, input, timeoutMs: 120_000 });
   return { directory, network, run };
 }
 
@@ -195,6 +195,20 @@ asyncio.run(main())`;
     assertOneToken(network, TAGS, log);
     const count = network.server.requests.length;
     await reportRun(t, "mcp", `a tool call through scm-auth run (${count} requests, 1 for a token)`);
+  });
+
+  test("docs/command-line.md creates a file for the secret that only its owner can read", async (t) => {
+    const { network, run } = await prepare(t);
+    const [, block = "", variables = ""] =
+      /^```sh\n([^]*?)^```$[^]*?^```sh\n([^]*?)\n\n/m.exec(await read("docs/command-line.md")) ?? [];
+    assert.match(block, /umask/);
+    // The test has its own identity.
+    const secretFile = /^export SCM_CLIENT_SECRET_FILE=.*/m.exec(variables)?.[0] ?? "";
+    const { clientId, clientSecret, tsgId } = network.server;
+    const env = { SCM_CLIENT_ID: clientId, SCM_TSG_ID: tsgId };
+    const { stdout, stderr } = await run(`${block}\n${secretFile}\nscm-auth token`, env, `${clientSecret}\n`);
+    // The command would warn about a file that others can read.
+    assert.deepEqual([stdout, stderr], [`${network.server.issued[0] ?? ""}\n`, ""]);
   });
 
   test("names the versions that are tried", async () => {

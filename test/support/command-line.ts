@@ -18,7 +18,7 @@ export async function createProgramDirectory(directory: string): Promise<string>
   const programs: Readonly<Record<string, string>> = {
     // Every call has a cache of its own, as on another machine.
     "scm-auth": `export XDG_RUNTIME_DIR="$(mktemp -d "${directory}/XXXXXX")"\nexec ${process.execPath} ${entry} "$@"`,
-    npm: '[ "$*" = "install --global --silent scm-auth" ]',
+    npm: 'case "$*" in "install --global scm-auth" | "install --global --silent scm-auth") ;; *) exit 1 ;; esac',
     npx: '[ "$1" = --yes ] && shift && exec "$@"',
     node: `exec ${process.execPath} "$@"`,
   };

@@ -73,11 +73,10 @@ for (const [name, start] of Object.entries(HOSTS))
     await start({ request, server, path: join(await createTempDir(t), "auth.json") }, t);
     await waitUntil("three tokens have been issued", () => server.issued.length >= 3, 60_000);
     const known = new Map<unknown, Set<string>>();
-    for (const {
-      this: redactor,
-      arguments: [secret],
-    } of mock.calls)
-      if (server.issued.includes(secret)) known.set(redactor, (known.get(redactor) ?? new Set()).add(secret));
+    for (const call of mock.calls) {
+      const [secret] = call.arguments;
+      if (server.issued.includes(secret)) known.set(call.this, (known.get(call.this) ?? new Set()).add(secret));
+    }
     const counts = [...known.values()].map(({ size }) => size);
     assert.ok(counts.length >= 2);
     assert.equal(Math.max(...counts), 1);

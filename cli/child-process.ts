@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { constants } from "node:os";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import type { Milliseconds } from "../shared/clock.ts";
 import { getErrorCode } from "../shared/errors.ts";
 import { sanitize } from "../shared/redact.ts";
@@ -22,6 +22,9 @@ const REPEAT_AFTER: Milliseconds = 500;
 const MAX_IDLE_INTERVALS = 4;
 const MAX_INTERVALS = 40;
 
+/** The reader of a pipe or socket has closed it, so the command receives SIGPIPE, as in every pipeline. */
+const READER_GONE = ["EPIPE", "ECONNRESET"];
+
 /** How to run a command. */
 export interface ChildOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -38,7 +41,7 @@ export interface ChildOptions {
  * terminal itself sends SIGINT and SIGQUIT to that group.
  *
  * @returns the exit status of the command; 128 + n if it was ended by signal n
- * @throws CommandError if the command cannot be started
+ * @throws CommandError if the command cannot be started, or its output cannot be written
  */
 export async function runChild([file = "", ...args]: readonly string[], options: ChildOptions): Promise<number> {
   const { env, secrets, signals } = options;
@@ -63,10 +66,13 @@ export async function runChild([file = "", ...args]: readonly string[], options:
     if (group !== undefined) await endGroup(group);
     // From now on, a signal ends the wait for a reader that does not read.
     signals.receiver = undefined;
-    await Promise.all(outputs.map((output) => output.finish(signals.aborted)));
-    return code ?? 128 + constants.signals[signal ?? "SIGKILL"];
+    const failures = await Promise.all(outputs.map((output) => output.finish(signals.aborted)));
+    const status = code ?? 128 + constants.signals[signal ?? "SIGKILL"];
+    const failure = failures.find((one) => one !== undefined && !READER_GONE.includes(one));
+    if (failure !== undefined) throw outputError(failure, status);
+    return status;
   } catch (error) {
-    throw startError(file, error);
+    throw error instanceof CommandError ? error : startError(file, error);
   } finally {
     signals.receiver = undefined;
   }
@@ -83,6 +89,12 @@ function startError(file: string, error: unknown): CommandError {
         : ([`cannot be started: ${code}`, 126, ""] as const);
   return new CommandError(`the command ${sanitize(file, 100)} ${reason}.`, { hint, exitStatus });
 }
+
+const outputError = (code: string, status: number): CommandError =>
+  new CommandError(`the output of the command cannot be written: ${code}.`, {
+    hint: code === "ENOSPC" ? "Free up disk space." : "Check where it is redirected to.",
+    exitStatus: status === 0 ? 1 : status,
+  });
 
 function createForwarder(
   child: ChildProcess,
@@ -120,8 +132,8 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * Passes an output of a command on without secrets. If the reader of the target goes away, the output is closed, so
- * that the command receives SIGPIPE.
+ * Passes an output of a command on without secrets. If the target cannot be written, for example because its reader has
+ * gone away, the output is closed, so that the command receives SIGPIPE.
  *
  * @param source - null if the command writes to the target itself
  */
@@ -136,14 +148,25 @@ function redactOutput(source: Socket | null, target: NodeJS.WriteStream, secrets
     target.once("drain", resume);
   });
   source.on("error", () => undefined);
-  const close = (): unknown => source.destroy();
-  target.once("error", close);
-  const closed = once(source, "close").then(() => {
-    redactor.flush();
-    target.off("error", close);
+  let failure: string | undefined;
+  // The property `errored` of standard streams is never set.
+  const fail = (error: Error): void => {
+    failure = getErrorCode(error);
+    source.destroy();
+  };
+  target.on("error", fail);
+  const closed = new Promise<void>((resolve) => {
+    source.once("close", () => {
+      redactor.flush();
+      resolve();
+    });
   });
-  /** Resolves when everything that the command wrote has been passed on, or `signal` is aborted. */
-  const finish = async (signal: AbortSignal): Promise<void> => {
+  /**
+   * Resolves when everything that the command wrote has been passed on, or `signal` is aborted.
+   *
+   * @returns the code of the error if the target cannot be written
+   */
+  const finish = async (signal: AbortSignal): Promise<string | undefined> => {
     let idle = 0;
     for (let count = 0; !source.closed && !signal.aborted && idle < MAX_IDLE_INTERVALS && count < MAX_INTERVALS;) {
       const before = source.bytesRead;
@@ -154,6 +177,10 @@ function redactOutput(source: Socket | null, target: NodeJS.WriteStream, secrets
     }
     source.destroy();
     await closed;
+    // The failure of the last write is reported later.
+    await setImmediate();
+    target.off("error", fail);
+    return failure;
   };
   return { finish };
 }

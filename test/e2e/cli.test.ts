@@ -84,6 +84,25 @@ describe("scm-auth", { skip: isWindows && "the scripts are for a POSIX shell" },
     assert.match(run.stderr, /error: .* cannot be written: .*\nhint: /);
   });
 
+  test("run reports that the output of its command cannot be written", async (t) => {
+    if (!(await exists("/dev/full"))) {
+      t.skip("needs /dev/full");
+      return;
+    }
+    for (const [script, status] of [
+      ["echo x", 1],
+      ["echo x; sleep 0.5; exit 3", 3],
+    ] as const) {
+      const env = { ...cli.env, SCRIPT: script };
+      const run = await runProcess("sh", ["-c", '$SCM_AUTH run -- sh -c "$SCRIPT" > /dev/full'], { ...LONG, env });
+      assert.equal(run.exitCode, status, run.log);
+      assert.equal(
+        run.stderr,
+        "error: the output of the command cannot be written: ENOSPC.\nhint: Free up disk space.\n",
+      );
+    }
+  });
+
   const asRoot = process.getuid?.() !== 0 && "needs root";
   test("token warns about a cache directory of another user", { skip: asRoot }, async () => {
     await mkdir(cli.cache, { mode: 0o700 });

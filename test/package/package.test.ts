@@ -49,6 +49,7 @@ const installed = join(project, "node_modules/scm-auth");
 const texts: Readonly<Record<string, string>> = Object.fromEntries(
   await Promise.all(files.map(async ({ path }) => [path, await readFile(join(installed, path), "utf8")] as const)),
 );
+const [node22, bun] = await Promise.all([getSkipReason(["node22"]), getSkipReason(["bun"])]);
 const code = Object.entries(texts).filter(([path]) => /\.c?js$/.test(path));
 
 test("the package contains only code, types, licenses, README.md, and CHANGELOG.md", () => {
@@ -163,7 +164,6 @@ for (const [name, { options, extensions }] of Object.entries(SETUPS))
   });
 
 const OUTPUT = "production\nstaging\n404 API_I00013\nconfig clientSecret,tsgId\n";
-const node22 = await getSkipReason(["node22"]);
 for (const { name, command, skip = false } of [
   { name: "this version of Node", command: process.execPath },
   { name: "Node 22", command: "node22", skip: node22 },
@@ -193,28 +193,30 @@ for (const { name, command, skip = false } of [
     if (command === "node22") await reportRun(t, command, "programs with the package");
   });
 
-for (const [name, skip] of [
-  ["node", false],
-  ["node22", node22],
+const bin = join(project, "node_modules/.bin/scm-auth");
+for (const [name, command, args, skip] of [
+  ["node", bin, [], false],
+  ["node22", bin, [], node22],
+  ["bun", "bun", ["x", "--bun", "scm-auth"], bun],
 ] as const)
   test(`the installed command prints a token with ${name}`, { skip }, async (t) => {
-    const bin = join(project, "node_modules/.bin/scm-auth");
     const path = await mkdtemp(join(directory, "path-"));
-    // The first line of the command starts the node that is first in PATH.
-    await symlink(name === "node" ? process.execPath : ((await findProgram(name)) ?? ""), join(path, "node"));
+    // The first line of the command starts the node that is first in PATH, but bun runs the command itself.
+    const runtime = name === "node" ? process.execPath : ((await findProgram(name)) ?? "");
+    await symlink(runtime, join(path, name === "bun" ? name : "node"));
     await writeFile(join(project, "ca.pem"), server.ca);
     const env = {
       ...{ PATH: `${path}:/usr/bin:/bin`, HOME: directory, NODE_EXTRA_CA_CERTS: join(project, "ca.pem") },
       ...{ SCM_CLIENT_ID: server.clientId, SCM_CLIENT_SECRET: server.clientSecret, SCM_TSG_ID: server.tsgId },
       SCM_TOKEN_URL: server.tokenUrl,
     };
-    const { stdout, stderr } = await runProcess(bin, ["token", "--no-cache"], { env });
+    const options = { cwd: project, env };
+    const { stdout, stderr } = await runProcess(command, [...args, "token", "--no-cache"], options);
     assert.deepEqual([stderr, stdout], ["", `${server.issued.at(-1) ?? ""}\n`]);
-    const run = await runProcess(bin, ["run", "--no-cache", "--", "sh", "-c", "scm-auth token; exit 3"], {
-      env: { ...env, PATH: `${join(project, "node_modules/.bin")}:${env.PATH}` },
-    });
+    const script = `${[command, ...args].join(" ")} token; exit 3`;
+    const run = await runProcess(command, [...args, "run", "--no-cache", "--", "sh", "-c", script], options);
     assert.deepEqual([run.exitCode, run.stderr, run.stdout], [3, "", "***\n"]);
-    if (name === "node22") await reportRun(t, name, "the installed command");
+    if (name !== "node") await reportRun(t, name, "the installed command");
   });
 
 test("the example with msw in docs/library.md runs as published", async () => {

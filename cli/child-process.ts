@@ -55,6 +55,8 @@ export async function runChild([file = "", ...args]: readonly string[], options:
       stdio: ["inherit", pipeOrInherit(process.stdout), pipeOrInherit(process.stderr)],
       detached: hasOwnGroup,
     });
+    // Fails if the command cannot be started. It may have no streams then.
+    await once(child, "spawn");
     const exit = once(child, "exit") as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
     const group = hasOwnGroup ? child.pid : undefined;
     signals.receiver = createForwarder(child, group, inTerminal);
@@ -83,7 +85,7 @@ function startError(file: string, error: unknown): CommandError {
   const code = getErrorCode(error) ?? "unknown error";
   const [reason, exitStatus, hint] =
     code === "ENOENT"
-      ? (["was not found", 127, "Check its name, and the PATH variable."] as const)
+      ? (["was not found", 127, "Check its name, the PATH variable, and the first line if it is a script."] as const)
       : code === "EACCES"
         ? (["cannot be executed", 126, "Check its permissions."] as const)
         : ([`cannot be started: ${code}`, 126, ""] as const);

@@ -271,6 +271,18 @@ describe("scm-auth", { skip: isWindows && "the scripts are for a POSIX shell" },
       );
     });
 
+  test("run exits with 126 if it has too many open files to start a process", async () => {
+    // How many files are open depends on the version of Node.
+    for (let limit = 20; ; limit += 2) {
+      const script = `ulimit -n ${limit}; exec $SCM_AUTH run --no-cache -- echo started`;
+      const { exitCode, stdout, stderr } = await runProcess("sh", ["-c", script], { ...LONG, env: cli.env });
+      assert.notEqual(exitCode, 0, stderr);
+      if (!/^error: the command echo cannot be started: EMFILE.\n/m.test(stderr)) continue;
+      assert.deepEqual([exitCode, stdout], [126, ""]);
+      return;
+    }
+  });
+
   describe("signals to run", () => {
     /** Starts a script that writes `ready`, sends signals, and returns the exit code and the output. */
     async function signalScript(script: string, ...signals: readonly (NodeJS.Signals | number)[]) {

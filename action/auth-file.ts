@@ -76,7 +76,7 @@ export async function writeAuthFile(step: AuthFileContext): Promise<StepAuthFile
   if (existing.reason !== undefined) runner.debug(`Not reusing the existing auth file: ${existing.reason.message}`);
   const reused = existing.token && hasMinRemaining(existing.token, inputs.minTtl, clock) ? existing.token : undefined;
   const { token, source } = reused ? { token: reused, source: "auth-file" as const } : await signIn();
-  let server = existing.server;
+  let server: TokenServerAddress | undefined = existing.server;
   if (server !== undefined) {
     runner.mask(server.clientSecret);
     if (!keepFresh) runner.info("An earlier step already refreshes this auth file; keep-fresh: false has no effect.");

@@ -1,6 +1,12 @@
 import { hasMinRemaining, type AccessToken } from "../shared/access-token.ts";
 import { ensureTokenFile, resolveAuthFilePath } from "../shared/auth-file/ensure-auth-file.ts";
-import { isCanonical, parseAuthFile, parseTokenServerPort, PLACEHOLDER_SECRET } from "../shared/auth-file/format.ts";
+import {
+  isCanonical,
+  parseAuthFile,
+  parseTokenServerPort,
+  PLACEHOLDER_SECRET,
+  type RunningTokenServer,
+} from "../shared/auth-file/format.ts";
 import { checkPrivateDirectory } from "../shared/auth-file/private-directory.ts";
 import { readAuthFile } from "../shared/auth-file/read-auth-file.ts";
 import { TokenRefresher } from "../shared/auth-file/refresher.ts";
@@ -22,14 +28,40 @@ export interface ProviderState {
 /** A token is considered newer than the one in the file if it expires at least this much later. */
 const MIN_GAIN: Seconds = 1;
 
+/** The job of the token servers of Pulumi's processes, which end with an operation. */
+export const PULUMI_JOB_ID = "pulumi";
+
+/** Renews the token in one auth file. */
+export type FileRefresher = Pick<TokenRefresher, "current" | "rejection" | "requestRenewal">;
+
+/** The token servers that auth files refer to. */
+export interface AuthFileServers {
+  /**
+   * Returns the server for the file at an absolute path, or undefined if the `scm` provider needs none. Never rejects.
+   *
+   * @param refresher - renews the token that the server serves
+   */
+  readonly get: (
+    path: string,
+    account: ServiceAccount,
+    refresher: FileRefresher,
+  ) => Promise<RunningTokenServer | undefined>;
+}
+
 /** The auth files that this process has ensured. It refreshes them until it exits. */
 export class AuthFiles {
   readonly #isEngineConnected: () => boolean;
+  readonly #servers: AuthFileServers | undefined;
+  /** By absolute path. */
   readonly #refreshers = new Map<string, { readonly account: ServiceAccount; readonly refresher: TokenRefresher }>();
 
-  /** @param isEngineConnected - checked before each refresh; once it returns false, refreshing stops */
-  constructor(isEngineConnected: () => boolean = () => true) {
+  /**
+   * @param isEngineConnected - checked before each refresh; once it returns false, refreshing stops
+   * @param servers - the token servers of this process. Default: none
+   */
+  constructor(isEngineConnected: () => boolean = () => true, servers?: AuthFileServers) {
     this.#isEngineConnected = isEngineConnected;
+    this.#servers = servers;
   }
 
   /**
@@ -41,10 +73,27 @@ export class AuthFiles {
    */
   async ensure(path: string, account: ServiceAccount, minTtl?: Seconds): Promise<readonly string[]> {
     const limits = createLimits(account.timeout);
-    const file = await ensureTokenFile(account.context, account.tokens, { path, minTtl, limits });
+    const ownServer = await this.#getServer(resolveAuthFilePath(path), account);
+    const file = await ensureTokenFile(account.context, account.tokens, { path, minTtl, limits, ownServer });
     // The process that runs a token server also refreshes the file.
-    if (file.server === undefined) this.#startRefresher(file.path, account, file.token);
+    if (file.server === undefined || file.server.jobId === PULUMI_JOB_ID)
+      this.#startRefresher(file.path, account, file.token);
     return file.warnings;
+  }
+
+  async #getServer(path: string, account: ServiceAccount): Promise<RunningTokenServer | undefined> {
+    const getRefresher = (): TokenRefresher | undefined => this.#refreshers.get(path)?.refresher;
+    // The refresher is not running yet. It is replaced if another resource with this path has other options.
+    const refresher = {
+      get current() {
+        return getRefresher()?.current;
+      },
+      get rejection() {
+        return getRefresher()?.rejection;
+      },
+      requestRenewal: () => getRefresher()?.requestRenewal(),
+    };
+    return this.#servers?.get(path, account, refresher);
   }
 
   #startRefresher(path: string, account: ServiceAccount, token: AccessToken): void {
@@ -64,7 +113,8 @@ export class AuthFiles {
    * Returns a newer token in the file, written by another process or by this one. A file that was removed is not
    * created again.
    */
-  async #refresh(path: string, { context, tokens, timeout }: ServiceAccount, file: TokenSource, signal: AbortSignal) {
+  async #refresh(path: string, account: ServiceAccount, file: TokenSource, signal: AbortSignal) {
+    const { context, tokens, timeout } = account;
     if (!this.#isEngineConnected()) {
       this.#refreshers.get(path)?.refresher.stop();
       this.#refreshers.delete(path);
@@ -72,7 +122,8 @@ export class AuthFiles {
     }
     const minTtl = Math.max(0, file.current?.remaining(backgroundClock) ?? 0) / 1000 + MIN_GAIN;
     const limits = { ...createLimits(timeout), signal };
-    return (await ensureTokenFile(context, tokens, { path, minTtl, limits, onlyIfExists: true })).token;
+    const ownServer = await this.#getServer(path, account);
+    return (await ensureTokenFile(context, tokens, { path, minTtl, limits, ownServer, onlyIfExists: true })).token;
   }
 }
 

@@ -33,13 +33,15 @@ export interface PluginOptions {
   readonly startFailure: StartFailure | undefined;
   /** Shows a warning. */
   readonly warn: (message: string) => Promise<void>;
+  /** Called when the operation ends. The process may be killed at any time afterward. */
+  readonly onEnd: () => Promise<void>;
 }
 
 /**
  * Creates the provider that the plugin serves. It converts between the engine's messages and the methods that it shares
  * with the dynamic provider: a URN identifies a resource, and secrets are marked.
  */
-export function createPluginProvider({ schema, state, startFailure, warn }: PluginOptions): Provider {
+export function createPluginProvider({ schema, state, startFailure, warn, onEnd }: PluginOptions): Provider {
   const resources = createCustomResources(state, async (path, warnings) => {
     for (const warning of [...warnings, ...(await getPathWarnings(path))]) void warn(warning);
   });
@@ -84,8 +86,9 @@ export function createPluginProvider({ schema, state, startFailure, warn }: Plug
         const result = toResult(await getTokenFromArgs(unwrapSecrets(args) as Args, state.accounts));
         return { outputs: { ...result, accessToken: toSecret(result.accessToken) } };
       }),
-    // The engine calls this at the end of each operation.
+    // The engine calls this at the end of each operation, and when a user interrupts it.
     cancel: async () => {
+      await onEnd();
       if (unreported !== undefined) await warn(`scm-auth: ${unreported.subject}. ${unreported.text}`);
       unreported = undefined;
     },

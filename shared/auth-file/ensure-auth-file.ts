@@ -8,7 +8,7 @@ import { DEFAULTS, optionSchemas, validateOptions, type CallOptions } from "../o
 import { createSignInContext, requestToken, type SignInContext } from "../sign-in.ts";
 import { TokenSource } from "../token-source.ts";
 import { withFileLock } from "./file-lock.ts";
-import { isManaged, matchesIdentity, parseAuthFile, type TokenServerAddress } from "./format.ts";
+import { isManaged, matchesIdentity, parseAuthFile, type RunningTokenServer } from "./format.ts";
 import { getGitWarnings } from "./git-ignore.ts";
 import { checkPrivateDirectory, ensurePrivateDirectory } from "./private-directory.ts";
 import { readAuthFile, updateAuthFile } from "./read-auth-file.ts";
@@ -49,6 +49,11 @@ export interface TokenFileOptions {
   readonly limits: RequestLimits;
   /** If true, only an existing file is updated, so that a removed file is not created again. Default: false. */
   readonly onlyIfExists?: boolean | undefined;
+  /**
+   * The token server of this process. The file then refers to it, unless the server of another job is running. Default:
+   * none.
+   */
+  readonly ownServer?: RunningTokenServer | undefined;
 }
 
 /** The result of {@link ensureTokenFile}. */
@@ -58,8 +63,8 @@ export interface TokenFile {
   readonly token: AccessToken;
   /** Whether the token was read from the file. */
   readonly reused: boolean;
-  /** The token server that the file refers to; undefined if there is none. */
-  readonly server: TokenServerAddress | undefined;
+  /** The token server of another process that the file refers to; undefined if there is none. */
+  readonly server: RunningTokenServer | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -137,7 +142,7 @@ export async function ensureTokenFile(
   options: TokenFileOptions,
 ): Promise<TokenFile> {
   const { clock, random } = context;
-  const { minTtl, limits, onlyIfExists = false } = options;
+  const { minTtl, limits, onlyIfExists = false, ownServer } = options;
   const path = resolveAuthFilePath(options.path);
   // A removed directory must not be created again either.
   const warnings = await (onlyIfExists ? checkPrivateDirectory : ensurePrivateDirectory)(path, limits);
@@ -149,11 +154,13 @@ export async function ensureTokenFile(
    * refresher.
    */
   const update = async (getToken?: () => Promise<AccessToken>): Promise<TokenFile | undefined> => {
-    const existing = await readAuthFile(context, path, limits);
+    const existing = await readAuthFile(context, path, limits, { ownServer });
     const reused = isUsable(existing.token) ? existing.token : undefined;
     if (onlyIfExists && existing.file === undefined) throw authFileError(path, "was removed", "auth_file_invalid_path");
     const token = reused ?? (await getToken?.());
-    if (token === undefined || !(await updateAuthFile(context, path, existing, token, limits))) return undefined;
+    if (token === undefined) return undefined;
+    const served = ownServer === undefined ? existing : { server: ownServer, ...existing };
+    if (!(await updateAuthFile(context, path, served, token, limits))) return undefined;
     // Keep a newer token from the source, which may not have been written yet.
     if (reused && (reused.remaining(clock) ?? 0) > (tokens.current?.remaining(clock) ?? 0)) tokens.adopt(reused);
     return { path, token, reused: reused !== undefined, server: existing.server, warnings };

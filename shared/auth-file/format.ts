@@ -12,6 +12,12 @@ export interface TokenServerAddress {
   readonly clientSecret: string;
 }
 
+/** A running token server, and the job that it belongs to. */
+export interface RunningTokenServer extends TokenServerAddress {
+  /** A digest or a name that identifies the job. */
+  readonly jobId: string;
+}
+
 /**
  * The parsed content of an auth file. Fields that scm-auth does not write are ignored. A file written by scm-auth
  * contains either the URL and secret of a token server, or the token URL and {@link PLACEHOLDER_SECRET}. It never

@@ -7,9 +7,12 @@ import {
   createAuthFileContent,
   matchesIdentity,
   otherIdentityError,
+  parseAuthFile,
   parseManagedFile,
   serializeAuthFile,
+  PLACEHOLDER_SECRET,
   type AuthFileContent,
+  type RunningTokenServer,
   type TokenServerAddress,
 } from "./format.ts";
 import { authFileError, isPrivate, readPrivateFile, writeFileAtomic, type FileSnapshot } from "./safe-files.ts";
@@ -23,10 +26,18 @@ export interface ExistingAuthFile {
   readonly content?: AuthFileContent;
   /** A token that was just verified: from the token server or, if none is running, from the file. */
   readonly token?: AccessToken;
-  /** The address of a running token server that belongs to the same job. */
-  readonly server?: TokenServerAddress;
+  /** A running token server of another process that belongs to the same job. */
+  readonly server?: RunningTokenServer;
   /** The reason there is no token. */
   readonly reason?: AuthError;
+}
+
+/** Options of {@link readAuthFile}. */
+export interface ReadOptions {
+  /** The job that a running token server must belong to. Default: any. */
+  readonly jobId?: string | undefined;
+  /** The token server of this process. It replaces other servers of the same job. Default: none. */
+  readonly ownServer?: RunningTokenServer | undefined;
 }
 
 /**
@@ -39,14 +50,13 @@ const TIME_RATIO = 1 / 3;
  * Reads the auth file at `path` and verifies its token. With `verify: false`, neither the token nor a token server is
  * reused.
  *
- * @param options.jobId - the job that a running token server must belong to. Default: any
  * @throws AuthError of kind `file` if the file was not created by scm-auth, or if another identity or job uses it
  */
 export async function readAuthFile(
   context: SignInContext,
   path: string,
   limits: RequestLimits,
-  { jobId }: { readonly jobId?: string | undefined } = {},
+  { jobId, ownServer }: ReadOptions = {},
 ): Promise<ExistingAuthFile> {
   const { authRequest, clock } = context;
   const file = await readPrivateFile(path, limits);
@@ -55,7 +65,9 @@ export async function readAuthFile(
   if (!isPrivate(file))
     return { file, reason: authFileError(path, "is accessible to other users", "auth_file_insecure") };
 
-  const served = await requestServedToken(content, limitTime(limits, clock));
+  // The server of this process would wait for this process to renew the token.
+  const isOwn = ownServer?.clientSecret === content.clientSecret;
+  const served = isOwn ? undefined : await requestServedToken(content, limitTime(limits, clock));
   if (!matchesIdentity(content, authRequest)) {
     // The file may be replaced if its token has expired and is not being refreshed.
     if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return { file, content };
@@ -67,8 +79,10 @@ export async function readAuthFile(
   if (isGenuine && jobId !== undefined && served?.jobId !== jobId)
     throw authFileError(path, "is in use by another job", "auth_file_in_use");
   if (!context.verify) return { file, content };
-  const { authUrl, clientSecret } = content;
-  if (verified.token) return { file, content, token: verified.token, server: { authUrl, clientSecret } };
+  if (served && verified.token) {
+    const server = { authUrl: content.authUrl, clientSecret: content.clientSecret, jobId: served.jobId };
+    return { file, content, token: verified.token, ...(server.jobId !== ownServer?.jobId && { server }) };
+  }
   return { file, content, ...(await verify(context, content.jwt, limits)) };
 }
 
@@ -120,4 +134,23 @@ export async function updateAuthFile(
   }
   const isUnchanged = async (): Promise<boolean> => (await readPrivateFile(path))?.text === file?.text;
   return writeFileAtomic(path, serializeAuthFile(expected), isUnchanged, limits);
+}
+
+/**
+ * Replaces the address of a token server in the auth file with the token URL, because the server is about to end. Does
+ * nothing if the file refers to another server.
+ *
+ * @throws AuthError of kind `file`
+ */
+export async function removeTokenServer(
+  path: string,
+  { clientSecret }: TokenServerAddress,
+  tokenUrl: URL,
+  limits: RequestLimits,
+): Promise<void> {
+  const file = await readPrivateFile(path, limits);
+  const content = file && parseAuthFile(file.text);
+  if (content?.clientSecret !== clientSecret) return;
+  const text = serializeAuthFile({ ...content, clientSecret: PLACEHOLDER_SECRET, authUrl: tokenUrl.href });
+  await writeFileAtomic(path, text, async () => (await readPrivateFile(path))?.text === file?.text, limits);
 }

@@ -59,8 +59,8 @@ interface Fields extends Strings {
 export class ProviderProcess {
   readonly #client: ResourceProviderClient;
   readonly #onMessage: StackProcessOptions["onMessage"];
-  /** Stops the process as the engine does. Resolves to its output. */
-  readonly stop: () => Promise<string>;
+  /** Stops the process, by default as the engine does. Resolves to its output. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<string>;
 
   /** The dynamic provider receives no marks of secrets. */
   readonly #toStruct: (properties: Properties) => Struct;
@@ -69,14 +69,14 @@ export class ProviderProcess {
     port: string,
     isPlugin: boolean,
     { onMessage }: StackProcessOptions,
-    stop: () => Promise<string>,
+    stop: (signal?: NodeJS.Signals) => Promise<string>,
   ) {
     this.#client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
     this.#onMessage = onMessage;
     this.#toStruct = isPlugin ? toStruct : (properties) => toStruct(unwrap(properties) as Properties);
-    this.stop = async () => {
+    this.stop = async (signal) => {
       this.#client.close();
-      return stop();
+      return stop(signal);
     };
   }
 
@@ -104,8 +104,8 @@ export class ProviderProcess {
     const [port] = (await Promise.race([once(lines, "line"), exited])) as [unknown];
     if (typeof port !== "string") throw new Error(`the provider process ended: ${output.join("\n")}`);
     lines.on("line", (line) => output.push(line));
-    const stop = async (): Promise<string> => {
-      child.kill("SIGINT");
+    const stop = async (signal: NodeJS.Signals = "SIGINT"): Promise<string> => {
+      child.kill(signal);
       await exited;
       return output.join("\n");
     };

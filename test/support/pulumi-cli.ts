@@ -1,9 +1,10 @@
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { bundleTypes } from "../../scripts/build/types.ts";
 import { installPlugin } from "./engine/plugin.ts";
-import { createProject, writeFiles } from "./engine/project.ts";
+import { createProject, link, SDK, writeFiles } from "./engine/project.ts";
 import type { NetworkJobs } from "./network-jobs.ts";
 import { runProcess, type ProcessResult } from "./processes.ts";
 import { assertNoSecret } from "./secrets.ts";
@@ -99,6 +100,32 @@ export class PulumiStack {
     const stack = new PulumiStack(directory, jobs);
     await stack.setProgram(await readFile(join(directory, "Pulumi.yaml"), "utf8"));
     return stack.#init();
+  }
+
+  /**
+   * Creates a stack with a program in TypeScript that uses the plugin, and the SDK that Pulumi generates for it.
+   *
+   * @param program - the text of `index.ts`
+   */
+  static async createWithSdk(directory: string, jobs: NetworkJobs, program: string): Promise<PulumiStack> {
+    const projectFile = "name: project\nruntime: nodejs\n";
+    const compilerOptions = { module: "nodenext", strict: true, skipLibCheck: true, types: ["node"] };
+    await createProject(directory, { "index.ts": program, "tsconfig.json": JSON.stringify({ compilerOptions }) });
+    await writeFiles(join(directory, "node_modules/@pulumi/scm"), SCM_SDK);
+    await link(join(SDK, "../../@types"), join(directory, "node_modules/@types"));
+    const stack = await PulumiStack.createWithPlugin(directory, jobs, { "Pulumi.yaml": projectFile });
+    const args = ["package", "gen-sdk", "../plugin/schema.json", "--local", "--language", "nodejs", "--out", "sdk"];
+    await stack.succeed(args);
+    const sdk = join(directory, "node_modules/@pulumi/scm-auth");
+    await cp(join(directory, "sdk/nodejs"), sdk, { recursive: true });
+    // The script that `npm install` runs in the SDK does the same.
+    await cp(join(sdk, "package.json"), join(sdk, "bin/package.json"));
+    const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+    for (const cwd of [sdk, directory]) {
+      const { exitCode, log } = await runProcess(process.execPath, [tsc, "-p", "."], { cwd });
+      assert.equal(exitCode, 0, log);
+    }
+    return stack;
   }
 
   /** Changes Pulumi.yaml of a stack that uses the plugin. The packages are found elsewhere. */

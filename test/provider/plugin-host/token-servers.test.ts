@@ -37,7 +37,11 @@ test("serves valid tokens for a file whose credentials are arguments, and leaves
   assert.deepEqual(await ensure(plugin), content, "the file has one server");
   const first = await requestServedToken(content);
   assert.deepEqual([first?.token, first?.jobId], [content.jwt, "pulumi"]);
-  await waitUntil("a new token is served", async () => (await requestServedToken(content))?.token !== content.jwt, 30_000);
+  await waitUntil(
+    "a new token is served",
+    async () => (await requestServedToken(content))?.token !== content.jwt,
+    30_000,
+  );
   const renewed = await read(plugin.directory);
   assert.deepEqual([renewed.authUrl, renewed.clientSecret], [content.authUrl, content.clientSecret]);
   await plugin.process.cancel();

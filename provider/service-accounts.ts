@@ -1,9 +1,10 @@
 import { getMinRemaining, type AccessToken } from "../shared/access-token.ts";
 import { backgroundClock, type Seconds } from "../shared/clock.ts";
+import { AuthError } from "../shared/errors.ts";
 import type { RequestLimits } from "../shared/http/request-context.ts";
 import { normalizeScope } from "../shared/scope.ts";
 import { createSeparateContext, createSignInContext, requestToken, type SignInContext } from "../shared/sign-in.ts";
-import { TokenSource } from "../shared/token-source.ts";
+import { isPermanentRejection, TokenSource } from "../shared/token-source.ts";
 import { VERSION } from "../shared/version.ts";
 import type { SignInConfig } from "./sign-in-args.ts";
 
@@ -33,9 +34,19 @@ export class ServiceAccounts {
       clock: backgroundClock,
     });
     const { clock, random } = context;
-    const request = (signal: AbortSignal) =>
-      requestToken(createSeparateContext(context), { ...createLimits(timeout), signal });
-    const account = { context, timeout, tokens: new TokenSource(request, { clock, random }) };
+    let rejection: AuthError | undefined;
+    const request = async (signal: AbortSignal): Promise<AccessToken> => {
+      if (rejection !== undefined) throw rejection;
+      try {
+        return await requestToken(createSeparateContext(context), { ...createLimits(timeout), signal });
+      } catch (error) {
+        // An operation sends a wrong secret only once, because the auth server may lock the account.
+        if (AuthError.isAuthError(error) && isPermanentRejection(error) && !tokens.current) rejection = error;
+        throw error;
+      }
+    };
+    const tokens: TokenSource = new TokenSource(request, { clock, random });
+    const account = { context, timeout, tokens };
     this.#accounts.set(key, account);
     return account;
   }
@@ -49,8 +60,8 @@ export const createLimits = (timeout: Seconds): RequestLimits => ({
 /**
  * Returns the current token if it has the minimum remaining lifetime. If not, returns a new one.
  *
- * @throws AuthError. After a rejection, the same error is thrown without a request during a pause that grows with each
- *   rejection
+ * @throws AuthError. If the account's credentials were rejected before it had a token, the same error is thrown without
+ *   a request
  */
 export const getToken = ({ tokens }: ServiceAccount, minTtl: Seconds | undefined): Promise<AccessToken> =>
   tokens.getToken({ minTtl: getMinRemaining(minTtl, tokens.current?.lifetime ?? 0) / 1000 });

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * Shows warnings under "Diagnostics", each of them once. The engine shows nothing that a plugin writes to stdout or
+ * Shows messages under "Diagnostics", each warning once. The engine shows nothing that a plugin writes to stdout or
  * stderr.
  */
 export class EngineLog {
@@ -10,6 +10,11 @@ export class EngineLog {
   /** @param address - the address of the engine, which is the last argument of the plugin */
   constructor(address: string | undefined) {
     if (address !== undefined) pulumi.runtime.resetOptions("", "", 1, address, "", false, "");
+  }
+
+  /** Shows a message at once. Resolves once the engine has received it. Never rejects. */
+  async note(message: string): Promise<void> {
+    await pulumi.log.info(message);
   }
 
   /** Resolves once the engine has received the warning. Never rejects. */

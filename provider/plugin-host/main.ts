@@ -17,10 +17,10 @@ async function run(args: string[]): Promise<void> {
   const files = new AuthFiles(() => process.ppid === ppid, servers);
   const state = { accounts: new ServiceAccounts(), files };
   const log = new EngineLog(args.at(-1));
-  const startFailure = await ensureAtStart(state);
+  const startUp = await ensureAtStart(state, (message) => void log.note(message));
   const schema = readFileSync(join(import.meta.dirname, "schema.json"), "utf8");
   const onEnd = (): Promise<void> => servers.release();
-  const options = { schema, state, startFailure, warn: (message: string) => log.warn(message), onEnd };
+  const options = { schema, state, startUp, warn: (message: string) => log.warn(message), onEnd };
   // Prints the port, for which the engine waits.
   await main(createPluginProvider(options), args);
 }

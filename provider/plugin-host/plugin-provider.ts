@@ -13,7 +13,7 @@ import { toResult } from "../service-accounts.ts";
 import type { Args } from "../sign-in-args.ts";
 import { VERSION } from "../../shared/version.ts";
 import { markSecrets, toSecret, unwrapSecrets } from "./secrets.ts";
-import type { StartFailure } from "./start-up.ts";
+import type { StartUp } from "./start-up.ts";
 
 /** The kind of resource for each type in the schema. */
 const TYPES: Readonly<Record<string, ResourceKind>> = {
@@ -30,7 +30,7 @@ export interface PluginOptions {
   /** The package schema as JSON. */
   readonly schema: string;
   readonly state: ProviderState;
-  readonly startFailure: StartFailure | undefined;
+  readonly startUp: StartUp;
   /** Shows a warning. */
   readonly warn: (message: string) => Promise<void>;
   /** Called when the operation ends. The process may be killed at any time afterward. */
@@ -41,21 +41,21 @@ export interface PluginOptions {
  * Creates the provider that the plugin serves. It converts between the engine's messages and the methods that it shares
  * with the dynamic provider: a URN identifies a resource, and secrets are marked.
  */
-export function createPluginProvider({ schema, state, startFailure, warn, onEnd }: PluginOptions): Provider {
+export function createPluginProvider({ schema, state, startUp, warn, onEnd }: PluginOptions): Provider {
   const resources = createCustomResources(state, async (path, warnings) => {
     for (const warning of [...warnings, ...(await getPathWarnings(path))]) void warn(warning);
   });
   const methods = createResourceProvider(resources, { isCompatible: isKind, warn: (message) => void warn(message) });
-  let unreported = startFailure;
+  let isReported = false;
   const onReport = (text: string): void => {
-    if (text === unreported?.text) unreported = undefined;
+    if (text === startUp.failure?.text) isReported = true;
   };
 
   return {
     version: VERSION,
     getSchema: () => {
       // This process only serves a language host or a command. The process that manages the resources reports failures.
-      unreported = undefined;
+      isReported = true;
       return Promise.resolve(schema);
     },
     check: async (urn, olds: Properties, news: Properties) => {
@@ -89,8 +89,9 @@ export function createPluginProvider({ schema, state, startFailure, warn, onEnd 
     // The engine calls this at the end of each operation, and when a user interrupts it.
     cancel: async () => {
       await onEnd();
-      if (unreported !== undefined) await warn(`scm-auth: ${unreported.subject}. ${unreported.text}`);
-      unreported = undefined;
+      const { failure } = startUp;
+      if (failure !== undefined && !isReported) await warn(`scm-auth: ${failure.subject}. ${failure.text}`);
+      isReported = true;
     },
   };
 }

@@ -1,17 +1,33 @@
 import { ensureAuthFileFromArgs, type ProviderState } from "../auth-files.ts";
 import { formatError } from "../error-message.ts";
 import { hasSecret } from "../sign-in-args.ts";
+import { sleep, systemClock, type Milliseconds } from "../../shared/clock.ts";
 import type { Environment } from "../../shared/environment.ts";
+import { AuthError } from "../../shared/errors.ts";
 
 /** The path of the auth file if SCM_AUTH_FILE is not set, relative to the program's directory. */
 export const DEFAULT_PATH = ".scm/auth.json";
 
-/** A failure at start-up that has not been reported yet. */
+/**
+ * The longest time that the engine waits for the plugin. The engine itself has no limit. While it waits, it starts no
+ * other plugin and does not react to an interruption.
+ */
+const MAX_WAIT: Milliseconds = 30_000;
+/** The time after which a note says what the plugin is waiting for. */
+const NOTE_AFTER: Milliseconds = 5000;
+
+/** A reason why the auth file is not available. */
 export interface StartFailure {
   /** What cannot be used, for a report on its own. */
   readonly subject: string;
   /** The cause and the hint, as the methods of resources report them. */
   readonly text: string;
+}
+
+/** The result of the start-up, which changes when a sign-in ends that took too long to wait for. */
+export interface StartUp {
+  /** Why there is no file with a valid token; undefined if there is one or if there are no credentials. */
+  readonly failure: StartFailure | undefined;
 }
 
 const isSet = (value: string | undefined): value is string => value !== undefined && value.trim() !== "";
@@ -21,19 +37,43 @@ const isSet = (value: string | undefined): value is string => value !== undefine
  * `scm` provider after it has started the plugins of the resources before it in the state. This makes the file
  * available in operations that do not run the program, such as `refresh` and `destroy`.
  *
- * @returns why there is no file with a valid token; undefined if there is one or if there are no credentials
+ * @param note - shows what takes so long
  */
 export async function ensureAtStart(
   state: ProviderState,
+  note: (message: string) => void,
   env: Environment = process.env,
-): Promise<StartFailure | undefined> {
-  if (!isSet(env["SCM_CLIENT_ID"]) || !hasSecret({}, env)) return undefined;
+): Promise<StartUp> {
+  if (!isSet(env["SCM_CLIENT_ID"]) || !hasSecret({}, env)) return { failure: undefined };
   const variable = env["SCM_AUTH_FILE"];
   const path = isSet(variable) ? variable : DEFAULT_PATH;
-  try {
-    await ensureAuthFileFromArgs({ path }, state);
-    return undefined;
-  } catch (error) {
-    return { subject: `the auth file ${path} is not available`, text: formatError(error) };
-  }
+  const toFailure = (error: unknown): StartFailure => ({
+    subject: `the auth file ${path} is not available`,
+    text: formatError(error),
+  });
+  const startUp: { failure: StartFailure | undefined } = { failure: toFailure(createTimeoutError()) };
+  const ensured = new AbortController();
+  const settle = (failure?: StartFailure): void => {
+    startUp.failure = failure;
+    ensured.abort();
+  };
+  ensureAuthFileFromArgs({ path }, state).then(
+    () => {
+      settle();
+    },
+    (error: unknown) => {
+      settle(toFailure(error));
+    },
+  );
+  await sleep(systemClock, NOTE_AFTER, ensured.signal);
+  if (!ensured.signal.aborted) note(`scm-auth: waiting for the auth server, to create the auth file ${path}`);
+  // The resources of this process wait for the same sign-in.
+  await sleep(systemClock, MAX_WAIT - NOTE_AFTER, ensured.signal);
+  return startUp;
 }
+
+const createTimeoutError = (): AuthError =>
+  new AuthError(`the sign-in did not complete within ${MAX_WAIT / 1000} s.`, {
+    kind: "timeout",
+    code: "response_timeout",
+  });

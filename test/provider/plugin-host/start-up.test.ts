@@ -7,6 +7,12 @@ import { getErrorPage } from "../../../shared/version.ts";
 import { NO_CREDENTIALS, readJwt, startServer, WRONG_SECRET } from "../fixtures.ts";
 import { startPlugin } from "./fixtures.ts";
 
+/** The plugin waits 30 s for this server, while the other tests run. */
+const silentServer = await startServer();
+silentServer.delayTokenResponses(300_000);
+const startedAt = performance.now();
+const slowStart = startPlugin("silent", silentServer);
+
 const URN = "urn:pulumi:dev::project::scm-auth:index:AuthFile::auth";
 
 test("the file exists before the plugin prints its port, and costs no token request if its token is valid", async () => {
@@ -51,6 +57,14 @@ test("the plugin starts even if the sign-in fails, reports it once at the end, a
   assert.equal(server.countTokenRequests(), 1);
 });
 
+test("the plugin starts after 30 s even if the auth server does not respond, and says so after 5 s and at the end", async () => {
+  const { process, log } = await slowStart;
+  assert.ok(performance.now() - startedAt >= 29_000);
+  assert.deepEqual(log.messages, ["scm-auth: waiting for the auth server, to create the auth file .scm/auth.json"]);
+  await process.cancel();
+  assert.match(log.messages[1] ?? "", /auth\.json is not available\. .*the sign-in did not complete within 30 s\.\n./);
+});
+
 test("a failure that a resource has reported is not reported again, nor by a process that serves the schema", async () => {
   const server = await startServer();
   const env = { SCM_CLIENT_SECRET: WRONG_SECRET };
@@ -62,4 +76,5 @@ test("a failure that a resource has reported is not reported again, nor by a pro
   await loader.process.getSchema();
   for (const { process } of [resource, loader]) await process.cancel();
   assert.deepEqual([...resource.log.messages, ...loader.log.messages], []);
+  assert.equal(server.countTokenRequests(), 2, "one for each process");
 });

@@ -34,7 +34,7 @@ const isPlain = ({ authUrl, clientSecret }: AuthFileContent): boolean =>
 test("serves valid tokens for a file whose credentials are arguments, and leaves a plain file at the end", async () => {
   const plugin = await startPlugin("arguments", server, env);
   const content = await ensure(plugin);
-  assert.deepEqual(await ensure(plugin), content, "the file has one server");
+  assert.equal((await ensure(plugin)).authUrl, content.authUrl, "the file has one server");
   const first = await requestServedToken(content);
   assert.deepEqual([first?.token, first?.jobId], [content.jwt, "pulumi"]);
   await waitUntil(
@@ -51,10 +51,14 @@ test("serves valid tokens for a file whose credentials are arguments, and leaves
   assert.ok(isPlain(await ensure(plugin)));
 });
 
-test("the scm provider signs in itself if it has the same credentials in its environment", async () => {
-  const variables = { ...env, SCM_CLIENT_ID: account.clientId, SCM_CLIENT_SECRET: account.clientSecret };
-  const plugin = await startPlugin("environment", server, { ...variables, SCM_AUTH_FILE: "auth.json" });
-  assert.ok(isPlain(await ensure(plugin, { tsgId: server.tsgId })));
+test("a plugin whose scm provider has the credentials starts no server, but refreshes the file when that of another plugin ends", async () => {
+  const variables = { SCM_CLIENT_ID: account.clientId, SCM_CLIENT_SECRET: account.clientSecret };
+  const other = await startPlugin("environment", server, env);
+  const served = await ensure(other);
+  const plugin = await startPlugin("environment", server, { ...env, ...variables, SCM_AUTH_FILE: "auth.json" });
+  assert.equal((await ensure(plugin, { tsgId: server.tsgId })).authUrl, served.authUrl);
+  await other.process.stop("SIGKILL");
+  await waitUntil("the file is refreshed", async () => isPlain(await read(plugin.directory)), 30_000);
   assert.ok(isPlain(await ensure(plugin)));
 });
 

@@ -102,6 +102,13 @@ export class PulumiStack {
     return stack.#init();
   }
 
+  /** Creates a stack whose program can use both the npm package and the plugin. */
+  static async createWithProject(directory: string, jobs: NetworkJobs, files: Variables): Promise<PulumiStack> {
+    await createProject(directory, files);
+    await writeFiles(join(directory, "node_modules/@pulumi/scm"), SCM_SDK);
+    return PulumiStack.createWithPlugin(directory, jobs, files);
+  }
+
   /**
    * Creates a stack with a program in TypeScript that uses the plugin, and the SDK that Pulumi generates for it.
    *
@@ -110,10 +117,10 @@ export class PulumiStack {
   static async createWithSdk(directory: string, jobs: NetworkJobs, program: string): Promise<PulumiStack> {
     const projectFile = "name: project\nruntime: nodejs\n";
     const compilerOptions = { module: "nodenext", strict: true, skipLibCheck: true, types: ["node"] };
-    await createProject(directory, { "index.ts": program, "tsconfig.json": JSON.stringify({ compilerOptions }) });
-    await writeFiles(join(directory, "node_modules/@pulumi/scm"), SCM_SDK);
+    const tsconfig = JSON.stringify({ compilerOptions });
+    const files = { "Pulumi.yaml": projectFile, "index.ts": program, "tsconfig.json": tsconfig };
+    const stack = await PulumiStack.createWithProject(directory, jobs, files);
     await link(join(SDK, "../../@types"), join(directory, "node_modules/@types"));
-    const stack = await PulumiStack.createWithPlugin(directory, jobs, { "Pulumi.yaml": projectFile });
     const args = ["package", "gen-sdk", "../plugin/schema.json", "--local", "--language", "nodejs", "--out", "sdk"];
     await stack.succeed(args);
     const sdk = join(directory, "node_modules/@pulumi/scm-auth");

@@ -76,4 +76,5 @@ const createTimeoutError = (): AuthError =>
   new AuthError(`the sign-in did not complete within ${MAX_WAIT / 1000} s.`, {
     kind: "timeout",
     code: "response_timeout",
+    hint: "Check the connection to the auth server, or run again.",
   });

@@ -2,3 +2,4 @@
 process.env["SCM_AUTH_LONG_TESTS"] = "1";
 await import("../e2e/opentofu.test.ts");
 await import("../e2e/pulumi.test.ts");
+await import("../e2e/pulumi-plugin.test.ts");

@@ -686,8 +686,8 @@ var END = "-----END CERTIFICATE-----";
 var MAX_BYTES = 16e6;
 var BASE64 = /^[A-Za-z0-9+/=\s]+$/;
 var PEM_HINT = `Use one or more certificates in PEM format, each from ${BEGIN} to ${END}.`;
-function parseCertificates(text) {
-  const unescaped = decodeBase64Pem(text).replace(/(?<!\\)(\\+r)?\\+n/g, "\n");
+function parseCertificates(text2) {
+  const unescaped = decodeBase64Pem(text2).replace(/(?<!\\)(\\+r)?\\+n/g, "\n");
   const blocks = unescaped.split(BEGIN).slice(1);
   const fail = /* @__PURE__ */ __name((message2) => ({ reason: { message: message2, hint: PEM_HINT } }), "fail");
   if (blocks.length === 0) {
@@ -709,9 +709,9 @@ function parseCertificates(text) {
 __name(parseCertificates, "parseCertificates");
 function readCaCertificates(value, baseDescription) {
   if (typeof value !== "string" || value.trim() === "") return { pem: value };
-  const text = value.trim();
-  const isData = decodeBase64Pem(text).includes("-----BEGIN") || readCertificate(text) !== void 0;
-  const { pem, reason } = isData ? parseCertificates(text) : readCertificateFile(text, baseDescription);
+  const text2 = value.trim();
+  const isData = decodeBase64Pem(text2).includes("-----BEGIN") || readCertificate(text2) !== void 0;
+  const { pem, reason } = isData ? parseCertificates(text2) : readCertificateFile(text2, baseDescription);
   return reason === void 0 ? { pem } : { issue: { field: "ca", ...reason } };
 }
 __name(readCaCertificates, "readCaCertificates");
@@ -725,13 +725,13 @@ function readCertificateFile(path2, baseDescription) {
   }
   const isDer = bytes[0] === 48 && bytes[1] === 130;
   const isUtf16 = bytes[0] === 255 && bytes[1] === 254;
-  const text = bytes.toString(isDer ? "base64" : isUtf16 ? "utf16le" : "utf8");
-  if (text.trim() === "") return { reason: { message: "is the path of an empty file", hint: PEM_HINT } };
-  return parseCertificates(text);
+  const text2 = bytes.toString(isDer ? "base64" : isUtf16 ? "utf16le" : "utf8");
+  if (text2.trim() === "") return { reason: { message: "is the path of an empty file", hint: PEM_HINT } };
+  return parseCertificates(text2);
 }
 __name(readCertificateFile, "readCertificateFile");
-function describeOther(text) {
-  const [, label] = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text) ?? [];
+function describeOther(text2) {
+  const [, label] = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text2) ?? [];
   return label === void 0 ? "contains no certificate" : `contains no certificate, but ${label} data`;
 }
 __name(describeOther, "describeOther");
@@ -745,10 +745,10 @@ function readRegularFile(path2) {
   }
 }
 __name(readRegularFile, "readRegularFile");
-function decodeBase64Pem(text) {
-  if (!BASE64.test(text)) return text;
-  const decoded = Buffer.from(text, "base64").toString();
-  return decoded.includes("-----BEGIN") ? decoded : text;
+function decodeBase64Pem(text2) {
+  if (!BASE64.test(text2)) return text2;
+  const decoded = Buffer.from(text2, "base64").toString();
+  return decoded.includes("-----BEGIN") ? decoded : text2;
 }
 __name(decodeBase64Pem, "decodeBase64Pem");
 function readCertificate(base64) {
@@ -2763,7 +2763,7 @@ var HINTS = {
   connect_timeout: "A firewall may be dropping packets. Allow outgoing connections to this host and port.",
   response_timeout: "SCM's auth server does this above about ten concurrent token requests per tenant. Run fewer jobs in parallel, share one sign-in between them, or raise the timeout.",
   response_truncated: "The server, a proxy, or a load balancer closed the connection too early. Run again. If the problem persists, check the proxy.",
-  untrusted_certificate: "No secret was sent. If a proxy inspects TLS, add its CA certificate as ca-cert, or set NODE_EXTRA_CA_CERTS to its path. If the system trusts it already, set NODE_USE_SYSTEM_CA=1.",
+  untrusted_certificate: "No secret was sent. If a proxy inspects TLS, set NODE_EXTRA_CA_CERTS to the path of its CA certificate (in the action, use ca-cert). If the system trusts it already, set NODE_USE_SYSTEM_CA=1.",
   tls_handshake_failed: "No secret was sent. Check that the port serves https. If it does, a firewall may drop large TLS handshakes: try NODE_OPTIONS=--tls-max-v1.2.",
   proxy_url_invalid: "Set it to http://host:port or http://user:password@host:port. Percent-encode the user and the password.",
   proxy_auth_required: "Set https_proxy=http://user:password@host:port with the correct user and password. Percent-encode both.",
@@ -2940,48 +2940,48 @@ var MIN_LINE = 4;
 var MIN_RUN = 8;
 var MASK = "***";
 var REMOVED = "(removed: it contains part of a secret)";
-function sanitize(text, maxLength = MAX_QUOTED) {
-  const line = text.slice(0, maxLength * 4).toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]+/gu, " ").replace(/\s+/gu, " ").replace(/:(?=:)/g, ": ").replace(/#(?=#|\[)/g, "# ").trim();
-  const fits = line.length <= maxLength && text.length <= maxLength * 4;
+function sanitize(text2, maxLength = MAX_QUOTED) {
+  const line = text2.slice(0, maxLength * 4).toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]+/gu, " ").replace(/\s+/gu, " ").replace(/:(?=:)/g, ": ").replace(/#(?=#|\[)/g, "# ").trim();
+  const fits = line.length <= maxLength && text2.length <= maxLength * 4;
   return fits ? line : `${line.slice(0, maxLength).toWellFormed()}...`;
 }
 __name(sanitize, "sanitize");
-function base64Fragments(text, encoding) {
-  const bytes = Buffer.from(text);
+function base64Fragments(text2, encoding) {
+  const bytes = Buffer.from(text2);
   return [0, 1, 2].map((lead) => {
     const encoded = Buffer.concat([Buffer.alloc(lead), bytes]).toString(encoding);
     return encoded.slice(Math.ceil(lead * 8 / 6), Math.floor((lead + bytes.length) * 8 / 6));
   }).filter((fragment) => fragment.length >= MIN_RUN);
 }
 __name(base64Fragments, "base64Fragments");
-var getJwtFragments = /* @__PURE__ */ __name((text) => /^[\w-]+\.([\w-]+\.([\w-]{8,}))$/.exec(text)?.slice(1) ?? [], "getJwtFragments");
+var getJwtFragments = /* @__PURE__ */ __name((text2) => /^[\w-]+\.([\w-]+\.([\w-]{8,}))$/.exec(text2)?.slice(1) ?? [], "getJwtFragments");
 function getLines(secret) {
   const lines = secret.toWellFormed().split(/[\r\n]+/);
   return lines.map((line) => line.trim()).filter(({ length }) => length >= (lines.length === 1 ? 1 : MIN_LINE));
 }
 __name(getLines, "getLines");
-var formEncode = /* @__PURE__ */ __name((text) => new URLSearchParams({ "": text }).toString().slice(1), "formEncode");
-var toHex = /* @__PURE__ */ __name((text) => Buffer.from(text).toString("hex"), "toHex");
+var formEncode = /* @__PURE__ */ __name((text2) => new URLSearchParams({ "": text2 }).toString().slice(1), "formEncode");
+var toHex = /* @__PURE__ */ __name((text2) => Buffer.from(text2).toString("hex"), "toHex");
 function getMasks(secret, { withBase64 = false } = {}) {
-  const masks = getLines(secret).flatMap((text) => [
-    text,
-    ...getJwtFragments(text),
-    formEncode(text),
-    toHex(text),
-    toHex(text).toUpperCase(),
-    ...base64Fragments(text, "base64url"),
-    ...withBase64 ? base64Fragments(text, "base64") : []
+  const masks = getLines(secret).flatMap((text2) => [
+    text2,
+    ...getJwtFragments(text2),
+    formEncode(text2),
+    toHex(text2),
+    toHex(text2).toUpperCase(),
+    ...base64Fragments(text2, "base64url"),
+    ...withBase64 ? base64Fragments(text2, "base64") : []
   ]);
   return [...new Set(masks)].sort((a, b) => b.length - a.length);
 }
 __name(getMasks, "getMasks");
-var toAsciiLowerCase = /* @__PURE__ */ __name((text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase()), "toAsciiLowerCase");
+var toAsciiLowerCase = /* @__PURE__ */ __name((text2) => text2.replace(/[A-Z]/g, (letter) => letter.toLowerCase()), "toAsciiLowerCase");
 var getVariants = /* @__PURE__ */ __name((secret) => [
   ...getMasks(secret, { withBase64: true }),
-  ...getLines(secret).flatMap((text) => [encodeURIComponent(text), JSON.stringify(text).slice(1, -1)])
+  ...getLines(secret).flatMap((text2) => [encodeURIComponent(text2), JSON.stringify(text2).slice(1, -1)])
 ].map(toAsciiLowerCase), "getVariants");
 var CHARACTER = /(?:\\x|\\u00|&#x0*)([0-9a-f]{2});?|&#0*(\d{2,3});?|&(?:amp|lt|gt|quot|apos);/gi;
-var normalize = /* @__PURE__ */ __name((text) => text.replace(
+var normalize = /* @__PURE__ */ __name((text2) => text2.replace(
   CHARACTER,
   (_, hex, decimal) => String.fromCharCode(hex === void 0 ? Number(decimal ?? 0) : Number.parseInt(hex, 16))
 ).replace(/(?:%[0-9a-f]{2})+/gi, (run2) => Buffer.from(run2.replaceAll("%", ""), "hex").toString()).toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ""), "normalize");
@@ -3004,8 +3004,8 @@ var Redactor = class {
     this.#forms.push(...getForms(secret));
   }
   /** Replaces every form of a secret with `***`. */
-  redact(text) {
-    const haystack = toAsciiLowerCase(text);
+  redact(text2) {
+    const haystack = toAsciiLowerCase(text2);
     const matches = [];
     for (const variant of this.#variants) {
       for (let at = haystack.indexOf(variant); at !== -1; at = haystack.indexOf(variant, at + 1))
@@ -3014,23 +3014,23 @@ var Redactor = class {
     let result = "";
     let position = 0;
     for (const [start, end] of matches.sort((a, b) => a[0] - b[0])) {
-      if (start > position || position === 0) result += text.slice(position, start) + MASK;
+      if (start > position || position === 0) result += text2.slice(position, start) + MASK;
       position = Math.max(position, end);
     }
-    return result + text.slice(position);
+    return result + text2.slice(position);
   }
   /**
    * Formats external text, for example from a server, as part of one line. The whole text is removed if it contains a
    * recognizable part of a secret: plain or in percent, base64, hex, JavaScript, or HTML encoding, regardless of any
    * punctuation in between.
    */
-  quote = /* @__PURE__ */ __name((text, maxLength) => {
-    const input = text.slice(0, MAX_INPUT);
+  quote = /* @__PURE__ */ __name((text2, maxLength) => {
+    const input = text2.slice(0, MAX_INPUT);
     return this.#containsRun(input) ? REMOVED : this.redact(sanitize(input, maxLength));
   }, "quote");
   /** Only the substrings of `text`, whose length is limited, are kept in memory. Tokens can be much longer. */
-  #containsRun(text) {
-    const normalized = normalize(text);
+  #containsRun(text2) {
+    const normalized = normalize(text2);
     const runs = new Set(getRuns(normalized));
     return this.#forms.some((form) => {
       if (form.length <= MIN_RUN) return normalized.includes(form);
@@ -3039,9 +3039,9 @@ var Redactor = class {
     });
   }
 };
-var getForms = /* @__PURE__ */ __name((secret) => getLines(secret).flatMap((text) => [text, toHex(text), ...base64Fragments(text, "base64")]).map(normalize).filter((form) => form !== ""), "getForms");
-function* getRuns(text) {
-  for (let at = 0; at + MIN_RUN <= text.length; at++) yield text.slice(at, at + MIN_RUN);
+var getForms = /* @__PURE__ */ __name((secret) => getLines(secret).flatMap((text2) => [text2, toHex(text2), ...base64Fragments(text2, "base64")]).map(normalize).filter((form) => form !== ""), "getForms");
+function* getRuns(text2) {
+  for (let at = 0; at + MIN_RUN <= text2.length; at++) yield text2.slice(at, at + MIN_RUN);
 }
 __name(getRuns, "getRuns");
 
@@ -3101,51 +3101,51 @@ var NAMED = /^(export\s+)?(scm[\s_-])?client[\s_-]?(id|secret)\s*[=:]/i;
 var CONTROL = new RegExp("\\p{Cc}", "u");
 var WHITESPACE_OR_CONTROL = /[\p{Cc}\s]/u;
 var reject = /* @__PURE__ */ __name((isInvalid, message2, hint) => isInvalid ? { message: message2, hint } : void 0, "reject");
-var rejectDocument = /* @__PURE__ */ __name((text) => reject(isDocument(text), "is a JSON document", "Pass only this value from the document.") ?? reject(NAMED.test(text), "starts with its name", "Pass only the value after the = or the colon."), "rejectDocument");
-var rejectWhitespace = /* @__PURE__ */ __name((text, hint) => reject(WHITESPACE_OR_CONTROL.test(text), "contains whitespace or control characters", hint), "rejectWhitespace");
-function rejectInvisible(text) {
-  const code = INVISIBLE.exec(text)?.[0].codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
+var rejectDocument = /* @__PURE__ */ __name((text2) => reject(isDocument(text2), "is a JSON document", "Pass only this value from the document.") ?? reject(NAMED.test(text2), "starts with its name", "Pass only the value after the = or the colon."), "rejectDocument");
+var rejectWhitespace = /* @__PURE__ */ __name((text2, hint) => reject(WHITESPACE_OR_CONTROL.test(text2), "contains whitespace or control characters", hint), "rejectWhitespace");
+function rejectInvisible(text2) {
+  const code = INVISIBLE.exec(text2)?.[0].codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
   const message2 = `contains U+${code ?? ""}, which is invisible or looks like another character`;
   return reject(code !== void 0, message2, "Remove this character, or enter the value by hand.");
 }
 __name(rejectInvisible, "rejectInvisible");
-var isQuoted = /* @__PURE__ */ __name((text) => QUOTED.test(text), "isQuoted");
-function rejectCommon(field, text) {
+var isQuoted = /* @__PURE__ */ __name((text2) => QUOTED.test(text2), "isQuoted");
+function rejectCommon(field, text2) {
   if (field === "ca") return void 0;
   const hint = "Remove the quotes. In an env file they are part of the value.";
-  const quotes = reject(isQuoted(text), "is enclosed in quotes", hint);
-  return quotes ?? (field === "clientSecret" ? void 0 : rejectInvisible(text));
+  const quotes = reject(isQuoted(text2), "is enclosed in quotes", hint);
+  return quotes ?? (field === "clientSecret" ? void 0 : rejectInvisible(text2));
 }
 __name(rejectCommon, "rejectCommon");
-var parseUrl = /* @__PURE__ */ __name((text) => {
-  const problem = rejectWhitespace(text, URL_HINT) ?? reject(!URL.canParse(text), "is not a valid URL", URL_HINT);
+var parseUrl = /* @__PURE__ */ __name((text2) => {
+  const problem = rejectWhitespace(text2, URL_HINT) ?? reject(!URL.canParse(text2), "is not a valid URL", URL_HINT);
   if (problem) return problem;
-  const url = new URL(text);
+  const url = new URL(text2);
   const httpsHint = "Use https://, because the secret is sent to it (http:// is allowed for localhost only).";
   const hasCredentials = url.username !== "" || url.password !== "";
-  return reject(!isHttpsOrLoopback(url), "is not an https URL", httpsHint) ?? reject(hasCredentials, "must not contain credentials", "Remove the part before the @.") ?? reject(text.includes("?"), "must not have a query string", "Remove the query string.") ?? reject(text.includes("#"), "must not have a fragment", "Remove the # and everything after it.") ?? url;
+  return reject(!isHttpsOrLoopback(url), "is not an https URL", httpsHint) ?? reject(hasCredentials, "must not contain credentials", "Remove the part before the @.") ?? reject(text2.includes("?"), "must not have a query string", "Remove the query string.") ?? reject(text2.includes("#"), "must not have a fragment", "Remove the # and everything after it.") ?? url;
 }, "parseUrl");
 var SWAPPED = "looks like a client ID";
 var PARSERS = {
-  clientId: /* @__PURE__ */ __name((text) => rejectDocument(text) ?? rejectWhitespace(text, CLIENT_ID_HINT) ?? text, "clientId"),
-  clientSecret: /* @__PURE__ */ __name((text) => rejectDocument(text) ?? reject(SERVICE_ACCOUNT_ID.test(text), SWAPPED, "Check whether the client ID and the client secret are swapped.") ?? reject(CONTROL.test(text), "contains a line break or a control character", "Paste it again as a single line.") ?? text, "clientSecret"),
-  tsgId: /* @__PURE__ */ __name((text) => {
+  clientId: /* @__PURE__ */ __name((text2) => rejectDocument(text2) ?? rejectWhitespace(text2, CLIENT_ID_HINT) ?? text2, "clientId"),
+  clientSecret: /* @__PURE__ */ __name((text2) => rejectDocument(text2) ?? reject(SERVICE_ACCOUNT_ID.test(text2), SWAPPED, "Check whether the client ID and the client secret are swapped.") ?? reject(CONTROL.test(text2), "contains a line break or a control character", "Paste it again as a single line.") ?? text2, "clientSecret"),
+  tsgId: /* @__PURE__ */ __name((text2) => {
     const hint = "Use the numeric ID of the tenant service group (TSG), for example 1234567890.";
-    const isInvalid = !/^(tsg_id:)?\d{1,20}$/.test(text);
-    return reject(isInvalid, "must contain digits only", hint) ?? text.replace(/^tsg_id:/, "");
+    const isInvalid = !/^(tsg_id:)?\d{1,20}$/.test(text2);
+    return reject(isInvalid, "must contain digits only", hint) ?? text2.replace(/^tsg_id:/, "");
   }, "tsgId"),
-  scope: /* @__PURE__ */ __name((text) => {
-    const isInvalid = invalidScopeTokens(parseScope(text)).length > 0;
+  scope: /* @__PURE__ */ __name((text2) => {
+    const isInvalid = invalidScopeTokens(parseScope(text2)).length > 0;
     const hint = "Separate scope values with spaces. Write a tenant as tsg_id:<digits>.";
-    return reject(isInvalid, "contains an invalid scope-token (RFC 6749 section 3.3)", hint) ?? text;
+    return reject(isInvalid, "contains an invalid scope-token (RFC 6749 section 3.3)", hint) ?? text2;
   }, "scope"),
   tokenUrl: parseUrl,
   jwksUrl: parseUrl,
-  issuer: /* @__PURE__ */ __name((text) => reject(CONTROL.test(text), "contains control characters", "Use the exact iss claim of the tokens.") ?? text, "issuer"),
-  ca: /* @__PURE__ */ __name((text) => {
-    const isPath2 = /^\S+\.(pem|crt|cer)$/i.test(text);
+  issuer: /* @__PURE__ */ __name((text2) => reject(CONTROL.test(text2), "contains control characters", "Use the exact iss claim of the tokens.") ?? text2, "issuer"),
+  ca: /* @__PURE__ */ __name((text2) => {
+    const isPath2 = /^\S+\.(pem|crt|cer)$/i.test(text2);
     if (isPath2) return { message: "is the path of a file", hint: "Pass the content of the file." };
-    const { pem, reason } = parseCertificates(text);
+    const { pem, reason } = parseCertificates(text2);
     return reason ?? pem;
   }, "ca")
 };
@@ -3168,18 +3168,18 @@ function parseFields(input) {
       issues.push({ field, message: "must be a string", hint: "Pass a string." });
       continue;
     }
-    const text = raw.trim();
+    const text2 = raw.trim();
     const label = REQUIRED[field];
-    if (text === "") {
+    if (text2 === "") {
       const hint = "Set it. An unset variable or secret is passed as an empty string.";
       if (label !== void 0) issues.push({ field, message: "is required", hint, code: "required" });
       continue;
     }
-    const parsed = rejectCommon(field, text) ?? PARSERS[field](text);
+    const parsed = rejectCommon(field, text2) ?? PARSERS[field](text2);
     if (typeof parsed === "object" && "hint" in parsed) issues.push({ field, ...parsed });
     else fields[field] = parsed;
-    if (text !== raw && label !== void 0) warnings.push(`Trimmed whitespace around the ${label}.`);
-    if (field === "clientSecret" && INVISIBLE.test(text)) warnings.push(SUSPECT_SECRET);
+    if (text2 !== raw && label !== void 0) warnings.push(`Trimmed whitespace around the ${label}.`);
+    if (field === "clientSecret" && INVISIBLE.test(text2)) warnings.push(SUSPECT_SECRET);
   }
   return {
     fields,
@@ -3189,11 +3189,11 @@ function parseFields(input) {
   };
 }
 __name(parseFields, "parseFields");
-function isDocument(text) {
-  if (!/^[[{]/.test(text)) return false;
-  if (OBJECT_START.test(text)) return true;
+function isDocument(text2) {
+  if (!/^[[{]/.test(text2)) return false;
+  if (OBJECT_START.test(text2)) return true;
   try {
-    JSON.parse(text);
+    JSON.parse(text2);
     return true;
   } catch {
     return false;
@@ -4500,7 +4500,7 @@ async function startTls(socket, host, { secureContext, progress, abort, quote })
   progress.issuer = void 0;
   secure.prependOnceListener("secure", () => {
     const { issuer } = secure.getPeerCertificate();
-    const name = [issuer?.CN, issuer?.O].flat().find((text) => text !== void 0 && text !== "");
+    const name = [issuer?.CN, issuer?.O].flat().find((text2) => text2 !== void 0 && text2 !== "");
     progress.issuer = name === void 0 ? void 0 : quote(name, 80);
   });
   await waitFor(secure, secure, "secureConnect", abort.signal);
@@ -5228,8 +5228,8 @@ function parseOAuthError(response, status, options) {
   return permanent(description, { kind: "rejected", code, status, oauthError, hint: getHint2(code, options) });
 }
 __name(parseOAuthError, "parseOAuthError");
-function describeError({ error, error_description: text }, quote) {
-  return [quoteErrorCode(error, quote), ...typeof text === "string" && text !== "" ? [quote(text)] : []].join(": ");
+function describeError({ error, error_description: text2 }, quote) {
+  return [quoteErrorCode(error, quote), ...typeof text2 === "string" && text2 !== "" ? [quote(text2)] : []].join(": ");
 }
 __name(describeError, "describeError");
 var MAX_ERROR_CODE_LENGTH = 60;
@@ -5650,12 +5650,12 @@ async function readFile(path2, { anyOwner = false }) {
 }
 __name(readFile, "readFile");
 var isPrivate = /* @__PURE__ */ __name(({ mode }) => process.geteuid === void 0 || (mode & 63) === 0, "isPrivate");
-function writeFileAtomic(path2, text, shouldReplace, limits = {}) {
+function writeFileAtomic(path2, text2, shouldReplace, limits = {}) {
   return runFileOperation(path2, "written", limits, async () => {
     for (let attempt2 = 1; ; attempt2++) {
       const temp = getSiblingPath(path2, `${(0, import_node_crypto2.randomBytes)(6).toString("hex")}.tmp`);
       try {
-        await writeTempFile(temp, text);
+        await writeTempFile(temp, text2);
         const isWanted = await shouldReplace();
         if (isWanted) await retryWhileBusy(() => (0, import_promises.rename)(temp, path2));
         else await (0, import_promises.unlink)(temp);
@@ -5668,12 +5668,12 @@ function writeFileAtomic(path2, text, shouldReplace, limits = {}) {
   });
 }
 __name(writeFileAtomic, "writeFileAtomic");
-async function writeTempFile(temp, text) {
+async function writeTempFile(temp, text2) {
   const handle = await (0, import_promises.open)(temp, CREATE_FLAGS, 384);
   try {
     if (process.platform === "win32") await restrictToUser(temp);
     else await handle.chmod(384);
-    await handle.writeFile(text);
+    await handle.writeFile(text2);
     await handle.sync();
   } finally {
     await handle.close();
@@ -5790,10 +5790,13 @@ var identify = /* @__PURE__ */ __name((lock) => (0, import_promises3.lstat)(lock
 var PLACEHOLDER_SECRET = "not-stored-by-scm-auth";
 var TOKEN_SERVER_HOST = "127.0.0.1";
 var TOKEN_SERVER_PATH = "/am/oauth2/access_token";
+var TOKEN_SERVER_JWKS_PATH = "/am/oauth2/connect/jwk_uri";
+var SHUTDOWN_PATH = "/shutdown";
 var TOKEN_SERVER_URL = /^http:\/\/127\.0\.0\.1:([1-9]\d{0,4})\/am\/oauth2\/access_token$/;
 var SERVER_SECRET = /^[\w-]{43}$/;
 var EXPIRY_MARGIN2 = 6e4;
 var EXPIRY_MARGIN_RATIO = 1 / 10;
+var toTokenServerUrl = /* @__PURE__ */ __name((port) => `http://${TOKEN_SERVER_HOST}:${port}${TOKEN_SERVER_PATH}`, "toTokenServerUrl");
 function parseTokenServerPort(authUrl) {
   const port = Number(TOKEN_SERVER_URL.exec(authUrl)?.[1]);
   return port <= 65535 ? port : void 0;
@@ -5827,10 +5830,10 @@ var schema = object({
   jwt_expires_at: iso_exports.datetime({ offset: true }),
   jwt_lifetime: int().check(_gte(0))
 });
-function parseAuthFile(text) {
+function parseAuthFile(text2) {
   let json;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text2);
   } catch {
     return void 0;
   }
@@ -5847,17 +5850,17 @@ function parseAuthFile(text) {
   };
 }
 __name(parseAuthFile, "parseAuthFile");
-function parseManagedFile(path2, text) {
-  const content = parseAuthFile(text);
+function parseManagedFile(path2, text2) {
+  const content = parseAuthFile(text2);
   if (content === void 0 || !isManaged(content))
     throw authFileError(path2, "already exists and was not created by scm-auth", "auth_file_not_managed");
   return content;
 }
 __name(parseManagedFile, "parseManagedFile");
 var isManaged = /* @__PURE__ */ __name(({ authUrl, clientSecret }) => clientSecret === PLACEHOLDER_SECRET || parseTokenServerPort(authUrl) !== void 0 && SERVER_SECRET.test(clientSecret), "isManaged");
-function isCanonical(text) {
-  const content = parseAuthFile(text);
-  return content !== void 0 && serializeAuthFile(content) === text;
+function isCanonical(text2) {
+  const content = parseAuthFile(text2);
+  return content !== void 0 && serializeAuthFile(content) === text2;
 }
 __name(isCanonical, "isCanonical");
 function createAuthFileContent(request, token, clock, server) {
@@ -6260,14 +6263,15 @@ __name(readBody2, "readBody");
 
 // shared/auth-file/read-auth-file.ts
 var TIME_RATIO = 1 / 3;
-async function readAuthFile(context, path2, limits, { jobId } = {}) {
+async function readAuthFile(context, path2, limits, { jobId, ownServer } = {}) {
   const { authRequest, clock } = context;
   const file = await readPrivateFile(path2, limits);
   if (file === void 0 || file.text === "") return { file };
   const content = parseManagedFile(path2, file.text);
   if (!isPrivate(file))
     return { file, reason: authFileError(path2, "is accessible to other users", "auth_file_insecure") };
-  const served = await requestServedToken(content, limitTime(limits, clock));
+  const isOwn = ownServer?.clientSecret === content.clientSecret;
+  const served = isOwn ? void 0 : await requestServedToken(content, limitTime(limits, clock));
   if (!matchesIdentity(content, authRequest)) {
     if (content.jwtExpiresAt <= clock.now() && served?.token !== content.jwt) return { file, content };
     throw otherIdentityError(path2);
@@ -6277,8 +6281,10 @@ async function readAuthFile(context, path2, limits, { jobId } = {}) {
   if (isGenuine && jobId !== void 0 && served?.jobId !== jobId)
     throw authFileError(path2, "is in use by another job", "auth_file_in_use");
   if (!context.verify) return { file, content };
-  const { authUrl, clientSecret } = content;
-  if (verified.token) return { file, content, token: verified.token, server: { authUrl, clientSecret } };
+  if (served && verified.token) {
+    const server = { authUrl: content.authUrl, clientSecret: content.clientSecret, jobId: served.jobId };
+    return { file, content, token: verified.token, ...server.jobId !== ownServer?.jobId && { server } };
+  }
   return { file, content, ...await verify(context, content.jwt, limits) };
 }
 __name(readAuthFile, "readAuthFile");
@@ -6309,29 +6315,39 @@ async function updateAuthFile({ authRequest, clock }, path2, { file, content, se
   return writeFileAtomic(path2, serializeAuthFile(expected), isUnchanged, limits);
 }
 __name(updateAuthFile, "updateAuthFile");
+async function removeTokenServer(path2, { clientSecret }, tokenUrl, limits) {
+  const file = await readPrivateFile(path2, limits);
+  const content = file && parseAuthFile(file.text);
+  if (content?.clientSecret !== clientSecret) return;
+  const text2 = serializeAuthFile({ ...content, clientSecret: PLACEHOLDER_SECRET, authUrl: tokenUrl.href });
+  await writeFileAtomic(path2, text2, async () => (await readPrivateFile(path2))?.text === file?.text, limits);
+}
+__name(removeTokenServer, "removeTokenServer");
 
 // shared/auth-file/ensure-auth-file.ts
 var LOCK_WAIT_RATIO = 2 / 3;
 var STALE_TEMP_AGE = 6e4;
 async function removeAuthFile(path2, identity) {
-  return removeManagedFile(resolveAuthFilePath(path2), (text) => {
-    const content = parseAuthFile(text);
+  return removeManagedFile(resolveAuthFilePath(path2), (text2) => {
+    const content = parseAuthFile(text2);
     return content !== void 0 && isManaged(content) && (identity === void 0 || matchesIdentity(content, identity));
   });
 }
 __name(removeAuthFile, "removeAuthFile");
 async function ensureTokenFile(context, tokens, options) {
   const { clock, random } = context;
-  const { minTtl: minTtl2, limits, onlyIfExists = false } = options;
+  const { minTtl: minTtl2, limits, onlyIfExists = false, ownServer } = options;
   const path2 = resolveAuthFilePath(options.path);
   const warnings = await (onlyIfExists ? checkPrivateDirectory : ensurePrivateDirectory)(path2, limits);
-  const isUsable2 = /* @__PURE__ */ __name((token) => token !== void 0 && hasMinRemaining(token, minTtl2, clock), "isUsable");
+  const isUsable3 = /* @__PURE__ */ __name((token) => token !== void 0 && hasMinRemaining(token, minTtl2, clock), "isUsable");
   const update = /* @__PURE__ */ __name(async (getToken2) => {
-    const existing = await readAuthFile(context, path2, limits);
-    const reused = isUsable2(existing.token) ? existing.token : void 0;
+    const existing = await readAuthFile(context, path2, limits, { ownServer });
+    const reused = isUsable3(existing.token) ? existing.token : void 0;
     if (onlyIfExists && existing.file === void 0) throw authFileError(path2, "was removed", "auth_file_invalid_path");
     const token = reused ?? await getToken2?.();
-    if (token === void 0 || !await updateAuthFile(context, path2, existing, token, limits)) return void 0;
+    if (token === void 0) return void 0;
+    const served = ownServer === void 0 ? existing : { server: ownServer, ...existing };
+    if (!await updateAuthFile(context, path2, served, token, limits)) return void 0;
     if (reused && (reused.remaining(clock) ?? 0) > (tokens.current?.remaining(clock) ?? 0)) tokens.adopt(reused);
     return { path: path2, token, reused: reused !== void 0, server: existing.server, warnings };
   }, "update");
@@ -6343,7 +6359,7 @@ async function ensureTokenFile(context, tokens, options) {
     await removeTempFiles(path2, STALE_TEMP_AGE);
     for (; ; ) {
       const file = await update(
-        async () => isUsable2(tokens.current) ? tokens.current : tokens.refresh({ signal: limits.signal })
+        async () => isUsable3(tokens.current) ? tokens.current : tokens.refresh({ signal: limits.signal })
       );
       if (file !== void 0) return file;
     }
@@ -6402,8 +6418,18 @@ var ServiceAccounts = class {
       clock: backgroundClock
     });
     const { clock, random } = context;
-    const request = /* @__PURE__ */ __name((signal) => requestToken(createSeparateContext(context), { ...createLimits(timeout2), signal }), "request");
-    const account = { context, timeout: timeout2, tokens: new TokenSource(request, { clock, random }) };
+    let rejection;
+    const request = /* @__PURE__ */ __name(async (signal) => {
+      if (rejection !== void 0) throw rejection;
+      try {
+        return await requestToken(createSeparateContext(context), { ...createLimits(timeout2), signal });
+      } catch (error) {
+        if (AuthError.isAuthError(error) && isPermanentRejection(error) && !tokens.current) rejection = error;
+        throw error;
+      }
+    }, "request");
+    const tokens = new TokenSource(request, { clock, random });
+    const account = { context, timeout: timeout2, tokens };
     this.#accounts.set(key, account);
     return account;
   }
@@ -6468,15 +6494,22 @@ var pick2 = /* @__PURE__ */ __name((args, names) => Object.fromEntries(names.fil
 
 // provider/auth-files.ts
 var MIN_GAIN = 1;
+var PULUMI_JOB_ID = "pulumi";
 var AuthFiles = class {
   static {
     __name(this, "AuthFiles");
   }
   #isEngineConnected;
+  #servers;
+  /** By absolute path. */
   #refreshers = /* @__PURE__ */ new Map();
-  /** @param isEngineConnected - checked before each refresh; once it returns false, refreshing stops */
-  constructor(isEngineConnected = () => true) {
+  /**
+   * @param isEngineConnected - checked before each refresh; once it returns false, refreshing stops
+   * @param servers - the token servers of this process. Default: none
+   */
+  constructor(isEngineConnected = () => true, servers) {
     this.#isEngineConnected = isEngineConnected;
+    this.#servers = servers;
   }
   /**
    * Ensures that the file exists and contains a valid token, and refreshes it from then on.
@@ -6487,9 +6520,24 @@ var AuthFiles = class {
    */
   async ensure(path2, account, minTtl2) {
     const limits = createLimits(account.timeout);
-    const file = await ensureTokenFile(account.context, account.tokens, { path: path2, minTtl: minTtl2, limits });
-    if (file.server === void 0) this.#startRefresher(file.path, account, file.token);
+    const ownServer = await this.#getServer(resolveAuthFilePath(path2), account);
+    const file = await ensureTokenFile(account.context, account.tokens, { path: path2, minTtl: minTtl2, limits, ownServer });
+    if (file.server === void 0 || file.server.jobId === PULUMI_JOB_ID)
+      this.#startRefresher(file.path, account, file.token);
     return file.warnings;
+  }
+  async #getServer(path2, account) {
+    const getRefresher = /* @__PURE__ */ __name(() => this.#refreshers.get(path2)?.refresher, "getRefresher");
+    const refresher = {
+      get current() {
+        return getRefresher()?.current;
+      },
+      get rejection() {
+        return getRefresher()?.rejection;
+      },
+      requestRenewal: /* @__PURE__ */ __name(() => getRefresher()?.requestRenewal(), "requestRenewal")
+    };
+    return this.#servers?.get(path2, account, refresher);
   }
   #startRefresher(path2, account, token) {
     const active = this.#refreshers.get(path2);
@@ -6506,7 +6554,8 @@ var AuthFiles = class {
    * Returns a newer token in the file, written by another process or by this one. A file that was removed is not
    * created again.
    */
-  async #refresh(path2, { context, tokens, timeout: timeout2 }, file, signal) {
+  async #refresh(path2, account, file, signal) {
+    const { context, tokens, timeout: timeout2 } = account;
     if (!this.#isEngineConnected()) {
       this.#refreshers.get(path2)?.refresher.stop();
       this.#refreshers.delete(path2);
@@ -6514,7 +6563,8 @@ var AuthFiles = class {
     }
     const minTtl2 = Math.max(0, file.current?.remaining(backgroundClock) ?? 0) / 1e3 + MIN_GAIN;
     const limits = { ...createLimits(timeout2), signal };
-    return (await ensureTokenFile(context, tokens, { path: path2, minTtl: minTtl2, limits, onlyIfExists: true })).token;
+    const ownServer = await this.#getServer(path2, account);
+    return (await ensureTokenFile(context, tokens, { path: path2, minTtl: minTtl2, limits, ownServer, onlyIfExists: true })).token;
   }
 };
 async function ensureAuthFileFromArgs(args, { accounts, files }) {
@@ -6583,6 +6633,10 @@ var EngineLog = class {
   /** @param address - the address of the engine, which is the last argument of the plugin */
   constructor(address) {
     if (address !== void 0) pulumi.runtime.resetOptions("", "", 1, address, "", false, "");
+  }
+  /** Shows a message at once. Resolves once the engine has received it. Never rejects. */
+  async note(message2) {
+    await pulumi.log.info(message2);
   }
   /** Resolves once the engine has received the warning. Never rejects. */
   async warn(message2) {
@@ -6838,19 +6892,19 @@ var TYPES = {
 };
 var GET_ACCESS_TOKEN = "scm-auth:index:getAccessToken";
 var SECRET_OUTPUTS = ["accessToken"];
-function createPluginProvider({ schema: schema2, state, startFailure, warn }) {
+function createPluginProvider({ schema: schema2, state, startUp, warn, onEnd }) {
   const resources = createCustomResources(state, async (path2, warnings) => {
     for (const warning of [...warnings, ...await getPathWarnings(path2)]) void warn(warning);
   });
   const methods = createResourceProvider(resources, { isCompatible: isKind, warn: /* @__PURE__ */ __name((message2) => void warn(message2), "warn") });
-  let unreported = startFailure;
-  const onReport = /* @__PURE__ */ __name((text) => {
-    if (text === unreported?.text) unreported = void 0;
+  let isReported = false;
+  const onReport = /* @__PURE__ */ __name((text2) => {
+    if (text2 === startUp.failure?.text) isReported = true;
   }, "onReport");
   return {
     version: VERSION,
     getSchema: /* @__PURE__ */ __name(() => {
-      unreported = void 0;
+      isReported = true;
       return Promise.resolve(schema2);
     }, "getSchema"),
     check: /* @__PURE__ */ __name(async (urn, olds, news) => {
@@ -6880,10 +6934,12 @@ function createPluginProvider({ schema: schema2, state, startFailure, warn }) {
       const result = toResult(await getTokenFromArgs(unwrapSecrets(args), state.accounts));
       return { outputs: { ...result, accessToken: toSecret(result.accessToken) } };
     }), "invoke"),
-    // The engine calls this at the end of each operation.
+    // The engine calls this at the end of each operation, and when a user interrupts it.
     cancel: /* @__PURE__ */ __name(async () => {
-      if (unreported !== void 0) await warn(`scm-auth: ${unreported.subject}. ${unreported.text}`);
-      unreported = void 0;
+      await onEnd();
+      const { failure: failure2 } = startUp;
+      if (failure2 !== void 0 && !isReported) await warn(`scm-auth: ${failure2.subject}. ${failure2.text}`);
+      isReported = true;
     }, "cancel")
   };
 }
@@ -6902,28 +6958,265 @@ var send = /* @__PURE__ */ __name((received, properties) => markSecrets(received
 
 // provider/plugin-host/start-up.ts
 var DEFAULT_PATH = ".scm/auth.json";
+var MAX_WAIT = 3e4;
+var NOTE_AFTER = 5e3;
 var isSet2 = /* @__PURE__ */ __name((value) => value !== void 0 && value.trim() !== "", "isSet");
-async function ensureAtStart(state, env = process.env) {
-  if (!isSet2(env["SCM_CLIENT_ID"]) || !hasSecret({}, env)) return void 0;
+async function ensureAtStart(state, note, env = process.env) {
+  if (!isSet2(env["SCM_CLIENT_ID"]) || !hasSecret({}, env)) return { failure: void 0 };
   const variable = env["SCM_AUTH_FILE"];
   const path2 = isSet2(variable) ? variable : DEFAULT_PATH;
-  try {
-    await ensureAuthFileFromArgs({ path: path2 }, state);
-    return void 0;
-  } catch (error) {
-    return { subject: `the auth file ${path2} is not available`, text: formatError(error) };
-  }
+  const toFailure = /* @__PURE__ */ __name((error) => ({
+    subject: `the auth file ${path2} is not available`,
+    text: formatError(error)
+  }), "toFailure");
+  const startUp = { failure: toFailure(createTimeoutError()) };
+  const ensured = new AbortController();
+  const settle = /* @__PURE__ */ __name((failure2) => {
+    startUp.failure = failure2;
+    ensured.abort();
+  }, "settle");
+  ensureAuthFileFromArgs({ path: path2 }, state).then(
+    () => {
+      settle();
+    },
+    (error) => {
+      settle(toFailure(error));
+    }
+  );
+  await sleep(systemClock, NOTE_AFTER, ensured.signal);
+  if (!ensured.signal.aborted) note(`scm-auth: waiting for the auth server, to create the auth file ${path2}`);
+  await sleep(systemClock, MAX_WAIT - NOTE_AFTER, ensured.signal);
+  return startUp;
 }
 __name(ensureAtStart, "ensureAtStart");
+var createTimeoutError = /* @__PURE__ */ __name(() => new AuthError(`the sign-in did not complete within ${MAX_WAIT / 1e3} s.`, {
+  kind: "timeout",
+  code: "response_timeout",
+  hint: "Check the connection to the auth server, or run again."
+}), "createTimeoutError");
+
+// provider/plugin-host/token-servers.ts
+var import_node_crypto4 = require("node:crypto");
+
+// shared/auth-file/token-server.ts
+var import_node_crypto3 = require("node:crypto");
+var import_node_events4 = require("node:events");
+var import_node_http3 = require("node:http");
+var import_consumers = require("node:stream/consumers");
+var RENEWAL_WAIT = 25e3;
+var RENEWAL_POLL = 50;
+var MIN_REMAINING = 9e4;
+var MIN_REMAINING_RATIO = 1 / 2;
+var REQUEST_TIMEOUT = 5e3;
+var MAX_BODY_BYTES2 = 16 * 1024;
+var MAX_CONNECTIONS = 500;
+var FORBIDDEN_HEADERS = ["origin", "referer", "sec-fetch-site", "via", "forwarded", "x-forwarded-for"];
+var BASE_HEADERS = {
+  "content-type": "application/json",
+  "cache-control": "no-store",
+  pragma: "no-cache",
+  connection: "close"
+};
+var BASIC_CHALLENGE = { "www-authenticate": 'Basic realm="scm-auth", charset="UTF-8"' };
+var INVALID_CLIENT = "the client ID or secret matches neither the auth file nor the service account. hint: check SCM_CLIENT_ID and SCM_CLIENT_SECRET in the environment, which take precedence over the file.";
+var UNAVAILABLE2 = "the auth server has not issued a new token yet; the request is being retried.";
+var TokenServer = class _TokenServer {
+  static {
+    __name(this, "TokenServer");
+  }
+  address;
+  port;
+  /** Resolves once the server has closed. */
+  closed;
+  #server;
+  #options;
+  #clientDigests;
+  #jobDigest;
+  constructor(server, options) {
+    const { clientId, jobSecret, clientSecret } = options;
+    this.#server = server;
+    this.#options = options;
+    this.#clientDigests = [jobSecret, clientSecret].map((secret) => digest(joinCredentials(clientId, secret)));
+    this.#jobDigest = digest(jobSecret);
+    this.port = server.address().port;
+    this.address = { authUrl: toTokenServerUrl(this.port), clientSecret: jobSecret };
+    this.closed = new Promise((resolve4) => server.once("close", resolve4));
+    server.on("request", (request, response) => void this.#respond(request, response));
+    server.on("error", () => void 0);
+  }
+  /** Listens on a free port on 127.0.0.1. @throws an error from Node if no port is free */
+  static async listen(options) {
+    const server = (0, import_node_http3.createServer)({
+      headersTimeout: REQUEST_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: 1e3,
+      maxHeaderSize: MAX_BODY_BYTES2
+    });
+    server.maxConnections = MAX_CONNECTIONS;
+    server.maxRequestsPerSocket = 1;
+    await (0, import_node_events4.once)(server.listen(0, TOKEN_SERVER_HOST), "listening");
+    return new _TokenServer(server, options);
+  }
+  /** False once {@link TokenServer.close} has been called. */
+  get isOpen() {
+    return this.#server.listening;
+  }
+  /** Closes all connections and frees the port. */
+  close() {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    return this.closed;
+  }
+  async #respond(request, response) {
+    try {
+      const { status, content, headers } = await this.#handle(request, response);
+      const body = JSON.stringify(content);
+      response.writeHead(status, { ...BASE_HEADERS, ...headers, "content-length": Buffer.byteLength(body) });
+      response.end(body);
+    } catch {
+      response.destroy();
+    }
+  }
+  async #handle(request, response) {
+    const { method, url, headers } = request;
+    if (headers.host !== `${TOKEN_SERVER_HOST}:${this.port}`) return invalidRequest(421, "unexpected Host header");
+    if (FORBIDDEN_HEADERS.some((name) => headers[name] !== void 0))
+      return invalidRequest(403, "requests from web pages and through proxies are not allowed");
+    if (url === TOKEN_SERVER_JWKS_PATH && method === "GET") return this.#serveKeys();
+    if (url !== TOKEN_SERVER_PATH && url !== SHUTDOWN_PATH) return invalidRequest(404, "not found");
+    if (method !== "POST") return { ...invalidRequest(405, "only POST is allowed"), headers: { allow: "POST" } };
+    if (headers["transfer-encoding"] !== void 0 || Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES2)
+      return invalidRequest(413, "the body must have a Content-Length of at most 16 KiB");
+    const body = await (0, import_consumers.text)(request);
+    const authorization = headers.authorization ?? "";
+    if (url === SHUTDOWN_PATH) return this.#shutDown(authorization, response);
+    return this.#findRequestError(authorization, new URLSearchParams(body)) ?? this.#serveToken(response);
+  }
+  /** Serves the key that verified the current token, so that clients of this server can verify it, too. */
+  #serveKeys() {
+    const key = this.#options.refresher.current?.signingKey;
+    return { status: 200, content: { keys: key === void 0 ? [] : [{ ...key, use: "sig", alg: "RS256" }] } };
+  }
+  async #shutDown(authorization, response) {
+    const secret = /^bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1] ?? "";
+    if (!(0, import_node_crypto3.timingSafeEqual)(digest(secret), this.#jobDigest))
+      return errorResponse(401, "invalid_token", "the secret does not match the one in the auth file", {
+        "www-authenticate": "Bearer"
+      });
+    response.once("close", () => void this.close());
+    return { status: 200, content: await this.#options.onShutdown() };
+  }
+  /**
+   * Returns the error response for an invalid request. Checks the client first, so that others learn nothing. A request
+   * without a scope implies the scope in the file.
+   */
+  #findRequestError(authorization, form) {
+    const secret = form.get("client_secret") ?? "";
+    const credentials = authorization === "" ? [joinCredentials(form.get("client_id") ?? "", secret)] : parseBasicCredentials(authorization);
+    if (!this.#isClient(credentials)) return errorResponse(401, "invalid_client", INVALID_CLIENT, BASIC_CHALLENGE);
+    if (form.get("grant_type") !== "client_credentials")
+      return errorResponse(400, "unsupported_grant_type", "only client_credentials is supported");
+    const scope = normalizeScope(form.get("scope") ?? "");
+    if (scope !== "" && scope !== normalizeScope(this.#options.scope))
+      return errorResponse(400, "invalid_scope", `the available token has a different scope: ${this.#options.scope}`);
+    return void 0;
+  }
+  #isClient(credentials) {
+    const matches = credentials.flatMap(
+      (given) => this.#clientDigests.map((expected) => (0, import_node_crypto3.timingSafeEqual)(digest(given), expected))
+    );
+    return matches.includes(true);
+  }
+  async #serveToken(response) {
+    const { refresher, clock, jobId } = this.#options;
+    const isPending = /* @__PURE__ */ __name(() => !isUsable2(refresher.current, clock) && refresher.rejection === void 0, "isPending");
+    if (isPending()) refresher.requestRenewal();
+    const end = clock.elapsed() + RENEWAL_WAIT;
+    while (isPending() && clock.elapsed() < end && !response.destroyed) await sleep(clock, RENEWAL_POLL);
+    const { current, rejection } = refresher;
+    if (isUsable2(current, clock)) {
+      const expiresIn = Math.floor((current.remaining(clock) ?? 0) / 1e3);
+      const { value, scope } = current;
+      const content = { access_token: value, token_type: "Bearer", expires_in: expiresIn, scope, job_id: jobId };
+      return { status: 200, content };
+    }
+    if (rejection === void 0)
+      return errorResponse(503, "temporarily_unavailable", UNAVAILABLE2, { "retry-after": "1" });
+    const { oauthError = "invalid_client", message: message2, hint } = rejection;
+    return errorResponse(401, oauthError, `${message2} hint: ${hint}`, BASIC_CHALLENGE);
+  }
+};
+var isUsable2 = /* @__PURE__ */ __name((token, clock) => token !== void 0 && (token.remaining(clock) ?? 0) >= Math.min(MIN_REMAINING, (token.lifetime ?? Infinity) * MIN_REMAINING_RATIO), "isUsable");
+var digest = /* @__PURE__ */ __name((text2) => (0, import_node_crypto3.createHash)("sha256").update(text2).digest(), "digest");
+var joinCredentials = /* @__PURE__ */ __name((id, secret) => `${id}:${secret}`, "joinCredentials");
+function parseBasicCredentials(authorization) {
+  const encoded = /^basic +([\w+/=-]+)$/i.exec(authorization)?.[1] ?? "";
+  const plain = Buffer.from(encoded, "base64").toString("utf8");
+  return [plain, new URLSearchParams(`v=${plain.replaceAll("&", "%26")}`).get("v") ?? ""];
+}
+__name(parseBasicCredentials, "parseBasicCredentials");
+var errorResponse = /* @__PURE__ */ __name((status, error, description, headers = {}) => ({
+  status,
+  headers,
+  content: { error: toOAuthChars(error, 60), error_description: toOAuthChars(description, 1200) }
+}), "errorResponse");
+var invalidRequest = /* @__PURE__ */ __name((status, description) => errorResponse(status, "invalid_request", description), "invalidRequest");
+var toOAuthChars = /* @__PURE__ */ __name((text2, maxLength) => sanitize(text2, maxLength).replaceAll('"', "'").replaceAll("\\", "/").replace(/[^\x20-\x7e]/g, "?"), "toOAuthChars");
+
+// provider/plugin-host/token-servers.ts
+var RELEASE_TIMEOUT = 2;
+var TokenServers = class {
+  static {
+    __name(this, "TokenServers");
+  }
+  #env;
+  #servers = /* @__PURE__ */ new Map();
+  #isReleased = false;
+  constructor(env = process.env) {
+    this.#env = env;
+  }
+  async get(path2, account, refresher) {
+    const { clientSecret } = account.context.authRequest;
+    if (this.#isReleased || clientSecret === this.#env["SCM_CLIENT_SECRET"]?.trim()) return void 0;
+    const server = this.#servers.get(path2) ?? listen(path2, account, refresher).catch(() => void 0);
+    this.#servers.set(path2, server);
+    return (await server)?.address;
+  }
+  /**
+   * Makes the files independent of this process, which is about to exit. The servers continue to run, because resource
+   * operations in progress may need them. Never rejects.
+   */
+  async release() {
+    this.#isReleased = true;
+    await Promise.all([...this.#servers.values()].map(async (server) => (await server)?.detach()));
+  }
+};
+async function listen(path2, { context }, refresher) {
+  const { clientId, clientSecret, scope, tokenUrl } = context.authRequest;
+  const jobSecret = (0, import_node_crypto4.randomBytes)(32).toString("base64url");
+  const jobId = PULUMI_JOB_ID;
+  const detach = /* @__PURE__ */ __name(() => removeTokenServer(path2, server.address, tokenUrl, createLimits(RELEASE_TIMEOUT)).catch(() => void 0), "detach");
+  const onShutdown = /* @__PURE__ */ __name(async () => {
+    await detach();
+    return {};
+  }, "onShutdown");
+  const account = { clientId, clientSecret, scope, jobSecret, jobId };
+  const server = await TokenServer.listen({ ...account, refresher, onShutdown, clock: backgroundClock });
+  return { address: { ...server.address, jobId }, detach };
+}
+__name(listen, "listen");
 
 // provider/plugin-host/main.ts
 async function run(args) {
   const { ppid } = process;
-  const state = { accounts: new ServiceAccounts(), files: new AuthFiles(() => process.ppid === ppid) };
+  const servers = new TokenServers();
+  const files = new AuthFiles(() => process.ppid === ppid, servers);
+  const state = { accounts: new ServiceAccounts(), files };
   const log2 = new EngineLog(args.at(-1));
-  const startFailure = await ensureAtStart(state);
+  const startUp = await ensureAtStart(state, (message2) => void log2.note(message2));
   const schema2 = (0, import_node_fs3.readFileSync)((0, import_node_path7.join)(__dirname, "schema.json"), "utf8");
-  const options = { schema: schema2, state, startFailure, warn: /* @__PURE__ */ __name((message2) => log2.warn(message2), "warn") };
+  const onEnd = /* @__PURE__ */ __name(() => servers.release(), "onEnd");
+  const options = { schema: schema2, state, startUp, warn: /* @__PURE__ */ __name((message2) => log2.warn(message2), "warn"), onEnd };
   await (0, import_provider.main)(createPluginProvider(options), args);
 }
 __name(run, "run");

@@ -167,6 +167,24 @@ describe("Pulumi", { skip: await getSkipReason(PULUMI), concurrency: 2 }, () => 
     await report(t, "state, backups, history, plan and logs contain neither secret nor token");
   });
 
+  test("an alias renames an AuthFile, ignoreChanges does not apply to the program, and import is not supported", async (t) => {
+    const create = (options: string): string =>
+      `new (require("scm-auth/pulumi").AuthFile)(${options.replace("{", '{ path: ".scm/auth.json", ')});`;
+    const stack = await createStack(t, create('"one", {}'));
+    await stack.succeed(UP);
+    const change = async (options: string) => {
+      await writeFile(join(stack.directory, "index.js"), create(options));
+      return stack.run(UP);
+    };
+    assert.match((await change('"uno", {}, { aliases: [{ name: "one" }] }')).log, /2 unchanged/);
+    const ignored = await change('"uno", { scope: "email" }, { ignoreChanges: ["scope"] }');
+    assert.match(ignored.log, /contains a valid token for another identity/);
+    const type = "pulumi-nodejs:dynamic/scm-auth:AuthFile";
+    const { log } = await stack.run(["import", type, "imported", ".scm/auth.json", "--yes"]);
+    assert.match(log, /code must be a string/, "the error comes from Pulumi");
+    await report(t, "rename, ignoreChanges, import");
+  });
+
   test("a wrong secret is sent only once, and the error has a cause and a hint", async (t) => {
     const stack = await createStack(t, PROGRAM);
     const secret = "b0b9a7de-0000-4444-8888-wrong-secret";

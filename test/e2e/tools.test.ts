@@ -211,6 +211,18 @@ asyncio.run(main())`;
     assert.deepEqual([stdout, stderr], [`${network.server.issued[0] ?? ""}\n`, ""]);
   });
 
+  test("the commands in the README work as published", async (t) => {
+    const { directory, network, run } = await prepare(t);
+    const [, block = ""] = /^```sh\n([^]*?)^```$/m.exec(await read("README.md")) ?? [];
+    const [install = "", ...commands] = block.trim().split("\n");
+    assert.match(install, /^npm install/);
+    // This program takes the place of OpenTofu, which is not available everywhere.
+    const tofu = '#!/bin/sh\ntest "$1" = apply && test -s "$TF_VAR_scm_auth_file" && echo applied\n';
+    await writeFile(join(directory, "tofu"), tofu, { mode: 0o755 });
+    const { stdout, log } = await run(`set -e; PATH=.:$PATH\n${commands.join("\n")}`);
+    assert.equal(stdout, `applied\n${network.server.issued.at(-1) ?? ""}\n`, log);
+  });
+
   test("names the versions that are tried", async () => {
     for (const client of ["vcert", "prisma-airs-sdk", "pan-scm-cli", "pan-scm-sdk", "cdot65.scm", "mcp"]) {
       const version = await getClientVersion(client);

@@ -23,7 +23,7 @@ export async function unseal(
   if (sealedToken === undefined) return undefined;
   if (sealedToken === "") {
     runner.warning(
-      "sealed-token is empty; signing in. GitHub drops outputs that contain a masked value. Store the client ID and the TSG ID as variables, not as secrets.",
+      "sealed-token is empty; signing in. Check that the job that signs in sets `seal: true`, that its `outputs:` contain sealed-token, and that this job lists it in `needs:`.",
     );
     return undefined;
   }

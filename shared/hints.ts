@@ -91,7 +91,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
     "Run the job again. If the problem persists and one token lifetime is enough for the job, set keep-fresh to false.",
 
   sealed_token_expired: "Sign in again. Sealing does not extend a token's lifetime of about 15 minutes.",
-  sealed_token_malformed: "Pass the sealed token unchanged, or sign in again.",
+  sealed_token_malformed: "Pass the whole value of the output sealed-token, unchanged.",
   sealed_token_decryption_failed:
     "Use the client secret that the token was sealed with, and pass the sealed token unchanged. Otherwise, sign in again.",
   sealed_token_too_large:

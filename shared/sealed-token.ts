@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { hasMinRemaining, type AccessToken } from "./access-token.ts";
+import { getMinRemaining, hasMinRemaining, type AccessToken } from "./access-token.ts";
 import { toAuthRequest, type AuthRequest, type AuthRequestInput } from "./auth-request.ts";
 import { systemClock, type Clock, type Seconds } from "./clock.ts";
 import { formatDuration } from "./duration.ts";
@@ -166,7 +166,8 @@ export async function unsealAndVerify(
   });
   if (hasMinRemaining(token, minTtl, clock)) return token;
   const remaining = formatDuration(token.remaining(clock) ?? 0);
-  const description = `the sealed token is valid for only ${remaining}, less than the required minimum.`;
+  const minimum = formatDuration(getMinRemaining(minTtl, token.lifetime ?? 0));
+  const description = `the sealed token is valid for only ${remaining}, less than the required minimum of ${minimum}.`;
   throw verificationError("sealed_token_expired", description);
 }
 
@@ -180,7 +181,7 @@ async function unseal(sealed: string, secret: string): Promise<string> {
     segments.every((segment) => decodeSegment(segment) !== undefined) &&
     headerSchema().safeParse(decodeJsonSegment(segments[0] ?? "")).success;
   if (!isSupported)
-    throw verificationError("sealed_token_malformed", "the sealed token is not a JWE created by sealToken().");
+    throw verificationError("sealed_token_malformed", "the value is not a sealed token, or it was truncated.");
   const { compactDecrypt } = await import("jose/jwe/compact/decrypt");
   const { plaintext } = await compactDecrypt(sealed, Buffer.from(secret), {
     keyManagementAlgorithms: [ALGORITHM],

@@ -174,12 +174,12 @@ export const AUTH_FILE = {
 export const SEALED_TOKEN = {
   sealed_token_expired: {
     kind: "verification",
-    message: "the sealed token is valid for only <time>, less than the required minimum.",
-    cause: "The job started too long after the sign-in, for example after a re-run or an approval.",
+    message: "the sealed token is valid for only <time>, less than the required minimum of <time>.",
+    cause: "The job started too long after the sign-in, for example after a re-run or an approval. The minimum is `min-ttl` or, by default, 5 minutes.",
   },
   sealed_token_malformed: {
     kind: "verification",
-    message: "the sealed token is not a JWE created by sealToken().",
+    message: "the value is not a sealed token, or it was truncated.",
     cause: "The value is not a sealed token. It may have been cut off, or it may be the access token itself.",
   },
   sealed_token_decryption_failed: {

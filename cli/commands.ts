@@ -118,7 +118,8 @@ export const COMMANDS = {
     usage: "",
     description: [
       "Prints a token that is encrypted with the client secret. Every command uses the sealed token in SCM_SEALED_TOKEN,",
-      "and sends no token request while it is valid.",
+      "and sends no token request while it is valid. Without --min-ttl, a token in the cache is used only if it is valid",
+      "for another 840 seconds, so that the other jobs have ten minutes to start.",
     ],
     options: { ...CACHE_OPTIONS, ...SIGN_IN_OPTIONS },
     maxPositionals: 0,

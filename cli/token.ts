@@ -1,3 +1,4 @@
+import type { Seconds } from "../shared/clock.ts";
 import type { Environment } from "../shared/environment.ts";
 import { sealAccessToken } from "../shared/sealed-token.ts";
 import type { CommandArguments } from "./arguments.ts";
@@ -14,6 +15,12 @@ export async function printToken(args: CommandArguments, env: Environment, termi
   return 0;
 }
 
+/**
+ * The default of `--min-ttl` for `seal`. SCM's tokens are valid for 900 s, and a job uses an unsealed token for as long as
+ * it is valid for 300 s. With an older token from the cache, the jobs would have to start sooner than after ten minutes.
+ */
+const SEAL_MIN_TTL: Seconds = 840;
+
 /** Prints a sealed token. @throws CommandError or AuthError */
 export async function printSealedToken(args: CommandArguments, env: Environment, terminal: Terminal): Promise<number> {
   const signIn = await prepareSignIn(args, env, terminal);
@@ -22,7 +29,7 @@ export async function printSealedToken(args: CommandArguments, env: Environment,
     throw new CommandError("a command of scm-auth run does not have the client secret, so it cannot seal a token.", {
       hint: "Run scm-auth seal outside of scm-auth run.",
     });
-  const token = await getToken(signIn, env, terminal);
+  const token = await getToken({ ...signIn, minTtl: signIn.minTtl ?? SEAL_MIN_TTL }, env, terminal);
   await terminal.print(`${await sealAccessToken(authRequest, token, context.clock)}\n`);
   return 0;
 }

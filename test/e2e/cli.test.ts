@@ -167,6 +167,16 @@ describe("scm-auth", { skip: isWindows && "the scripts are for a POSIX shell" },
     assert.match(ignored.stderr, /^warning: SCM_SEALED_TOKEN is ignored: /);
   });
 
+  test("seal uses a token in the cache only if other jobs have ten minutes to use it", async (t) => {
+    const brief = await startCommandLine({ ttl: 800 });
+    t.after(brief.close);
+    for (const { server, run } of [cli, brief]) {
+      const count = server.countTokenRequests();
+      for (const command of ["token", "token", "seal"]) await run([command]);
+      assert.equal(server.countTokenRequests() - count, server === cli.server ? 1 : 2);
+    }
+  });
+
   test("check prints a table of all steps, or JSON, and its exit status tells whether one failed", async () => {
     const { exitCode, stdout, stderr } = await cli.run(["check"]);
     assert.deepEqual([exitCode, stderr], [0, ""]);

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createProviderMirror, getSkipReason, OPENTOFU, reportRun } from "../support/clients.ts";
+import { createProviderMirror, ensureRsync, getSkipReason, OPENTOFU, reportRun } from "../support/clients.ts";
 import { createProgramDirectory } from "../support/command-line.ts";
 import { waitUntil } from "../support/poll.ts";
 import { canListProcesses, findJobProcesses, killGroup, runProcess, type ProcessResult } from "../support/processes.ts";
@@ -155,6 +155,30 @@ test("act reads the variables and the secret of the server", { skip }, async (t)
   assert.doesNotMatch(terminal.getLog(), /token request 2/);
   assert.equal(/API request \d+: POST \S+ 201/.test(terminal.getLog()), withTofu);
   await reportRun(t, "act", "docs/local-server.md");
+});
+
+test("gitlab-ci-local runs a pipeline with the variables of the server", { skip }, async (t) => {
+  const reason = await getSkipReason(["gitlab-ci-local", "git", "curl"]);
+  if (reason !== false) {
+    t.skip(reason);
+    return;
+  }
+  const terminal = await startServer(t);
+  const bin = await createProgramDirectory(terminal.home);
+  await ensureRsync(bin);
+  const project = join(terminal.home, "project");
+  await mkdir(project);
+  const script =
+    'curl -fsS -H "Authorization: Bearer $(scm-auth token)" "$SCM_API_URL/config/objects/v1/tags?folder=All"';
+  await writeFile(join(project, ".gitlab-ci.yml"), JSON.stringify({ tags: { image: "node:24", script: [script] } }));
+  const commit = `git init -q && git config user.email a@example.com && git config user.name a &&
+    git remote add origin https://gitlab.com/a/b.git && git add -A && git commit -qm x`;
+  const run = `${commit} && export PATH="${bin}:$PATH" && ${findBlock("sh", "gitlab-ci-local")}`;
+  const { exitCode, log } = await terminal.run(run, project);
+  assert.equal(exitCode, 0, log);
+  assert.match(log, /"name":"production"/);
+  assert.match(terminal.getLog(), /^token request 1: /m);
+  await reportRun(t, "gitlab-ci-local", "docs/local-server.md");
 });
 
 const skipStep = !canListProcesses && "cannot find the background process";

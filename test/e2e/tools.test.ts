@@ -6,6 +6,7 @@ import { describe, test, type TestContext } from "node:test";
 import { parse } from "yaml";
 import {
   createProviderMirror,
+  ensureRsync,
   findPackage,
   getClientVersion,
   getSkipReason,
@@ -13,7 +14,7 @@ import {
   reportRun,
 } from "../support/clients.ts";
 import { createProgramDirectory } from "../support/command-line.ts";
-import { findProgram, runProcess, type ProcessResult } from "../support/processes.ts";
+import { runProcess, type ProcessResult } from "../support/processes.ts";
 import { runAction } from "../support/run-action.ts";
 import { createJob, inRepository } from "../support/runner-job.ts";
 import { TOKEN_PATH } from "../support/scm-auth-server.ts";
@@ -241,7 +242,7 @@ describe("examples for other CI systems", { skip: process.platform === "win32" }
     }
     const { directory, network, run } = await prepare(t);
     await cp(inRepository("examples/gitlab/.gitlab-ci.yml"), join(directory, ".gitlab-ci.yml"));
-    if ((await findProgram("rsync")) === undefined) await writeRsync(join(directory, "../bin/rsync"));
+    await ensureRsync(join(directory, "../bin"));
     const variables = ["SCM_CLIENT_ID", "SCM_CLIENT_SECRET", "SCM_TSG_ID"].map(
       (name) => `--variable ${name}="$${name}"`,
     );
@@ -312,12 +313,3 @@ print(parser.parse(sys.stdin.buffer.read()).root_node.has_error)`;
     assert.equal(network.server.issued.length, 1);
   });
 });
-
-/** The two things for which gitlab-ci-local needs rsync: to copy files, and to copy them with their relative paths. */
-async function writeRsync(path: string): Promise<void> {
-  const script = `#!/bin/sh
-for last; do :; done
-case "$1" in -*R*) shift; mkdir -p "$last"; while [ "$#" -gt 1 ]; do cp -a --parents "$1" "$last"; shift; done ;; esac
-`;
-  await writeFile(path, script, { mode: 0o755 });
-}

@@ -122,3 +122,16 @@ export async function createProviderMirror(): Promise<ProviderMirror> {
   await writeFile(config, `provider_installation {\n  ${mirror}\n}\n`);
   return { env: { TF_CLI_CONFIG_FILE: config }, remove: () => rm(directory, { recursive: true }) };
 }
+
+/**
+ * Writes a program to a directory on PATH that does what gitlab-ci-local needs rsync for, unless there is an rsync: to
+ * copy files with their relative paths.
+ */
+export async function ensureRsync(directory: string): Promise<void> {
+  if ((await findProgram("rsync")) !== undefined) return;
+  const script = `#!/bin/sh
+for last; do :; done
+case "$1" in -*R*) shift; mkdir -p "$last"; while [ "$#" -gt 1 ]; do cp -a --parents "$1" "$last"; shift; done ;; esac
+`;
+  await writeFile(join(directory, "rsync"), script, { mode: 0o755 });
+}

@@ -39,6 +39,12 @@ function getGroup(status: number): keyof typeof STATUS_HINTS {
   return Object.hasOwn(STATUS_HINTS, status) ? (status as keyof typeof STATUS_HINTS) : 400;
 }
 
+/** Returns the hint for a status and the URL of its section in the documentation. */
+export function getStatusHelp(status: number): Pick<ApiError, "hint" | "docs"> {
+  const group = getGroup(status);
+  return { hint: STATUS_HINTS[group], docs: getErrorPage(`api_${group}`) };
+}
+
 /**
  * An error response from the SCM API: `{"_errors": [{"code", "message", "details"}], "_request_id"}` (pan.dev, SCM API
  * reference). The message starts with `the API responded with status` and contains the API's code and message.
@@ -63,9 +69,9 @@ export class ApiError extends Error implements ApiErrorOptions {
     this.code = code;
     this.requestId = requestId;
     this.details = details;
-    const group = getGroup(status);
-    this.hint = hint ?? STATUS_HINTS[group];
-    this.docs = getErrorPage(`api_${group}`);
+    const help = getStatusHelp(status);
+    this.hint = hint ?? help.hint;
+    this.docs = help.docs;
     Object.defineProperty(this, BRAND, { value: true });
   }
 

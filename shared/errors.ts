@@ -103,11 +103,11 @@ export interface ConfigIssue {
 }
 
 /**
- * Properties of an AuthError. By default, `attempts` is 0, `issues` is empty, and `requestSent` is true unless the kind
- * is `config` or `file`.
+ * Properties of an AuthError. By default, `attempts` is 0, `issues` is empty, `docs` is the section about the code, and
+ * `requestSent` is true unless the kind is `config` or `file`.
  */
 export interface AuthErrorOptions extends Partial<
-  Pick<AuthError, "attempts" | "status" | "oauthError" | "retryAfterMs" | "issues" | "requestSent">
+  Pick<AuthError, "attempts" | "status" | "oauthError" | "retryAfterMs" | "issues" | "requestSent" | "docs">
 > {
   readonly kind: AuthErrorKind;
   readonly code: AuthErrorCode;
@@ -162,7 +162,7 @@ export class AuthError extends Error {
   readonly code: AuthErrorCode;
   /** What to do about the error. */
   readonly hint: string;
-  /** The URL of the section about this code in the documentation. */
+  /** The URL of the section about this failure in the documentation. */
   readonly docs: string;
   /** Whether the same call may succeed later without any changes. */
   readonly retryable: boolean;
@@ -192,7 +192,7 @@ export class AuthError extends Error {
     this.kind = kind;
     this.code = code;
     this.hint = options.hint ?? HINTS[code];
-    this.docs = getErrorPage(code);
+    this.docs = options.docs ?? getErrorPage(code);
     this.retryable = (RETRYABLE_KINDS.has(kind) && !NEVER_RETRYABLE.has(code)) || ALWAYS_RETRYABLE.has(code);
     this.attempts = options.attempts ?? 0;
     this.status = options.status;

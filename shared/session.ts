@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AccessToken } from "./access-token.ts";
-import { ApiError, toApiError } from "./api-error.ts";
+import { ApiError, getStatusHelp, toApiError } from "./api-error.ts";
 import { holdProcess, type Milliseconds } from "./clock.ts";
 import { AuthError, type AuthErrorCode } from "./errors.ts";
 import type { HttpsAgent } from "./http/connection.ts";
@@ -161,6 +161,7 @@ export class ScmSession implements Session {
         request: { ...request, headers: { ...request.headers, authorization: `Bearer ${token.value}` } },
         parse: (response: HttpResponse) => classifyResponse((lastResponse = response), method),
         classifyError: (error: AuthError) => classifyError(error, method),
+        hints: API_HINTS,
         maxBodyBytes: maxResponseBytes,
         // If a request on a reused connection gets no response, it is unknown whether the API processed it.
         ...(agent && IDEMPOTENT_METHODS.has(method) && { agent }),
@@ -169,8 +170,7 @@ export class ScmSession implements Session {
     } catch (error) {
       if (lastResponse !== undefined && AuthError.isAuthError(error) && error.status === lastResponse.status)
         return lastResponse;
-      const hint = AuthError.isAuthError(error) ? API_HINTS[error.code] : undefined;
-      throw AuthError.isAuthError(error) && hint !== undefined ? error.with(error.description, { hint }) : error;
+      throw error;
     }
   }
 
@@ -209,7 +209,8 @@ function classifyResponse(response: HttpResponse, method: HttpMethod): Outcome<H
   const isUnprocessed = status === 429 || (status === 503 && headers["retry-after"] !== undefined);
   if (type === undefined || !(IDEMPOTENT_METHODS.has(method) || isUnprocessed))
     return { type: "success", value: response };
-  return { type, error: retryableStatusError(`the API responded with status ${status}.`, status) };
+  const description = `the API responded with status ${status}.`;
+  return { type, error: retryableStatusError(description, status, getStatusHelp(status)) };
 }
 
 function classifyError(error: AuthError, method: HttpMethod): "transient" | "overloaded" | "permanent" {

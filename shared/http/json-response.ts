@@ -18,13 +18,21 @@ export function parseJson(body: string): unknown {
 const isHtml = ({ headers, body }: HttpResponse): boolean =>
   /^text\/html\b/i.test(headers["content-type"] ?? "") || /^\s*<(!doctype|html|head|body)\b/i.test(body);
 
-/** The error for a retryable status, thrown if the last attempt fails. */
-export const retryableStatusError = (description: string, status: number): AuthError =>
+/**
+ * The error for a retryable status, thrown if the last attempt fails.
+ *
+ * @param help - replaces the hint and the link for the code
+ */
+export const retryableStatusError = (
+  description: string,
+  status: number,
+  help: Pick<AuthErrorOptions, "hint" | "docs"> = {},
+): AuthError =>
   new AuthError(
     description,
     status === 429
-      ? { kind: "rate_limited", code: "rate_limited", status }
-      : { kind: "server", code: "server_error", status },
+      ? { kind: "rate_limited", code: "rate_limited", status, ...help }
+      : { kind: "server", code: "server_error", status, ...help },
   );
 
 /**

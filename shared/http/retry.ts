@@ -1,6 +1,6 @@
 import { sleep, type Clock, type Milliseconds, type RandomSource } from "../clock.ts";
 import { formatDuration } from "../duration.ts";
-import { abortedError, AuthError } from "../errors.ts";
+import { abortedError, AuthError, type AuthErrorCode, type AuthErrorOptions } from "../errors.ts";
 import type { RequestName } from "../events.ts";
 import type { ConnectionStep } from "./connection.ts";
 import { sendRequest, type AttemptOptions, type HttpRequest, type HttpResponse } from "./request.ts";
@@ -147,6 +147,8 @@ export interface RequestCall<T> extends Pick<AttemptOptions, "agent" | "maxBodyB
   readonly parse: (response: HttpResponse) => Outcome<T>;
   /** Determines whether to retry after an error without a response. Default: based on `error.retryable`. */
   readonly classifyError?: (error: AuthError) => FailureType;
+  /** Replace the hints of errors without a response. */
+  readonly hints?: Readonly<Partial<Record<AuthErrorCode, string>>>;
 }
 
 /** The parsed response and when it was requested. */
@@ -185,7 +187,8 @@ export async function requestWithRetries<T>(
     const timeLeft = limits.deadline - clock.monotonic();
     const delayMs = getRetryDelay({ ...state, timeLeft, reason: type, retryAfter, random });
     if (delayMs === undefined) throw withAttempts(error, attempt, retryAfter, getReason(retryAfter, timeLeft));
-    onEvent({ type: "retry", request: call.name, delayMs, attempt, maxAttempts, error });
+    const failure = error.with(error.description, { attempts: attempt, ...toRetryAfterMs(retryAfter) });
+    onEvent({ type: "retry", request: call.name, delayMs, attempt, maxAttempts, error: failure });
     await sleep(clock, delayMs, limits.signal);
     if (limits.signal?.aborted) throw withAttempts(abortedError(limits.signal.reason), attempt, 0);
   }
@@ -194,7 +197,7 @@ export async function requestWithRetries<T>(
 /** Makes one attempt. Returns its outcome and the values of the response headers. */
 async function sendOnce<T>(
   context: RequestContext,
-  { name, request, agent, maxBodyBytes, parse, classifyError = classifyByDefault }: RequestCall<T>,
+  { name, request, agent, maxBodyBytes, parse, classifyError = classifyByDefault, hints = {} }: RequestCall<T>,
   attempt: number,
   limits: Pick<AttemptOptions, "timeoutMs" | "signal">,
   send: typeof sendRequest,
@@ -212,7 +215,7 @@ async function sendOnce<T>(
     response = await send(request, context, { ...limits, agent, maxBodyBytes, onConnection });
   } catch (error) {
     if (!AuthError.isAuthError(error)) throw error;
-    const outcome = { type: classifyError(error), error: withLabel(error, name) };
+    const outcome = { type: classifyError(error), error: withLabel(error, name, hints[error.code]) };
     return { outcome, clockOffset: undefined, retryAfter: 0 };
   }
   const { status, clockOffset } = response;
@@ -227,16 +230,19 @@ function classifyByDefault({ retryable, code }: AuthError): FailureType {
 }
 
 /** Adds the name of the request. Configuration errors and aborts do not concern a single request. */
-const withLabel = (error: AuthError, name: RequestName): AuthError =>
+const withLabel = (error: AuthError, name: RequestName, hint = error.hint): AuthError =>
   error.kind === "config" || error.kind === "aborted"
     ? error
-    : error.with(`${REQUEST_LABELS[name]}: ${error.description}`);
+    : error.with(`${REQUEST_LABELS[name]}: ${error.description}`, { hint });
+
+const toRetryAfterMs = (retryAfter: Milliseconds): Pick<AuthErrorOptions, "retryAfterMs"> =>
+  retryAfter > 0 ? { retryAfterMs: retryAfter } : {};
 
 function withAttempts(error: AuthError, attempts: number, retryAfter: Milliseconds, reason?: string): AuthError {
   const details = [...(attempts > 1 ? [`${attempts} attempts`] : []), ...(reason === undefined ? [] : [reason])];
   const suffix = ` (${details.join("; ")}).`;
   const description = details.length === 0 ? error.description : error.description.replace(/\.$/, "") + suffix;
-  return error.with(description, { attempts, ...(retryAfter > 0 && { retryAfterMs: retryAfter }) });
+  return error.with(description, { attempts, ...toRetryAfterMs(retryAfter) });
 }
 
 const getReason = (retryAfter: Milliseconds, timeLeft: Milliseconds): string =>

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { STATUS_HINTS } from "../../shared/api-error.ts";
 import { ApiError, type HttpMethod } from "../../shared/index.ts";
 import {
   createClient,
@@ -229,6 +230,22 @@ test("reports the API's last response as the error after the last attempt", asyn
   assert.equal(calls(limited.server).length, 1);
 });
 
+test("emits retry events with the number of the attempt, and with the hint and the link for the API's status", async (t) => {
+  const failures: unknown[] = [];
+  const { session } = await setUp(t, [failure(429), failure(503), ok], {
+    onEvent: (event) => {
+      if (event.type !== "retry") return;
+      const { code, attempts, hint, docs } = event.error;
+      failures.push([code, attempts, hint, docs.split("#")[1]]);
+    },
+  });
+  await session.request("GET", PATH);
+  assert.deepEqual(failures, [
+    ["rate_limited", 1, STATUS_HINTS[429], "api_429"],
+    ["server_error", 2, STATUS_HINTS["5xx"], "api_5xx"],
+  ]);
+});
+
 test("retries a truncated response only for idempotent methods", async (t) => {
   for (const method of ["GET", "PUT", "POST"] as const) {
     const { server, session } = await setUp(t, [{ ...ok, destroyAfterBytes: 3 }, ok]);
@@ -365,7 +382,9 @@ test("accepts responses of several MiB up to maxResponseBytes", async (t) => {
   for await (const item of session.list<{ id: number }>(PATH)) assert.equal(item.id, count++);
   assert.equal(count, 2500);
   const small = createClient(client.authRequest, { apiUrl: server.origin, maxResponseBytes: 1_000_000 });
-  assert.equal((await getAuthError(small.session.request("GET", PATH))).code, "response_too_large");
+  const { code, hint } = await getAuthError(small.session.request("GET", PATH));
+  assert.equal(code, "response_too_large");
+  assert.match(hint, /smaller pages/);
 });
 
 test("aborts a request that hangs or waits for a token, and does not send one that has not started", async (t) => {

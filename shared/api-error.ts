@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
+import type { Clock } from "./clock.ts";
 import { parseJson } from "./http/json-response.ts";
 import type { HttpResponse } from "./http/request.ts";
+import { parseRetryAfter, RETRYABLE_STATUS, toRetryAfterMs } from "./http/retry.ts";
 import { HINTS } from "./hints.ts";
 import type { Redactor } from "./redact.ts";
 import { getErrorPage } from "./version.ts";
@@ -11,6 +13,7 @@ export interface ApiErrorOptions {
   readonly code?: string | undefined;
   readonly requestId?: string | undefined;
   readonly details?: unknown;
+  readonly retryAfterMs?: number | undefined;
   /** Default: the hint for the status. */
   readonly hint?: string | undefined;
 }
@@ -58,17 +61,23 @@ export class ApiError extends Error implements ApiErrorOptions {
   readonly requestId: string | undefined;
   /** The API's error details, which can be any JSON value; undefined if the response has none. */
   readonly details: unknown;
+  /** Whether the same call may succeed later without any changes: after a 408, 429, 500, 502, 503, or 504. */
+  readonly retryable: boolean;
+  /** The delay in milliseconds that the API requested with `Retry-After` (RFC 9110 section 10.2.3). */
+  readonly retryAfterMs: number | undefined;
   /** What to do about the error. */
   readonly hint: string;
   /** The URL of the section about this status in the documentation. */
   readonly docs: string;
 
-  constructor(message: string, { status, code, requestId, details, hint }: ApiErrorOptions) {
+  constructor(message: string, { status, code, requestId, details, retryAfterMs, hint }: ApiErrorOptions) {
     super(message);
     this.status = status;
     this.code = code;
     this.requestId = requestId;
     this.details = details;
+    this.retryable = status in RETRYABLE_STATUS;
+    this.retryAfterMs = retryAfterMs;
     const help = getStatusHelp(status);
     this.hint = hint ?? help.hint;
     this.docs = help.docs;
@@ -95,7 +104,8 @@ const errorResponse = z.object({
 });
 
 /** Creates the error for an error response. */
-export function toApiError({ status, body }: HttpResponse, redactor: Redactor): ApiError {
+export function toApiError(response: HttpResponse, redactor: Redactor, clock: Clock): ApiError {
+  const { status, body } = response;
   const parsed = errorResponse.safeParse(parseJson(body));
   const { _errors: errors, _request_id: requestId } = parsed.success ? parsed.data : { _errors: [] };
   const [first, ...more] = errors;
@@ -111,6 +121,7 @@ export function toApiError({ status, body }: HttpResponse, redactor: Redactor): 
       code: code === undefined ? undefined : redactor.quote(code),
       requestId: requestId === undefined ? undefined : redactor.quote(requestId),
       details: redactDetails(details, redactor),
+      ...toRetryAfterMs(parseRetryAfter(response, clock)),
     },
   );
 }

@@ -2,7 +2,7 @@ import { HINTS } from "./hints.ts";
 import { getErrorPage } from "./version.ts";
 
 /**
- * The category of a failure, for programs to branch on.
+ * The category of a failure, for programs to branch on. Versions 1.x have no other categories.
  *
  * - `config`: invalid fields, options, or proxy variables; nothing was sent
  * - `file`: the auth file or its directory cannot be used

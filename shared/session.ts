@@ -175,8 +175,8 @@ export class ScmSession implements Session {
   }
 
   #toApiError(response: HttpResponse, tokens: readonly AccessToken[]): ApiError {
-    const secrets = [...tokens.map(({ value }) => value), this.#client.context.authRequest.clientSecret];
-    return toApiError(response, new Redactor(secrets));
+    const { authRequest, clock } = this.#client.context;
+    return toApiError(response, new Redactor([...tokens.map(({ value }) => value), authRequest.clientSecret]), clock);
   }
 }
 

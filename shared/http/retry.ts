@@ -235,7 +235,8 @@ const withLabel = (error: AuthError, name: RequestName, hint = error.hint): Auth
     ? error
     : error.with(`${REQUEST_LABELS[name]}: ${error.description}`, { hint });
 
-const toRetryAfterMs = (retryAfter: Milliseconds): Pick<AuthErrorOptions, "retryAfterMs"> =>
+/** Omits a delay of 0, as if the server had sent no `Retry-After`. */
+export const toRetryAfterMs = (retryAfter: Milliseconds = 0): Pick<AuthErrorOptions, "retryAfterMs"> =>
   retryAfter > 0 ? { retryAfterMs: retryAfter } : {};
 
 function withAttempts(error: AuthError, attempts: number, retryAfter: Milliseconds, reason?: string): AuthError {

@@ -223,10 +223,12 @@ for (const [status, headers, idempotent, others] of RETRIES)
 
 test("reports the API's last response as the error after the last attempt", async (t) => {
   const { server, session } = await setUp(t, failure(500), { maxRetries: 2 });
-  const { status, code, requestId } = await getApiError(session.request("GET", PATH));
+  const { status, code, requestId, retryable, retryAfterMs } = await getApiError(session.request("GET", PATH));
   assert.deepEqual([status, code, requestId, calls(server).length], [500, "E003", "r-1", 3]);
+  assert.deepEqual([retryable, retryAfterMs], [true, undefined]);
   const limited = await setUp(t, failure(429, { "retry-after": "3600" }));
-  assert.equal((await getApiError(limited.session.request("GET", PATH))).status, 429);
+  const error = await getApiError(limited.session.request("GET", PATH));
+  assert.deepEqual([error.status, error.retryable, error.retryAfterMs], [429, true, 3_600_000]);
   assert.equal(calls(limited.server).length, 1);
 });
 

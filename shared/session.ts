@@ -17,8 +17,8 @@ import type { TokenSource } from "./token-source.ts";
 export interface Session {
   /**
    * Sends a request. GET, HEAD, PUT, and DELETE requests are retried after temporary failures; POST and PATCH requests
-   * are retried only if the API has not processed them. After a 401 response, the token is refreshed and the request is
-   * repeated once.
+   * are retried only if the API has not processed them. After a 401 response, a token that is at least 10 seconds old
+   * is refreshed, and the request is repeated once. A younger token is not refreshed: the 401 has another cause.
    *
    * @example
    * ```ts
@@ -32,8 +32,9 @@ export interface Session {
    */
   request<T = unknown>(method: HttpMethod, path: string, options?: RequestOptions): Promise<T>;
   /**
-   * Sends a request like `request`, with the same retries, but returns the whole response like `fetch`, whatever its
-   * status and content type. If all attempts fail, the last response is returned. The body has already been received.
+   * Sends a request like `request`, with the same retries and the same refresh after a 401, but returns the whole
+   * response like `fetch`, whatever its status and content type. If all attempts fail, the last response is returned.
+   * The body has already been received.
    *
    * @example
    * ```ts

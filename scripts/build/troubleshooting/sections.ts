@@ -77,7 +77,8 @@ export const API_CAUSES: Readonly<Record<ApiErrorGroup, ErrorCause>> = {
   },
   401: {
     message: "the API responded with status 401: <code>: <message>.",
-    cause: "The API rejected the token, and also a new one that the session requested.",
+    cause:
+      "The API rejected the token. If it was at least 10 seconds old, the API also rejected a new one that the session requested.",
   },
   403: {
     message: "the API responded with status 403: <code>: <message>.",

@@ -58,7 +58,7 @@ export const HINTS: Readonly<Record<AuthErrorCode, string>> = {
   invalid_json:
     "Check the URL. If it is correct, a proxy or a firewall responded instead of the server, or changed the response.",
   response_too_large: "The response did not come from SCM's auth server. Check the URL.",
-  invalid_token_response: "The response does not follow RFC 6749 section 5.1. Check the token URL.",
+  invalid_token_response: "SCM's auth server does not send such responses. Check the token URL.",
   invalid_jwks: "The response is not a JWK Set (RFC 7517) with an RSA key. Check the JWKS URL.",
 
   opaque_token:

@@ -34,23 +34,35 @@ export function createTokenRequest(request: AuthRequest): HttpRequest {
 }
 
 /**
- * `b64token` (RFC 6750 section 2.1). Longer tokens do not fit in an environment variable; shorter tokens cannot be
+ * The length of a token in characters. Longer tokens do not fit in an environment variable; shorter tokens cannot be
  * masked.
  */
-const B64TOKEN = /^[A-Za-z0-9._~+/-]{8,65536}={0,2}$/;
+const MIN_TOKEN_LENGTH = 8;
+const MAX_TOKEN_LENGTH = 65_536;
+/** `b64token` (RFC 6750 section 2.1). */
+const B64TOKEN = /^[A-Za-z0-9._~+/-]+={0,2}$/;
 const DAY: Seconds = 86_400;
 
 const seconds = () => z.pipe(z.union([z.number(), z.string().check(z.regex(/^\d{1,9}$/))]), z.transform(Number));
 const responseSchema = () =>
   z.object({
-    access_token: z.string().check(z.regex(B64TOKEN)),
+    access_token: z
+      .string("access_token is missing or not a string")
+      .check(
+        z.minLength(MIN_TOKEN_LENGTH, `access_token is shorter than ${MIN_TOKEN_LENGTH} characters`),
+        z.maxLength(MAX_TOKEN_LENGTH, `access_token is longer than ${MAX_TOKEN_LENGTH} characters`),
+        z.regex(
+          B64TOKEN,
+          "access_token contains a character that RFC 6750 section 2.1 does not allow: only A-Z, a-z, 0-9, and -._~+/ are, and = at the end",
+        ),
+      ),
     token_type: z.string().check(z.regex(/^bearer$/i)),
     expires_in: z.optional(z.pipe(seconds(), z.number().check(z.gt(0), z.lte(DAY)))),
     scope: z.optional(z.string()),
   });
 
-const FIELD_ERRORS: Readonly<Record<keyof z.infer<ReturnType<typeof responseSchema>>, string>> = {
-  access_token: "access_token is missing or malformed (RFC 6750 section 2.1)",
+/** Replace the messages of the schema for all fields except `access_token`. */
+const FIELD_ERRORS: Readonly<Partial<Record<PropertyKey, string>>> = {
   token_type: "token_type is not Bearer",
   expires_in: "expires_in is not a positive number of seconds up to one day",
   scope: "scope is not a string",
@@ -115,8 +127,8 @@ export function parseTokenResponse(response: HttpResponse, options: TokenRespons
     const { access_token: accessToken, expires_in: expiresIn, scope } = parsed.data;
     return { type: "success", value: { accessToken, expiresIn, scope } };
   }
-  const field = parsed.error.issues[0]?.path[0] as keyof typeof FIELD_ERRORS | undefined;
-  const reason = field === undefined ? "not a JSON object" : FIELD_ERRORS[field];
+  const { path: [field] = [], message } = parsed.error.issues[0] ?? {};
+  const reason = field === undefined ? "not a JSON object" : (FIELD_ERRORS[field] ?? message ?? "");
   return permanent(`invalid token response: ${reason}.`, { kind: "protocol", code: "invalid_token_response" });
 }
 
@@ -157,5 +169,5 @@ const MAX_TOKENS = 4;
 function findTokens(body: unknown): readonly string[] {
   const { data } = z.object({ access_token: z.string() }).safeParse(body);
   const words = data?.access_token.split(/\s/) ?? [];
-  return words.filter(({ length }) => length >= 8 && length <= 65_536).slice(0, MAX_TOKENS);
+  return words.filter(({ length }) => length >= MIN_TOKEN_LENGTH && length <= MAX_TOKEN_LENGTH).slice(0, MAX_TOKENS);
 }

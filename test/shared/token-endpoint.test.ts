@@ -185,7 +185,7 @@ for (const [name, change, value] of ACCEPTED) {
 }
 
 const REJECTED: Readonly<Record<keyof typeof valid, readonly unknown[]>> = {
-  access_token: [undefined, null, "", " ", "short", "a b", "a\r\nX: y", "é", "=", "a=b", 7, ["a"], "a".repeat(65_537)],
+  access_token: [undefined, null, 7, ["a"], "", " ", "shorter", "a".repeat(65_537)],
   token_type: [undefined, null, "", "mac", "Bearer ", "MyBearer", "DPoP", 1, ["Bearer"]],
   expires_in: [0, -1, 86_401, 1e300, "", "-1", "1e3", "1.5", " 9", "0", "99999999999", null, true, [9], {}],
   scope: [null, 1, ["tsg_id:1"], {}],
@@ -199,6 +199,22 @@ for (const [field, values] of Object.entries(REJECTED)) {
     }
   });
 }
+
+test("rejects a token with a character that is not allowed, without showing the token", () => {
+  for (const token of [
+    "test token",
+    "test-tok\r\nX: y",
+    "test-tokén",
+    "========",
+    "test=token",
+    "test-token===",
+    "a:b-token",
+  ]) {
+    const { message } = getError(parse(toResponse(200, { ...valid, access_token: token })));
+    assert.match(message, /: access_token contains a character that RFC 6750 section 2\.1 does not allow: /);
+    assert.ok(!message.includes(token));
+  }
+});
 
 test("rejects an expires_in that is too large for a JavaScript number", () => {
   assert.equal(parse(toResponse(200, JSON.stringify(valid).replace("899", "1e999"))).type, "permanent");

@@ -142,7 +142,7 @@ const BRAND = Symbol.for("scm-auth.AuthError");
 /**
  * Any failure in this package except an SCM API error. `message` says what happened, `hint` says what to do, and `docs`
  * is a link to more about it; none contains a secret. `cause` contains only the name and code of the underlying error, or it is the abort reason
- * of the caller's signal, or the error of the caller's `clientSecret` function. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
+ * of the caller's signal, or the error of the caller's `clientSecret` function. JSON omits it. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
  * (`rate_limited`, `server`, `rejected` without an OAuth error), `Configuration error:`, `File error:`,
  * `Aborted:`, or `Authentication error:` (all others).
  *

@@ -160,7 +160,10 @@ export class OAuth2Client {
     return claims;
   }
 
-  /** Whether there is no valid token. Changes to the wall clock do not affect the result. Never throws. */
+  /**
+   * Whether there is no valid token. Setting the wall clock forward counts as elapsed time, and setting it back has no
+   * effect. Never throws.
+   */
   get isExpired(): boolean {
     return this.#tokens.isExpired;
   }

@@ -18,6 +18,7 @@ import { startScmServer, type ScmRequest, type ScmServer } from "../test/support
 
 const MAX_BACKGROUND_MS = 30 * 60 * 1000;
 const BACKGROUND_FLAG = "--background";
+const ENV_FLAG = "--env";
 /** The same service account can sign in to both tenants. */
 const TSG_IDS = ["1234567890", "2345678901"] as const;
 
@@ -44,16 +45,17 @@ async function serve(): Promise<Service> {
   return { server, caFile };
 }
 
-/** Returns a function that logs requests on stderr. Requests of each kind are counted. */
+/** Returns a function that logs requests, and the tenants of token requests, on stderr. It counts each kind. */
 function createRequestLog(clientSecret: string): (request: ScmRequest) => void {
   const kinds: Values = { [TOKEN_PATH]: "token request", [JWKS_PATH]: "key request" };
   const counts = new Map<string, number>();
-  return ({ method, path, status }) => {
+  return ({ method, path, status, form }) => {
     const kind = kinds[path] ?? "API request";
     const count = (counts.get(kind) ?? 0) + 1;
     counts.set(kind, count);
-    // A client may send its secret in the query by mistake.
-    console.error(`${kind} ${count}: ${method} ${path.replaceAll(clientSecret, "***")} ${status}`);
+    const scope = form?.["scope"] === undefined ? "" : ` (${form["scope"]})`;
+    // A client may send its secret in the query or the scope by mistake.
+    console.error(`${kind} ${count}: ${method} ${path} ${status}${scope}`.replaceAll(clientSecret, "***"));
   };
 }
 
@@ -108,8 +110,13 @@ const toExports = (values: Values): string =>
     .map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'\n`)
     .join("");
 
+const options = process.argv.slice(2);
+if (options.some((option) => option !== ENV_FLAG && option !== BACKGROUND_FLAG)) {
+  console.error(`Usage: npm run --silent serve [-- ${ENV_FLAG}]`);
+  process.exit(2);
+}
 const outputFile = process.env["GITHUB_OUTPUT"];
-if (process.argv.includes(BACKGROUND_FLAG)) {
+if (options.includes(BACKGROUND_FLAG)) {
   process.send?.(toOutputs(await serve()));
   setTimeout(() => process.exit(), MAX_BACKGROUND_MS);
 } else if (outputFile) {
@@ -118,6 +125,6 @@ if (process.argv.includes(BACKGROUND_FLAG)) {
   appendFileSync(outputFile, toLines(outputs));
 } else {
   const service = await serve();
-  process.stdout.write(process.argv.includes("--env") ? toExports(toVariables(service)) : toLines(toOutputs(service)));
+  process.stdout.write(options.includes(ENV_FLAG) ? toExports(toVariables(service)) : toLines(toOutputs(service)));
   console.error(`Ready at ${service.server.origin}. To stop the server, press Ctrl-C or run: kill ${process.pid}`);
 }

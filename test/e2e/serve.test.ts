@@ -88,7 +88,7 @@ test(
     assert.equal(first.exitCode, 0, first.log);
     assert.match(first.stdout, /"total":2.*"name":"new"/);
     const second = await terminal.run(script.replace("$SCM_TSG_ID", "$SCM_TSG_ID_2"));
-    assert.match(second.stdout, /"total":2/, "the second tenant has its own tags");
+    assert.match(second.stdout, /"name":"tenant-2345678901".*"total":2/, "the second tenant has its own tags");
     const bin = await createProgramDirectory(terminal.home);
     const command = findBlock("sh", "scm-auth token");
     const third = await terminal.run(`. ~/scm.env; PATH="${bin}:$PATH"; ${command}`);
@@ -101,16 +101,22 @@ test(
     assert.match(ready, /^Ready at https:\/\/127\.0\.0\.1:\d+\. To stop the server, press Ctrl-C or run: kill \d+$/);
     const tags = "/config/objects/v1/tags";
     assert.deepEqual(lines, [
-      "token request 1: POST /am/oauth2/access_token 200",
+      "token request 1: POST /am/oauth2/access_token 200 (tsg_id:1234567890)",
       `API request 1: GET ${tags}?folder=All 200`,
       `API request 2: POST ${tags}?*** 201`,
-      "token request 2: POST /am/oauth2/access_token 200",
+      "token request 2: POST /am/oauth2/access_token 200 (tsg_id:2345678901)",
       `API request 3: GET ${tags}?folder=All 200`,
-      "token request 3: POST /am/oauth2/access_token 200",
+      "token request 3: POST /am/oauth2/access_token 200 (tsg_id:2345678901)",
       "key request 1: GET /am/oauth2/connect/jwk_uri 200",
     ]);
   },
 );
+
+test("the server rejects unknown options", async () => {
+  const args = [inRepository("scripts/serve.ts"), "--env", "--help"];
+  const { exitCode, stderr } = await runProcess(process.execPath, args);
+  assert.deepEqual([exitCode, stderr], [2, "Usage: npm run --silent serve [-- --env]\n"]);
+});
 
 test("the Python SDK works with the variables of the server", { skip }, async (t) => {
   const reason = await getSkipReason(["pan-scm-sdk"]);
@@ -151,7 +157,7 @@ test("act reads the variables and the secret of the server", { skip }, async (t)
   const { exitCode, log } = await terminal.run(findBlock("sh", "act "), project, mirror.env);
   assert.equal(exitCode, 0, log);
   assert.match(log, /"name":"production"/);
-  assert.match(terminal.getLog(), /^token request 1: POST \S+ 200$/m);
+  assert.match(terminal.getLog(), /^token request 1: POST \S+ 200 /m);
   assert.doesNotMatch(terminal.getLog(), /token request 2/);
   assert.equal(/API request \d+: POST \S+ 201/.test(terminal.getLog()), withTofu);
   await reportRun(t, "act", "docs/local-server.md");

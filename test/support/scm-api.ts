@@ -28,10 +28,16 @@ export const TAGS_PATH = "/config/objects/v1/tags";
 /** The path of the addresses. */
 export const ADDRESSES_PATH = "/config/objects/v1/addresses";
 
-/** The tags of a new tenant. */
+/** The tags of the first tenant. */
 const TAGS: readonly Item[] = [
   { id: "f2a6a1f0-8d1e-4d0c-9d5b-0a9f3f1c7e11", name: "production", folder: "All", color: "Red" },
   { id: "0c4a3d52-7a2b-4a39-8b53-4f1d6b7a9e22", name: "staging", folder: "All", color: "Blue" },
+];
+
+/** Creates the tags of another tenant, so that a client can see which tenant it signed in to. */
+export const createTags = (tsgId: string): readonly Item[] => [
+  { id: randomUUID(), name: "production", folder: "All", color: "Red" },
+  { id: randomUUID(), name: `tenant-${tsgId}`, folder: "All", color: "Green" },
 ];
 
 /** The default number of objects per page. */
@@ -40,11 +46,12 @@ const DEFAULT_LIMIT = 200;
 /**
  * Creates a small configuration API that responds as SCM's does. Without a valid token, it responds 401.
  *
- * @param addresses - the addresses of a new tenant
+ * @param addresses - the addresses of the tenant
+ * @param tags - the tags of the tenant. Default: those of the first tenant
  */
-export function createScmApi(addresses: readonly Item[] = []): (call: ApiCall) => ApiResponse {
+export function createScmApi(addresses: readonly Item[] = [], tags = TAGS): (call: ApiCall) => ApiResponse {
   const collections: Readonly<Record<string, Collection>> = {
-    [TAGS_PATH]: new Map(TAGS.map((tag) => [tag.id, tag])),
+    [TAGS_PATH]: new Map(tags.map((tag) => [tag.id, tag])),
     [ADDRESSES_PATH]: new Map(addresses.map((address) => [address.id, address])),
   };
   return ({ method, target, body, authorized }) => {

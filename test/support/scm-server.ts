@@ -4,7 +4,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { createCertificates, type Certificates } from "./certificates.ts";
-import { createScmApi, type Item } from "./scm-api.ts";
+import { createScmApi, createTags, type Item } from "./scm-api.ts";
 import { JWKS_PATH, ScmAuthServer, TOKEN_PATH, type ServerResponse } from "./scm-auth-server.ts";
 import { createSigner, SCM_ISSUER, type Signer } from "./tokens.ts";
 
@@ -95,7 +95,12 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
   const tls = options.tls ?? createCertificates();
   const { issuer = SCM_ISSUER, ttl = 900, signer = await createSigner() } = options;
   const auth = new ScmAuthServer({ clientId, clientSecret, tsgIds, issuer, ttl, signer });
-  const apis = new Map(tsgIds.map((tsgId) => [`tsg_id:${tsgId}`, createScmApi(options.addresses)]));
+  const apis = new Map(
+    tsgIds.map((tsgId, index) => [
+      `tsg_id:${tsgId}`,
+      createScmApi(options.addresses, index === 0 ? undefined : createTags(tsgId)),
+    ]),
+  );
   const [defaultApi = createScmApi()] = apis.values();
   const requests: ScmRequest[] = [];
   let failure: EndpointFailure | undefined;

@@ -1,7 +1,7 @@
-import { writeFileSync } from "node:fs";
 import type { Milliseconds } from "../shared/clock.ts";
 import { formatDuration } from "../shared/duration.ts";
 import { AuthError } from "../shared/errors.ts";
+import { protectMemory } from "../shared/process-memory.ts";
 
 /** How long to wait for stdout before exiting. A runner that does not read it must not keep the process alive. */
 const FLUSH_TIMEOUT_MS: Milliseconds = 3000;
@@ -22,7 +22,7 @@ type GuardedRun = (signal: AbortSignal, setTimeLimit: (limit: Milliseconds) => v
 export function runGuarded(run: GuardedRun, report: (error: unknown) => void): void {
   // Node exits with code 0 when the event loop is empty, even if `run` has not settled.
   process.exitCode = 1;
-  disableDumps();
+  protectMemory();
   silenceWarnings();
   const abort = new AbortController();
   const fail = (error: unknown): void => {
@@ -82,21 +82,6 @@ export function exit(): void {
 }
 
 const isPoolBusy = (): boolean => process.getActiveResourcesInfo().some((type) => /^(GetAddrInfoReq|FSReq)/.test(type));
-
-/** Keeps the environment and the memory, both of which contain the secret, out of diagnostic reports and core files. */
-export function disableDumps(): void {
-  Object.assign(process.report, {
-    excludeEnv: true,
-    reportOnFatalError: false,
-    reportOnSignal: false,
-    reportOnUncaughtException: false,
-  });
-  try {
-    writeFileSync("/proc/self/coredump_filter", "0");
-  } catch {
-    // Not Linux.
-  }
-}
 
 /**
  * Silences Node's warnings. The runner reads stderr separately from stdout, so it may process a warning before it

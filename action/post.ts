@@ -1,7 +1,8 @@
 import type { Milliseconds } from "../shared/clock.ts";
 import { AuthError } from "../shared/errors.ts";
+import { protectMemory } from "../shared/process-memory.ts";
 import { cleanUpAuthFile, STATE } from "./auth-file-cleanup.ts";
-import { disableDumps, exitAfterFlush, silenceWarnings } from "./exit-guard.ts";
+import { exitAfterFlush, silenceWarnings } from "./exit-guard.ts";
 import { Runner } from "./runner.ts";
 
 /** The post step. It always exits with code 0, so that it does not change the result of the job. */
@@ -12,7 +13,7 @@ const TIMEOUT: Milliseconds = 10_000;
 const runner = new Runner();
 // The runner passes this input to the post step as well.
 runner.clearInput("client-secret");
-disableDumps();
+protectMemory();
 silenceWarnings();
 
 function finish(): void {

@@ -1,5 +1,6 @@
 import { AuthError } from "../../shared/errors.ts";
-import { disableDumps, exit } from "../exit-guard.ts";
+import { protectMemory } from "../../shared/process-memory.ts";
+import { exit } from "../exit-guard.ts";
 import { startRefresher, type RefresherConfig, type RefresherReply } from "./run.ts";
 
 /**
@@ -7,7 +8,7 @@ import { startRefresher, type RefresherConfig, type RefresherReply } from "./run
  * replies once, and disconnects. If the main step ends before the reply is delivered, the file is removed.
  */
 
-disableDumps();
+protectMemory();
 // The main step and the post step notice if this process exits. It must not continue in an undefined state.
 const exitWithError = (): void => {
   process.exitCode = 1;

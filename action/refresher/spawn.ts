@@ -42,6 +42,8 @@ const NETWORK_FLAG =
  * checks a file four times per second would use 190 MiB instead of 12 MiB.
  */
 const HEAP_FLAG = "--max-semi-space-size=2";
+/** Disables the debugger that SIGUSR1 starts even before the refresher's code runs. */
+const DEBUGGER_FLAG = "--disable-sigusr1";
 
 /**
  * Starts the background process and waits until it has written the auth file. Neither its arguments nor its environment
@@ -72,8 +74,7 @@ export async function spawnRefresher(
 function startProcess(script: string, env: Env): ChildProcess {
   const networkFlags = getNetworkFlags(process.execArgv, env["NODE_OPTIONS"]);
   try {
-    // By default, SIGUSR1 starts a debugging session.
-    return spawn(process.execPath, [HEAP_FLAG, "--disable-sigusr1", ...networkFlags, script], {
+    return spawn(process.execPath, [...getProcessFlags(), ...networkFlags, script], {
       // The root directory always exists, and using it does not keep the workspace from being removed.
       cwd: parse(process.execPath).root,
       env: getEnvironment(env),
@@ -87,6 +88,11 @@ function startProcess(script: string, env: Env): ChildProcess {
     throw refresherError("the background process could not be started", error);
   }
 }
+
+/** Returns the flags for memory and debugging that this version of Node supports. Node 20 would exit otherwise. */
+export const getProcessFlags = (
+  supported: Pick<ReadonlySet<string>, "has"> = process.allowedNodeEnvironmentFlags,
+): readonly string[] => [HEAP_FLAG, ...(supported.has(DEBUGGER_FLAG) ? [DEBUGGER_FLAG] : [])];
 
 /** Returns the environment of the refresher. Relative paths become absolute. */
 export function getEnvironment(env: Env): Record<string, string | undefined> {

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile, readlink, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { AuthFileHarness, exists, readAuthFileJson, requestTokenAsProvider } from "../support/auth-file-harness.ts";
+import { getSkipReason, reportRun } from "../support/clients.ts";
 import { waitUntil } from "../support/poll.ts";
 import { canListProcesses, killGroup } from "../support/processes.ts";
 import { createStepFiles, inRepository, readInputDefaults, toInputVariables } from "../support/runner-job.ts";
@@ -67,15 +68,22 @@ describe("the refresher", { skip: !canListProcesses && "needs /proc" }, () => {
     await harness.post(run);
   });
 
-  test("opens no debugger on SIGUSR1 and ignores SIGINT, SIGHUP, and SIGPIPE", async () => {
-    const run = await harness.signIn();
-    const { pid } = await harness.findRefresher();
-    for (const signal of ["SIGUSR1", "SIGUSR1", "SIGINT", "SIGHUP", "SIGPIPE"] as const) process.kill(pid, signal);
-    await delay(300);
-    await assert.rejects(fetch("http://127.0.0.1:9229/json/version"));
-    assert.equal((await requestTokenAsProvider(await readAuthFileJson(run.outputs["auth-file"]))).status, 200);
-    assert.match((await harness.post(run)).log, /removed/i);
-  });
+  for (const node of [process.execPath, "node20"])
+    test(`opens no debugger on SIGUSR1 and ignores SIGINT, SIGHUP, and SIGPIPE (${basename(node)})`, async (t) => {
+      const reason = await getSkipReason([node]);
+      if (reason !== false) {
+        t.skip(reason);
+        return;
+      }
+      const run = await harness.signIn({}, { node });
+      const { pid } = await harness.findRefresher();
+      for (const signal of ["SIGUSR1", "SIGUSR1", "SIGINT", "SIGHUP", "SIGPIPE"] as const) process.kill(pid, signal);
+      await delay(300);
+      await assert.rejects(fetch("http://127.0.0.1:9229/json/version"));
+      assert.equal((await requestTokenAsProvider(await readAuthFileJson(run.outputs["auth-file"]))).status, 200);
+      assert.match((await harness.post(run, { node })).log, /removed/i);
+      if (node === "node20") await reportRun(t, node, "the action, its refresher, and its post step");
+    });
 
   test("exits when its file is removed and does not recreate it", async () => {
     const run = await harness.signIn();

@@ -7,7 +7,7 @@ import { after, test, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
 import { getFingerprint } from "../../../shared/auth-file/managed-file.ts";
 import type { RefresherConfig } from "../../../action/refresher/run.ts";
-import { getEnvironment, getNetworkFlags, spawnRefresher } from "../../../action/refresher/spawn.ts";
+import { getEnvironment, getNetworkFlags, getProcessFlags, spawnRefresher } from "../../../action/refresher/spawn.ts";
 import { parseAuthFile, type AuthFileContent } from "../../../shared/auth-file/format.ts";
 import { requestServedToken, stopRefresher } from "../../../shared/auth-file/token-server-client.ts";
 import { AuthRequest } from "../../../shared/auth-request.ts";
@@ -249,6 +249,11 @@ for (const [options, expected] of [
   test(`extracts the network flags from NODE_OPTIONS=${JSON.stringify(options)}`, () => {
     assert.deepEqual(getNetworkFlags([], options), expected);
   });
+
+test("passes only the process flags that this version of Node supports", () => {
+  assert.deepEqual(getProcessFlags(new Set(["--disable-sigusr1"])), ["--max-semi-space-size=2", "--disable-sigusr1"]);
+  assert.deepEqual(getProcessFlags(new Set()), ["--max-semi-space-size=2"]);
+});
 
 test("starts the refresher with network flags that Node accepts", async (t) => {
   const env = { ...process.env, NODE_OPTIONS: "--tls-max-v1.2 --dns-result-order=ipv4first --use-bundled-ca" };

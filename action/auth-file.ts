@@ -109,7 +109,7 @@ async function startRefresher(
   const { runner, context, env, limits } = step;
   const { authRequest, verify, clock } = context;
   const { clientId, clientSecret, scope, tokenUrl, jwksUrl, issuer, ca } = authRequest;
-  const { value, lifetime } = token;
+  const { value, lifetime, scope: granted, signingKey } = token;
   const [expiresAt, remaining] = [token.expiresAt?.getTime(), token.remaining(clock)];
   const jobSecret = randomBytes(32).toString("base64url");
   runner.mask(jobSecret);
@@ -124,7 +124,7 @@ async function startRefresher(
         authRequest: { clientId, clientSecret, scope, tokenUrl: tokenUrl.href, jwksUrl: jwksUrl.href, issuer, ca },
         roots: ca === undefined ? undefined : defaultCACertificates(),
         verify,
-        token: { value, expiresAt, remaining, lifetime, scope: token.scope },
+        token: { value, expiresAt, remaining, lifetime, scope: granted, signingKey },
         path,
         jobSecret,
         jobId,

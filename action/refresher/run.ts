@@ -20,7 +20,7 @@ export interface RefresherConfig {
   readonly roots?: readonly string[] | undefined;
   readonly verify: boolean;
   /** The first token. Times are in milliseconds; `expiresAt` is the time since 1970-01-01 UTC. */
-  readonly token: Pick<AccessToken, "value" | "scope" | "lifetime"> & {
+  readonly token: Pick<AccessToken, "value" | "scope" | "lifetime" | "signingKey"> & {
     readonly expiresAt?: Milliseconds | undefined;
     readonly remaining?: Milliseconds | undefined;
   };
@@ -66,6 +66,7 @@ export async function startRefresher(config: RefresherConfig): Promise<ServedAut
     lifetime: first.lifetime,
     scope: parseScope(first.scope),
     tsgIds: authRequest.tsgIds,
+    signingKey: first.signingKey,
   });
   const hasEnded = createJobMonitor(config.parent, clock);
   return serveAuthFile(context, tokens, { token, path, jobSecret, jobId, hasEnded });

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
+import { AuthRequest } from "../../shared/auth-request.ts";
+import { systemClock } from "../../shared/clock.ts";
+import { createSignInContext, requestToken } from "../../shared/sign-in.ts";
 import { AuthFileHarness, exists, readAuthFileJson, requestTokenAsProvider } from "../support/auth-file-harness.ts";
 import { httpRequest } from "../support/http-request.ts";
 import { waitUntil } from "../support/poll.ts";
@@ -83,6 +86,11 @@ test("sets outputs with which other tools can sign in at the token server, also 
     const { "token-endpoint": authUrl = "", "token-endpoint-secret": secret = "" } = outputs;
     assert.deepEqual([authUrl, secret], [file.auth_url, file.client_secret]);
     assert.ok(masks.includes(secret));
+    const { clientId, tsgId } = harness.server;
+    // Clients of this project also verify the token, with the key that the token server serves.
+    const request = AuthRequest.parse({ clientId, clientSecret: secret, tsgId, tokenUrl: authUrl });
+    const limits = { deadline: systemClock.monotonic() + 30_000 };
+    assert.equal((await requestToken(createSignInContext(request), limits)).value, first.token);
   }
   for (const run of [later, first]) await harness.post(run);
 });

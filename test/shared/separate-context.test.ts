@@ -52,12 +52,13 @@ const HOSTS: Readonly<Record<string, Start>> = {
     t.after(serving.end);
   },
   "the refresher": async ({ request, path }, t) => {
-    const { value, scope, lifetime, expiresAt } = await requestToken(createSignInContext(request, {}), limits);
+    const token = await requestToken(createSignInContext(request, {}), limits);
+    const { value, scope, lifetime, expiresAt, signingKey } = token;
     const { clientId, clientSecret, tokenUrl, ca } = request;
     const served = await startRefresher({
       ...{ authRequest: { clientId, clientSecret, scope, tokenUrl: tokenUrl.href, ca }, verify: true, path },
       ...{
-        token: { value, scope, lifetime, expiresAt: expiresAt?.getTime(), remaining: 1000 },
+        token: { value, scope, lifetime, signingKey, expiresAt: expiresAt?.getTime(), remaining: 1000 },
         jobSecret: "a".repeat(43),
         jobId: "job",
       },

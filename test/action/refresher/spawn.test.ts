@@ -39,7 +39,7 @@ async function createConfig(path: string, from = server): Promise<RefresherConfi
     verify: true,
     token: {
       ...{ value: token.value, expiresAt: token.expiresAt?.getTime(), remaining: token.remaining(systemClock) },
-      ...{ lifetime: token.lifetime, scope: token.scope },
+      ...{ lifetime: token.lifetime, scope: token.scope, signingKey: token.signingKey },
     },
     ...{ path, jobSecret: JOB_SECRET, jobId: "job-1" },
   };

@@ -73,8 +73,8 @@ async function readFile(path: string, terminal: Terminal): Promise<string> {
   try {
     const stats = await handle.stat();
     if (stats.size > MAX_SECRET_BYTES) throw tooLarge();
-    if (stats.isFile() && process.platform !== "win32" && (stats.mode & 0o044) !== 0)
-      terminal.warn(`Other users can read ${printablePath(path)}. Run: chmod 600 ${printablePath(path)}`);
+    if (stats.isFile() && process.platform !== "win32" && (stats.mode & 0o066) !== 0)
+      terminal.warn(`Other users can read or change ${printablePath(path)}. Run: chmod 600 ${printablePath(path)}`);
     return await readAll(handle.createReadStream({ autoClose: false }));
   } finally {
     await handle.close();

@@ -46,13 +46,15 @@ test("options take precedence over the environment, and SCM_CLIENT_SECRET over S
   assert.deepEqual([fromFile.request.clientSecret, fromVariable.request.clientSecret], [SECRET, OTHER]);
 });
 
-test("warns if other users can read the secret file", { skip: isWindows }, async (t) => {
+test("warns if other users can read or change the secret file", { skip: isWindows }, async (t) => {
   const file = join(await createTempDir(t), "secret");
   await writeFile(file, SECRET);
-  await chmod(file, 0o640);
-  const { request, stderr } = await read({ "client-secret-file": file }, {});
-  assert.equal(stderr, `warning: Other users can read ${file}. Run: chmod 600 ${file}\n`);
-  assert.equal(request.clientSecret, SECRET);
+  for (const mode of [0o640, 0o604, 0o620, 0o602]) {
+    await chmod(file, mode);
+    const { request, stderr } = await read({ "client-secret-file": file }, {});
+    assert.equal(stderr, `warning: Other users can read or change ${file}. Run: chmod 600 ${file}\n`);
+    assert.equal(request.clientSecret, SECRET);
+  }
 });
 
 test("rejects a secret file that is missing, empty, too large, or a directory, without showing its content", async (t) => {

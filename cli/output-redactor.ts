@@ -16,6 +16,8 @@ interface Match {
   readonly end: number;
 }
 
+/** The minimum length in bytes of a secret. Replacing a shorter text would make the output unreadable. */
+const MIN_LENGTH = 8;
 /** The length in bytes of the samples by which secrets are found. */
 const SAMPLE = 4;
 const MAX_STRIDE = 32;
@@ -39,10 +41,11 @@ export class SecretSet {
   #longest = 0;
 
   /**
-   * Adds a secret of at least 8 bytes. A JWT is also recognized by its signature, with and without the payload, because
+   * Adds a secret. It is ignored if it is shorter than 8 bytes. Only its plain form is replaced. A JWT is also recognized by its signature, with and without the payload, because
    * they are secret on their own.
    */
   add(secret: string): void {
+    if (Buffer.byteLength(secret) < MIN_LENGTH) return;
     const [, header = "", payload = "", signature = secret] = /^([^.]+\.)([^.]+\.)([^.]+)$/.exec(secret) ?? [];
     const prefixes = [header + payload, payload].filter((prefix) => prefix !== "");
     const bytes = Buffer.from(signature);

@@ -31,6 +31,7 @@ export async function run(args: CommandArguments, env: Environment, terminal: Te
     };
     const signIn = await prepareSignIn(args, env, terminal, { signal: signals.aborted, onToken });
     const { authRequest, context, limits } = signIn;
+    secrets.add(authRequest.clientSecret);
     const token = await getToken(signIn, env, terminal);
     const served = await startServing(context, token, { path, limits, terminal, onToken });
     for (const secret of [token.value, served.server.clientSecret]) secrets.add(secret);

@@ -68,8 +68,8 @@ test("replaces adjacent tokens, and secrets next to other characters", () => {
   assert.equal(redact(`${header}x.${payload}.${signature}`), `${header}x.***`);
 });
 
-test("recognizes short secrets, and secrets that are added later", () => {
-  assert.equal(redact("a 12345678 b 1234567", [5, 3], ["12345678"]), "a *** b 1234567");
+test("recognizes secrets of at least 8 bytes, and secrets that are added later", () => {
+  assert.equal(redact("a 12345678 b 1234567", [5, 3], ["12345678", "1234567", "a"]), "a *** b 1234567");
   const { set, redactor, getOutput } = createRedactor([]);
   redactor.write(Buffer.from(`${token}\n`));
   set.add(token);

@@ -1,3 +1,4 @@
+import { protectMemory } from "../shared/process-memory.ts";
 import { VERSION } from "../shared/version.ts";
 import { parseCommandLine, type CommandArguments } from "./arguments.ts";
 import { writeAuthFile } from "./auth-file.ts";
@@ -35,6 +36,7 @@ async function main(args: readonly string[], terminal: Terminal): Promise<number
 }
 
 async function start(): Promise<void> {
+  protectMemory();
   const terminal = new Terminal();
   const status = await main(process.argv.slice(2), terminal).catch((error: unknown) => terminal.fail(error));
   await terminal.flush();

@@ -201,8 +201,10 @@ describe("scm-auth", { skip: isWindows && "the scripts are for a POSIX shell" },
     assert.equal((await cli.run(["check"], { env: { SCM_CLIENT_ID: "" } })).exitCode, 2);
   });
 
-  test("run gives the command an auth file and a token server, but not the client secret", async () => {
-    const script = 'cat /proc/self/cmdline; env; cat "$SCM_AUTH_FILE"; ls -l "$SCM_AUTH_FILE"; exit 7';
+  test("run gives the command an auth file and a token server, but neither the client secret nor a debugger", async () => {
+    // SIGUSR1 would start the debugger of a process with Node, which reports that on stderr.
+    const script =
+      'kill -USR1 $PPID; cat /proc/self/cmdline; env; cat "$SCM_AUTH_FILE"; ls -l "$SCM_AUTH_FILE"; sleep 0.3; exit 7';
     const { exitCode, stdout, stderr } = await cli.runScript(script, ["--no-mask"], {
       env: { EXTRA: `x${cli.server.clientSecret}` },
     });
@@ -236,11 +238,11 @@ describe("scm-auth", { skip: isWindows && "the scripts are for a POSIX shell" },
     );
   });
 
-  test("run masks tokens on stdout and stderr", async () => {
-    const script = 'cat "$SCM_AUTH_FILE"; echo "${SCM_CLIENT_SECRET}x"; $SCM_AUTH token >&2; printf "no line break"';
+  test("run masks tokens and the secrets of the account and the token server on stdout and stderr", async () => {
+    const script = `cat "$SCM_AUTH_FILE"; echo "\${SCM_CLIENT_SECRET}x"; $SCM_AUTH token >&2; printf "y${cli.server.clientSecret}"`;
     const { stdout, stderr } = await cli.runScript(script);
-    assertNoSecret({ stdout, stderr }, cli.server.issued);
-    assert.match(stdout, /"jwt": "\*\*\*"[^]*\n\*\*\*x\nno line break$/);
+    assertNoSecret({ stdout, stderr }, [...cli.server.issued, cli.server.clientSecret]);
+    assert.match(stdout, /"jwt": "\*\*\*"[^]*\n\*\*\*x\ny\*\*\*$/);
     assert.equal(stderr, "***\n");
   });
 

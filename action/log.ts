@@ -6,8 +6,9 @@ import { formatDuration } from "../shared/duration.ts";
 import type { Environment } from "../shared/environment.ts";
 import { AuthError } from "../shared/errors.ts";
 import type { AuthEvent } from "../shared/events.ts";
-import { describeIgnoredEntries } from "../shared/http/proxy.ts";
+import { describeIgnoredEntries, describeProxy } from "../shared/http/proxy.ts";
 import { REQUEST_LABELS } from "../shared/http/retry.ts";
+import { looksLikeJwt } from "../shared/jwt.ts";
 import { INPUT_NAMES } from "./inputs.ts";
 import type { Runner } from "./runner.ts";
 
@@ -49,11 +50,17 @@ function describe(error: unknown): string {
 const toInputName = (field: string): string =>
   Object.hasOwn(INPUT_NAMES, field) ? INPUT_NAMES[field as keyof typeof INPUT_NAMES] : field;
 
-/** Logs assumptions about the inputs, and ignored settings in the job's environment. */
+/**
+ * Logs assumptions about the inputs, and settings in the job's environment that are ignored, or that decide which server
+ * gets the secret. An earlier step can have set them.
+ */
 export function logWarnings(runner: Runner, request: AuthRequest, env: Environment): void {
   for (const warning of request.warnings) runner.info(warning);
   const ignored = describeIgnoredEntries(request.tokenUrl) ?? describeIgnoredEntries(request.jwksUrl);
   if (ignored !== undefined) runner.info(ignored);
+  const proxy = describeProxy(request.tokenUrl) ?? describeProxy(request.jwksUrl);
+  if (proxy !== undefined) runner.info(`Connecting through ${proxy}.`);
+  if ((env["NODE_EXTRA_CA_CERTS"] ?? "") !== "") runner.info("NODE_EXTRA_CA_CERTS adds trusted CA certificates.");
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
     runner.warning("NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored: certificates are always verified.");
 }
@@ -100,10 +107,16 @@ export interface StepResult {
 
 /** Returns the last log lines of a successful step. @param verify - whether the signature was verified */
 export function summaryLines({ token, source, path, isRefreshed }: StepResult, verify: boolean): readonly string[] {
-  const tenant = token.tsgId === undefined ? "" : ` to tenant ${token.tsgId}`;
+  // The tenant of an opaque token is only the one that was requested.
+  const isOpaque = !verify && !looksLikeJwt(token.value);
+  const tenant = token.tsgId === undefined || isOpaque ? "" : ` to tenant ${token.tsgId}`;
   const remaining = token.remaining(systemClock);
   const validity = remaining === undefined ? "an unknown time" : formatDuration(remaining);
-  const signature = verify ? "signature verified" : "signature not verified: verify is false";
+  const signature = verify
+    ? "signature verified"
+    : isOpaque
+      ? "not verified: the token is opaque"
+      : "signature not verified: verify is false";
   const signedIn = `Signed in${tenant} with ${SOURCES[source]}, valid for ${validity} (${signature}).`;
   if (path === undefined) return [signedIn];
   return [signedIn, `Auth file: ${path}, ${isRefreshed ? "refreshed until the job ends" : "not refreshed"}.`];

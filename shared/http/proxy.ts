@@ -46,6 +46,16 @@ export function getProxy(url: URL): ProxySettings | undefined {
   throw new AuthError(`${variable} is not a valid proxy URL.`, { kind: "config", code: "proxy_url_invalid" });
 }
 
+/** Names the proxy for a URL; undefined if there is none, or if its URL is invalid. */
+export function describeProxy(url: URL): string | undefined {
+  try {
+    const proxy = getProxy(url);
+    return proxy && getProxyName(proxy);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Parses a proxy URL. Without a scheme, it is an http URL, as for the Actions runner and curl. */
 function parseProxyUrl(value: string): Pick<ProxySettings, "url" | "username" | "password"> | undefined {
   // URL parsers treat `\` as `/`, so the host in `CORP\user` would be CORP.

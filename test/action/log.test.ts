@@ -133,7 +133,8 @@ const summaries: readonly (readonly [what: string, lines: RegExp, props?: Partia
   ["the tenant and the remaining time", /^Signed in to tenant 1 with a new token, valid for 14 min \d+ s \(signature verified\)\.$/],
   ["several tenants", /^Signed in with a new token/, { tsgIds: ["1", "2"] }],
   ["an unknown lifetime", /valid for an unknown time/, { deadline: undefined, lifetime: undefined }],
-  ["that the signature is not verified", /\(signature not verified: verify is false\)\.$/, {}, {}, false],
+  ["that the signature is not verified", /to tenant 1.*\(signature not verified: verify is false\)\.$/, {}, { token: new AccessToken("eyJhIjoxfQ.eyJhIjoxfQ.c2ln", props) }, false],
+  ["no tenant for an opaque token", /^Signed in with a new token, valid.*\(not verified: the token is opaque\)\.$/, {}, {}, false],
   ["a token from the auth file", /with the token from the auth file, valid/, {}, { source: "auth-file" }],
   ["a sealed token", /with the sealed token, valid/, {}, { source: "sealed" }],
   ["an auth file that is refreshed", /\nAuth file: \/t\/a.json, refreshed until the job ends\.$/, {}, { path: "/t/a.json", isRefreshed: true }],
@@ -156,6 +157,20 @@ test("logs warnings about inputs as plain lines, but an ignored NODE_TLS_REJECT_
   logWarnings(runner, request, { NODE_TLS_REJECT_UNAUTHORIZED: "0" });
   assert.match(runner.lines.at(-1) ?? "", /^warning: NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored/);
   assert.doesNotMatch(runner.log, /s3cret/);
+});
+
+test("logs which proxy and that other CA certificates are used, without the password of the proxy", (t) => {
+  const request = AuthRequest.parse({ clientId: "ci", clientSecret: "s3cret-value", tsgId: "1" });
+  const log = (proxy: string, env = {}): readonly string[] => {
+    setVariables(t, { https_proxy: proxy, no_proxy: undefined });
+    const runner = new RecordingRunner();
+    logWarnings(runner, request, env);
+    return runner.lines;
+  };
+  const proxyLine = "info: Connecting through the proxy proxy.test:3128 (from https_proxy).";
+  assert.deepEqual(log("http://user:s3cret@proxy.test:3128"), [proxyLine]);
+  const caLine = "info: NODE_EXTRA_CA_CERTS adds trusted CA certificates.";
+  assert.deepEqual(log("http://[", { NODE_EXTRA_CA_CERTS: "ca.pem" }), [caLine]);
 });
 
 test("logs the entries of no_proxy that are ignored", (t) => {

@@ -2781,7 +2781,7 @@ var HINTS = {
   html_response: "The response is an HTML page instead of JSON. Check the URL. If it is correct, a proxy or a captive portal responded instead of the server.",
   invalid_json: "Check the URL. If it is correct, a proxy or a firewall responded instead of the server, or changed the response.",
   response_too_large: "The response did not come from SCM's auth server. Check the URL.",
-  invalid_token_response: "The response does not follow RFC 6749 section 5.1. Check the token URL.",
+  invalid_token_response: "SCM's auth server does not send such responses. Check the token URL.",
   invalid_jwks: "The response is not a JWK Set (RFC 7517) with an RSA key. Check the JWKS URL.",
   opaque_token: "An opaque token cannot be verified. Check the token URL. If the server is meant to issue such tokens, set verify to false.",
   malformed_token: NOT_FROM_SCM,
@@ -2807,7 +2807,7 @@ var HINTS = {
   auth_file_io_error: "Check the path and the file system, or use another path.",
   refresher_failed: "Run the job again. If the problem persists and one token lifetime is enough for the job, set keep-fresh to false.",
   sealed_token_expired: "Sign in again. Sealing does not extend a token's lifetime of about 15 minutes.",
-  sealed_token_malformed: "Pass the sealed token unchanged, or sign in again.",
+  sealed_token_malformed: "Pass the whole value of the output sealed-token, unchanged.",
   sealed_token_decryption_failed: "Use the client secret that the token was sealed with, and pass the sealed token unchanged. Otherwise, sign in again.",
   sealed_token_too_large: "Pass only the sealed token. A token that is too long to be sealed must be requested by each job.",
   sealed_token_not_jwt: "No other job could verify an opaque token. Sign in within each job that needs one.",
@@ -2851,7 +2851,7 @@ var AuthError = class _AuthError extends Error {
   code;
   /** What to do about the error. */
   hint;
-  /** The URL of the section about this code in the documentation. */
+  /** The URL of the section about this failure in the documentation. */
   docs;
   /** Whether the same call may succeed later without any changes. */
   retryable;
@@ -2878,7 +2878,7 @@ var AuthError = class _AuthError extends Error {
     this.kind = kind;
     this.code = code;
     this.hint = options.hint ?? HINTS[code];
-    this.docs = getErrorPage(code);
+    this.docs = options.docs ?? getErrorPage(code);
     this.retryable = RETRYABLE_KINDS.has(kind) && !NEVER_RETRYABLE.has(code) || ALWAYS_RETRYABLE.has(code);
     this.attempts = options.attempts ?? 0;
     this.status = options.status;
@@ -4817,13 +4817,14 @@ async function requestWithRetries(context, call, limits, send2 = sendRequest) {
     const timeLeft = limits.deadline - clock.monotonic();
     const delayMs = getRetryDelay({ ...state, timeLeft, reason: type, retryAfter, random });
     if (delayMs === void 0) throw withAttempts(error, attempt2, retryAfter, getReason(retryAfter, timeLeft));
-    onEvent({ type: "retry", request: call.name, delayMs, attempt: attempt2, maxAttempts, error });
+    const failure2 = error.with(error.description, { attempts: attempt2, ...toRetryAfterMs(retryAfter) });
+    onEvent({ type: "retry", request: call.name, delayMs, attempt: attempt2, maxAttempts, error: failure2 });
     await sleep(clock, delayMs, limits.signal);
     if (limits.signal?.aborted) throw withAttempts(abortedError(limits.signal.reason), attempt2, 0);
   }
 }
 __name(requestWithRetries, "requestWithRetries");
-async function sendOnce(context, { name, request, agent, maxBodyBytes, parse: parse2, classifyError = classifyByDefault }, attempt2, limits, send2) {
+async function sendOnce(context, { name, request, agent, maxBodyBytes, parse: parse2, classifyError = classifyByDefault, hints = {} }, attempt2, limits, send2) {
   const { clock, policy, onEvent } = context;
   const { method, url } = request;
   const maxAttempts = policy.maxRetries + 1;
@@ -4837,7 +4838,7 @@ async function sendOnce(context, { name, request, agent, maxBodyBytes, parse: pa
     response = await send2(request, context, { ...limits, agent, maxBodyBytes, onConnection });
   } catch (error) {
     if (!AuthError.isAuthError(error)) throw error;
-    const outcome = { type: classifyError(error), error: withLabel(error, name) };
+    const outcome = { type: classifyError(error), error: withLabel(error, name, hints[error.code]) };
     return { outcome, clockOffset: void 0, retryAfter: 0 };
   }
   const { status, clockOffset } = response;
@@ -4851,12 +4852,13 @@ function classifyByDefault({ retryable, code }) {
   return code === "response_timeout" ? "overloaded" : "transient";
 }
 __name(classifyByDefault, "classifyByDefault");
-var withLabel = /* @__PURE__ */ __name((error, name) => error.kind === "config" || error.kind === "aborted" ? error : error.with(`${REQUEST_LABELS[name]}: ${error.description}`), "withLabel");
+var withLabel = /* @__PURE__ */ __name((error, name, hint = error.hint) => error.kind === "config" || error.kind === "aborted" ? error : error.with(`${REQUEST_LABELS[name]}: ${error.description}`, { hint }), "withLabel");
+var toRetryAfterMs = /* @__PURE__ */ __name((retryAfter = 0) => retryAfter > 0 ? { retryAfterMs: retryAfter } : {}, "toRetryAfterMs");
 function withAttempts(error, attempts, retryAfter, reason) {
   const details = [...attempts > 1 ? [`${attempts} attempts`] : [], ...reason === void 0 ? [] : [reason]];
   const suffix = ` (${details.join("; ")}).`;
   const description = details.length === 0 ? error.description : error.description.replace(/\.$/, "") + suffix;
-  return error.with(description, { attempts, ...retryAfter > 0 && { retryAfterMs: retryAfter } });
+  return error.with(description, { attempts, ...toRetryAfterMs(retryAfter) });
 }
 __name(withAttempts, "withAttempts");
 var getReason = /* @__PURE__ */ __name((retryAfter, timeLeft) => retryAfter > 0 ? `Retry-After is ${formatDuration(retryAfter)}, but the remaining time is only ${formatDuration(timeLeft)}` : "timed out", "getReason");
@@ -4871,9 +4873,9 @@ function parseJson(body) {
 }
 __name(parseJson, "parseJson");
 var isHtml = /* @__PURE__ */ __name(({ headers, body }) => /^text\/html\b/i.test(headers["content-type"] ?? "") || /^\s*<(!doctype|html|head|body)\b/i.test(body), "isHtml");
-var retryableStatusError = /* @__PURE__ */ __name((description, status) => new AuthError(
+var retryableStatusError = /* @__PURE__ */ __name((description, status, help = {}) => new AuthError(
   description,
-  status === 429 ? { kind: "rate_limited", code: "rate_limited", status } : { kind: "server", code: "server_error", status }
+  status === 429 ? { kind: "rate_limited", code: "rate_limited", status, ...help } : { kind: "server", code: "server_error", status, ...help }
 ), "retryableStatusError");
 function classifyJsonResponse(name, response, quote, detail) {
   const { status } = response;
@@ -5151,17 +5153,25 @@ function createTokenRequest(request) {
   };
 }
 __name(createTokenRequest, "createTokenRequest");
-var B64TOKEN = /^[A-Za-z0-9._~+/-]{8,65536}={0,2}$/;
+var MIN_TOKEN_LENGTH = 8;
+var MAX_TOKEN_LENGTH = 65536;
+var B64TOKEN = /^[A-Za-z0-9._~+/-]+={0,2}$/;
 var DAY = 86400;
 var seconds2 = /* @__PURE__ */ __name(() => pipe(union([number2(), string2().check(_regex(/^\d{1,9}$/))]), transform(Number)), "seconds");
 var responseSchema = /* @__PURE__ */ __name(() => object({
-  access_token: string2().check(_regex(B64TOKEN)),
+  access_token: string2("access_token is missing or not a string").check(
+    _minLength(MIN_TOKEN_LENGTH, `access_token is shorter than ${MIN_TOKEN_LENGTH} characters`),
+    _maxLength(MAX_TOKEN_LENGTH, `access_token is longer than ${MAX_TOKEN_LENGTH} characters`),
+    _regex(
+      B64TOKEN,
+      "access_token contains a character that RFC 6750 section 2.1 does not allow: only A-Z, a-z, 0-9, and -._~+/ are, and = at the end"
+    )
+  ),
   token_type: string2().check(_regex(/^bearer$/i)),
   expires_in: optional(pipe(seconds2(), number2().check(_gt(0), _lte(DAY)))),
   scope: optional(string2())
 }), "responseSchema");
 var FIELD_ERRORS = {
-  access_token: "access_token is missing or malformed (RFC 6750 section 2.1)",
   token_type: "token_type is not Bearer",
   expires_in: "expires_in is not a positive number of seconds up to one day",
   scope: "scope is not a string"
@@ -5204,8 +5214,8 @@ function parseTokenResponse(response, options) {
     const { access_token: accessToken, expires_in: expiresIn, scope } = parsed.data;
     return { type: "success", value: { accessToken, expiresIn, scope } };
   }
-  const field = parsed.error.issues[0]?.path[0];
-  const reason = field === void 0 ? "not a JSON object" : FIELD_ERRORS[field];
+  const { path: [field] = [], message: message2 } = parsed.error.issues[0] ?? {};
+  const reason = field === void 0 ? "not a JSON object" : FIELD_ERRORS[field] ?? message2 ?? "";
   return permanent(`invalid token response: ${reason}.`, { kind: "protocol", code: "invalid_token_response" });
 }
 __name(parseTokenResponse, "parseTokenResponse");
@@ -5238,7 +5248,7 @@ var MAX_TOKENS = 4;
 function findTokens(body) {
   const { data } = object({ access_token: string2() }).safeParse(body);
   const words = data?.access_token.split(/\s/) ?? [];
-  return words.filter(({ length }) => length >= 8 && length <= 65536).slice(0, MAX_TOKENS);
+  return words.filter(({ length }) => length >= MIN_TOKEN_LENGTH && length <= MAX_TOKEN_LENGTH).slice(0, MAX_TOKENS);
 }
 __name(findTokens, "findTokens");
 

@@ -175,7 +175,8 @@ export const SEALED_TOKEN = {
   sealed_token_expired: {
     kind: "verification",
     message: "the sealed token is valid for only <time>, less than the required minimum of <time>.",
-    cause: "The job started too long after the sign-in, for example after a re-run or an approval. The minimum is `min-ttl` or, by default, 5 minutes.",
+    cause:
+      "The job started too long after the sign-in, for example after a re-run or an approval. The minimum is `min-ttl` or, by default, 5 minutes.",
   },
   sealed_token_malformed: {
     kind: "verification",

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { holdProcess } from "../shared/clock.ts";
+import { holdProcess, sleep, systemClock, type Milliseconds } from "../shared/clock.ts";
 import { AuthFiles, type ProviderState } from "./auth-files.ts";
 import { formatError } from "./error-message.ts";
 import { ServiceAccounts } from "./service-accounts.ts";
@@ -19,6 +19,11 @@ const CONNECTED_STATES: ReadonlySet<number | undefined> = new Set([0, 2]);
 const deployments = new WeakMap<object, Deployment>();
 /** The key for a program that runs without an engine and only calls functions. */
 const NO_ENGINE = {};
+/**
+ * The delay of an error. The SDK lists the program's directory between running the program and reading its exports. If
+ * an exported output were rejected before, Node would print PromiseRejectionHandledWarning.
+ */
+const ERROR_DELAY: Milliseconds = 200;
 
 const getMonitor = (): Monitor | undefined => pulumi.runtime.getMonitor();
 
@@ -55,6 +60,7 @@ export async function runForProgram<T>(deployment: Deployment, work: () => Promi
   try {
     return await holdProcess(work());
   } catch (error) {
+    await sleep(systemClock, ERROR_DELAY);
     throw toRunError(error, deployment);
   }
 }

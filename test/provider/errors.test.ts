@@ -33,7 +33,7 @@ describe("A program", { concurrency: 2 }, () => {
   test("reports all invalid arguments at once, without their values", async () => {
     const program = `
       const args = { path: "", tsgId: "my-tenant", maxRetries: 99, minTtl: "5m", tokenUrl: "ftp://somewhere" };
-      new scmAuth.AuthFile("auth", args);`;
+      exports.path = new scmAuth.AuthFile("auth", args).path;`;
     const { stack, server } = await createStack("invalid", program, { env: { SCM_CLIENT_ID: undefined } });
     const { ok, diagnostics } = await stack.preview();
     assert.equal(ok, false);

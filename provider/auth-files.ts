@@ -17,7 +17,7 @@ import { abortedError, configError, type AuthError } from "../shared/errors.ts";
 import { DEFAULTS } from "../shared/options.ts";
 import { TokenSource } from "../shared/token-source.ts";
 import { createLimits, getToken, type ServiceAccount, type ServiceAccounts } from "./service-accounts.ts";
-import { collectIssues, hasSecret, parseSignInArgs, type Args } from "./sign-in-args.ts";
+import { collectIssues, hasCredentials, parseSignInArgs, type Args } from "./sign-in-args.ts";
 
 /** The state shared by all resources and functions of a deployment or of a dynamic provider process. */
 export interface ProviderState {
@@ -128,15 +128,15 @@ export class AuthFiles {
 }
 
 /**
- * Ensures the auth file specified in the arguments of an AuthFile. Without a secret, the file cannot be created, but an
- * existing file written by the action or by another process is used if its token can be verified.
+ * Ensures the auth file specified in the arguments of an AuthFile. Without a client ID or a secret, the file cannot be
+ * created, but an existing file written by the action or by another process is used if its token can be verified.
  *
  * @returns the request that the token is for, unless only the file identifies it, and warnings for the user
  * @throws AuthError, of kind `config` with all issues of the arguments
  */
 export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: ProviderState) {
   const { path } = args;
-  if (isPath(path) && !hasSecret(args)) {
+  if (isPath(path) && !hasCredentials(args)) {
     const { warnings } = await reuseToken("path", path, args, accounts);
     return { authRequest: undefined, warnings };
   }
@@ -153,7 +153,7 @@ export async function ensureAuthFileFromArgs(args: Args, { accounts, files }: Pr
  */
 export async function getTokenFromArgs(args: Args, accounts: ServiceAccounts): Promise<AccessToken> {
   const { authFile } = args;
-  if (isPath(authFile) && !hasSecret(args)) return (await reuseToken("authFile", authFile, args, accounts)).token;
+  if (isPath(authFile) && !hasCredentials(args)) return (await reuseToken("authFile", authFile, args, accounts)).token;
   const config = parseSignInArgs(args, "getAccessToken");
   const account = accounts.get(config);
   const { context, timeout } = account;
@@ -171,8 +171,8 @@ const NO_FILE_HINT =
   "Create the file or provide credentials. Relative paths are resolved from the program's directory.";
 
 /**
- * Returns the token in an auth file, for arguments without a client secret, and warnings about the directory. The client
- * ID and scope are those in the arguments, or those in the file if not set. Requests no token and writes nothing.
+ * Returns the token in an auth file, for arguments without complete credentials, and warnings about the directory. The
+ * client ID and scope are those in the arguments, or those in the file if not set. Requests no token and writes nothing.
  *
  * @param field - the argument that contains the path
  * @throws AuthError of kind `config` if there is no usable token. It says why, and what a sign-in would need

@@ -46,9 +46,21 @@ export function findUnknownArgs(args: Args, owner: ArgsOwner): readonly ConfigIs
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 
+/** The variable for each of the credentials. */
+const CREDENTIALS = { clientId: "SCM_CLIENT_ID", clientSecret: "SCM_CLIENT_SECRET" } as const;
+
+/** Returns the variables of those credentials that neither the arguments nor the environment contain. */
+export const findMissingVariables = (args: Args, env: Environment = process.env): readonly string[] =>
+  Object.entries(CREDENTIALS)
+    .filter(([field, variable]) => (args[field] ?? "") === "" && (env[variable] ?? "").trim() === "")
+    .map(([, variable]) => variable);
+
 /** Whether the arguments or the environment contain a client secret. */
-export const hasSecret = ({ clientSecret }: Args, env: Environment = process.env): boolean =>
-  (isSet(clientSecret) && clientSecret !== "") || (env["SCM_CLIENT_SECRET"] ?? "").trim() !== "";
+export const hasSecret = (args: Args, env?: Environment): boolean =>
+  !findMissingVariables(args, env).includes(CREDENTIALS.clientSecret);
+
+/** Whether the arguments and the environment contain a client ID and a client secret. */
+export const hasCredentials = (args: Args, env?: Environment): boolean => findMissingVariables(args, env).length === 0;
 
 /**
  * Validates the arguments of a sign-in. Arguments that are not set are read from the environment.

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { removeAuthFile, resolveAuthFilePath } from "../../shared/auth-file/ensure-auth-file.ts";
 import type { AuthRequest } from "../../shared/auth-request.ts";
 import { ensureAuthFileFromArgs, type ProviderState } from "../auth-files.ts";
-import { collectIssues, hasSecret, parseSignInArgs, pickArgs } from "../sign-in-args.ts";
+import { collectIssues, hasCredentials, parseSignInArgs, pickArgs } from "../sign-in-args.ts";
 import { diffProps, hasUnknown, type CheckCache } from "./diff.ts";
 import { UNKNOWN_VALUE, type CustomResource, type Properties } from "./custom-resource.ts";
 
@@ -59,8 +59,8 @@ export function createAuthFileResource(
     create: async (inputs) => ({ id: getPath(inputs), outs: await createOutputs(inputs) }),
     update: createOutputs,
     read: async (outputs) => {
-      // Without a secret, this process cannot ensure the file, but the program may have one.
-      if (hasSecret(outputs)) await ensure(outputs);
+      // Without credentials, this process cannot ensure the file, but the program may have them.
+      if (hasCredentials(outputs)) await ensure(outputs);
     },
     delete: async (outputs) => {
       const path = getPath(outputs);

@@ -1,6 +1,6 @@
 import { ensureAuthFileFromArgs, type ProviderState } from "../auth-files.ts";
 import { formatError } from "../error-message.ts";
-import { hasSecret } from "../sign-in-args.ts";
+import { hasCredentials } from "../sign-in-args.ts";
 import { sleep, systemClock, type Milliseconds } from "../../shared/clock.ts";
 import type { Environment } from "../../shared/environment.ts";
 import { AuthError } from "../../shared/errors.ts";
@@ -44,7 +44,7 @@ export async function ensureAtStart(
   note: (message: string) => void,
   env: Environment = process.env,
 ): Promise<StartUp> {
-  if (!isSet(env["SCM_CLIENT_ID"]) || !hasSecret({}, env)) return { failure: undefined };
+  if (!hasCredentials({}, env)) return { failure: undefined };
   const variable = env["SCM_AUTH_FILE"];
   const path = isSet(variable) ? variable : DEFAULT_PATH;
   const toFailure = (error: unknown): StartFailure => ({

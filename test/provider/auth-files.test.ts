@@ -66,12 +66,14 @@ async function createFile(t: TestContext, change: Change = {}) {
   };
 }
 
-test("requires no secret if a file contains a valid token", async (t) => {
-  const { ensureFile, readToken, jwt, server } = await createFile(t);
-  assert.deepEqual(await ensureFile(), { authRequest: undefined, warnings: [] });
-  assert.equal((await readToken()).value, jwt);
-  assert.equal(server.requestsTo("token").length, 0);
-});
+for (const variable of [undefined, "SCM_CLIENT_ID", "SCM_CLIENT_SECRET"])
+  test(`uses a file with a valid token if ${variable === undefined ? "no variable" : `only ${variable}`} is set`, async (t) => {
+    const { ensureFile, readToken, jwt, server } = await createFile(t);
+    if (variable !== undefined) setVariables(t, { [variable]: "a value" });
+    assert.deepEqual(await ensureFile(), { authRequest: undefined, warnings: [] });
+    assert.equal((await readToken()).value, jwt);
+    assert.equal(server.requestsTo("token").length, 0);
+  });
 
 const now = Math.floor(Date.now() / 1000);
 const otherSigner = await createSigner({ kid: signer.kid });

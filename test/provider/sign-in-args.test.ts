@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { formatError } from "../../provider/error-message.ts";
-import { collectIssues, hasSecret, parseSignInArgs, type Args, type ArgsOwner } from "../../provider/sign-in-args.ts";
+import { collectIssues, findMissingVariables, parseSignInArgs, type Args, type ArgsOwner } from "../../provider/sign-in-args.ts";
 import { AuthError, configError } from "../../shared/errors.ts";
 import { createCertificates } from "../support/certificates.ts";
 import { assertNoSecret } from "../support/secrets.ts";
@@ -56,11 +56,12 @@ test("parseSignInArgs accepts certificates as PEM text or as a path", async (t) 
     assert.equal(parseSignInArgs({ ...VALID, ca: given }, "AuthFile", {}).authRequest.ca, ca.trim());
 });
 
-test("hasSecret ignores blank secrets", () => {
-  assert.equal(hasSecret({}, {}), false);
-  assert.equal(hasSecret({ clientSecret: "" }, { SCM_CLIENT_SECRET: " " }), false);
-  assert.equal(hasSecret({ clientSecret: "a" }, {}), true);
-  assert.equal(hasSecret({}, { SCM_CLIENT_SECRET: "a" }), true);
+test("findMissingVariables accepts an argument or a variable, and ignores blank ones", () => {
+  assert.deepEqual(findMissingVariables({}, {}), ["SCM_CLIENT_ID", "SCM_CLIENT_SECRET"]);
+  assert.deepEqual(findMissingVariables({ clientSecret: "", clientId: "a" }, { SCM_CLIENT_SECRET: " " }), [
+    "SCM_CLIENT_SECRET",
+  ]);
+  assert.deepEqual(findMissingVariables({ clientSecret: "a" }, { SCM_CLIENT_ID: "a" }), []);
 });
 
 test("formatError returns the cause, the hint, and the link of an AuthError, and hides the message of any other error", () => {

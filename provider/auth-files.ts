@@ -187,7 +187,10 @@ async function reuseToken(
   const path = resolveAuthFilePath(givenPath, field);
   const unusable = (reason: string, hint = REFRESH_HINT): AuthError => {
     const message = `refers to an auth file with no usable token (${path}: ${reason})`;
-    return configError([{ field, message, hint }, ...collectIssues(() => parseSignInArgs(args, owner)).issues]);
+    const { issues } = collectIssues(() => parseSignInArgs(args, owner));
+    // The hint for a missing argument would not say which one it means.
+    const others = issues.map((issue) => (issue.code === "required" ? { ...issue, hint } : issue));
+    return configError([{ field, message, hint }, ...others]);
   };
   const { timeout } = args;
   // The arguments are validated below, because they depend on the file.

@@ -109,6 +109,7 @@ for (const [name, change, reason, hint] of UNUSABLE) {
         /\); clientId \(or SCM_CLIENT_ID\) is required; clientSecret \(or SCM_CLIENT_SECRET\) is required/,
       );
       assert.match(hints, hint);
+      assert.doesNotMatch(hints, /Set it/);
       assert.deepEqual([link, others], [`See ${getErrorPage("invalid_config")}`, []]);
     }
     assert.equal(server.requestsTo("token").length, 0);

@@ -12,6 +12,7 @@ import { getPathWarnings } from "../path-warnings.ts";
 import { toResult } from "../service-accounts.ts";
 import type { Args } from "../sign-in-args.ts";
 import { VERSION } from "../../shared/version.ts";
+import { MissingFiles } from "./missing-files.ts";
 import { markSecrets, toSecret, unwrapSecrets } from "./secrets.ts";
 import type { StartUp } from "./start-up.ts";
 
@@ -46,6 +47,7 @@ export function createPluginProvider({ schema, state, startUp, warn, onEnd }: Pl
     for (const warning of [...warnings, ...(await getPathWarnings(path))]) void warn(warning);
   });
   const methods = createResourceProvider(resources, { isCompatible: isKind, warn: (message) => void warn(message) });
+  const missingFiles = new MissingFiles();
   let isReported = false;
   const onReport = (text: string): void => {
     if (text === startUp.failure?.text) isReported = true;
@@ -56,9 +58,11 @@ export function createPluginProvider({ schema, state, startUp, warn, onEnd }: Pl
     getSchema: () => {
       // This process only serves a language host or a command. The process that manages the resources reports failures.
       isReported = true;
+      missingFiles.dismiss();
       return Promise.resolve(schema);
     },
     check: async (urn, olds: Properties, news: Properties) => {
+      missingFiles.dismiss();
       const { inputs, failures } = await methods.check(receive(urn, olds), receive(urn, news));
       for (const { reason } of failures) onReport(reason);
       return { inputs: send(news, inputs), failures };
@@ -73,15 +77,20 @@ export function createPluginProvider({ schema, state, startUp, warn, onEnd }: Pl
       return { outs: send(news, outs) };
     },
     read: async (id, urn, outputs: Properties) => {
+      await missingFiles.onRead(getKind(urn) === "auth-file" ? outputs["path"] : undefined);
       const { props } = await methods.read(id, receive(urn, outputs)).catch((error: unknown) => {
         onReport((error as Error).message);
         throw error;
       });
       return { id, props: send(outputs, props) };
     },
-    delete: (id, urn, outputs: Properties) => methods.delete(id, receive(urn, outputs)),
+    delete: (id, urn, outputs: Properties) => {
+      missingFiles.dismiss();
+      return methods.delete(id, receive(urn, outputs));
+    },
     invoke: (token, args: Properties) =>
       withUserErrors(async () => {
+        missingFiles.dismiss();
         if (token !== GET_ACCESS_TOKEN) throw new Error("unknown function");
         const result = toResult(await getTokenFromArgs(unwrapSecrets(args) as Args, state.accounts));
         return { outputs: { ...result, accessToken: toSecret(result.accessToken) } };
@@ -92,6 +101,7 @@ export function createPluginProvider({ schema, state, startUp, warn, onEnd }: Pl
       const { failure } = startUp;
       if (failure !== undefined && !isReported) await warn(`scm-auth: ${failure.subject}. ${failure.text}`);
       isReported = true;
+      for (const warning of await missingFiles.getWarnings()) await warn(warning);
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Environment } from "../../shared/environment.ts";
 import { AuthError } from "../../shared/errors.ts";
 
 /** The path of the auth file if SCM_AUTH_FILE is not set, relative to the program's directory. */
-export const DEFAULT_PATH = ".scm/auth.json";
+const DEFAULT_PATH = ".scm/auth.json";
 
 /**
  * The longest time that the engine waits for the plugin. The engine itself has no limit. While it waits, it starts no
@@ -30,7 +30,10 @@ export interface StartUp {
   readonly failure: StartFailure | undefined;
 }
 
-const isSet = (value: string | undefined): value is string => value !== undefined && value.trim() !== "";
+/** Returns the path of the auth file that is ensured when the plugin starts. */
+export function getStartPath({ SCM_AUTH_FILE: path = "" }: Environment): string {
+  return path.trim() === "" ? DEFAULT_PATH : path;
+}
 
 /**
  * Ensures the auth file when the plugin starts, if the environment contains credentials. The engine configures the
@@ -45,8 +48,7 @@ export async function ensureAtStart(
   env: Environment = process.env,
 ): Promise<StartUp> {
   if (!hasCredentials({}, env)) return { failure: undefined };
-  const variable = env["SCM_AUTH_FILE"];
-  const path = isSet(variable) ? variable : DEFAULT_PATH;
+  const path = getStartPath(env);
   const toFailure = (error: unknown): StartFailure => ({
     subject: `the auth file ${path} is not available`,
     text: formatError(error),

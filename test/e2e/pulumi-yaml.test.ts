@@ -119,7 +119,7 @@ describe("Pulumi YAML", { skip: await getSkipReason(PULUMI_YAML), concurrency: 2
     );
   });
 
-  test("a wrong secret is reported once, with a cause and a hint, in operations with and without the program", async (t) => {
+  test("a wrong secret or a missing client ID is reported once, with a cause and a hint, in operations with and without the program", async (t) => {
     const stack = await createStack(t, PROGRAM);
     await stack.succeed(UP);
     const secret = "b0b9a7de-0000-4444-8888-wrong-secret";
@@ -132,8 +132,16 @@ describe("Pulumi YAML", { skip: await getSkipReason(PULUMI_YAML), concurrency: 2
       assert.match(diagnostics, /invalid_client.*\n.*The client ID or the secret is wrong/);
       assertNoSecret({ log }, [secret]);
     }
+    const { SCM_CLIENT_ID: _, ...incomplete } = stack.credentials;
+    await rm(getFile(stack), { force: true });
+    for (const args of [REFRESH, DESTROY]) {
+      const { exitCode, log } = await stack.run(args, incomplete);
+      assert.notEqual(exitCode, 0);
+      const diagnostics = log.slice(log.indexOf("Diagnostics:"));
+      assert.equal(diagnostics.match(/set SCM_CLIENT_ID, or create the file first/g)?.length, 1, log);
+    }
     await stack.succeed(DESTROY);
-    await report(t, "YAML: a wrong secret in preview and refresh, reported once");
+    await report(t, "YAML: a wrong secret in preview and refresh, no client ID in refresh and destroy, reported once");
   });
 
   test("Pulumi can generate an SDK from the schema, and an AuthFile cannot be imported", async (t) => {

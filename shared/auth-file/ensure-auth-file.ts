@@ -1,4 +1,5 @@
-import { posix, win32 } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { dirname, posix, win32 } from "node:path";
 import { hasMinRemaining, type AccessToken } from "../access-token.ts";
 import { toAuthRequest, type AuthRequest, type AuthRequestInput } from "../auth-request.ts";
 import type { Seconds } from "../clock.ts";
@@ -12,7 +13,14 @@ import { isManaged, matchesIdentity, parseAuthFile, type RunningTokenServer } fr
 import { getGitWarnings } from "./git-ignore.ts";
 import { checkPrivateDirectory, ensurePrivateDirectory } from "./private-directory.ts";
 import { readAuthFile, updateAuthFile } from "./read-auth-file.ts";
-import { authFileError, printablePath, removeManagedFile, removeTempFiles } from "./safe-files.ts";
+import {
+  authFileError,
+  printablePath,
+  removeManagedFile,
+  removeTempFiles,
+  runFileOperation,
+  type FileLimits,
+} from "./safe-files.ts";
 
 /** Options of {@link ensureAuthFile}. Times are in seconds. */
 export interface AuthFileOptions extends CallOptions {
@@ -171,6 +179,8 @@ export async function ensureTokenFile(
   const deadline = now + (limits.deadline - now) * LOCK_WAIT_RATIO;
   return withFileLock(path, { clock, random, deadline, signal: limits.signal }, async () => {
     await removeTempFiles(path, STALE_TEMP_AGE);
+    // Without this check, each attempt would request a token before it fails.
+    await checkWritable(path, limits);
     for (;;) {
       const file = await update(async () =>
         isUsable(tokens.current) ? tokens.current : tokens.refresh({ signal: limits.signal }),
@@ -179,6 +189,10 @@ export async function ensureTokenFile(
     }
   });
 }
+
+/** @throws AuthError of kind `file` if this user cannot create files in the directory of the auth file */
+const checkWritable = (path: string, limits: FileLimits): Promise<void> =>
+  runFileOperation(path, "written", limits, () => access(dirname(path), constants.W_OK));
 
 /** Matches `~` and variables, which only a shell expands. */
 const UNEXPANDED = /^~([\w-]*[/\\]|$)|\$[\w{(]/;

@@ -149,7 +149,7 @@ export const AUTH_FILE = {
   auth_file_permission_denied: {
     kind: "file",
     message: "the auth file <path> cannot be written: permission denied.",
-    cause: "The operating system denied access, or the file system is read-only.",
+    cause: "The operating system denied access, or the file system is read-only (`read-only file system`).",
   },
   auth_file_disk_full: {
     kind: "file",

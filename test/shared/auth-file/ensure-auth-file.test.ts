@@ -322,6 +322,16 @@ async function setUpSource(t: TestContext) {
 }
 const systemClockOptions = { clock: systemClock, random: Math.random };
 
+test(
+  "requests no token if no file can be created in the directory",
+  { skip: process.platform !== "linux" && "needs /proc" },
+  async (t) => {
+    const { ensure, countRequests } = await setUp(t);
+    await assert.rejects(ensure({ path: "/proc/self/auth.json" }), { code: "auth_file_permission_denied" });
+    assert.equal(countRequests(), 0);
+  },
+);
+
 test("makes a reused token the source's current token, and rewrites a removed file from it", async (t) => {
   const { path, tokens, ensure, countRequests } = await setUpSource(t);
   await ensureAuthFile(request, { path });

@@ -62,5 +62,5 @@ const isMissing = (path: string): Promise<boolean> =>
 
 const explain = (path: string, settings: readonly string[]): string =>
   `scm-auth: the auth file ${printablePath(path)} did not exist when the operation started.\n` +
-  `For operations that do not run the program, set ${LIST.format(settings)}, or create the file first.\n` +
+  `For refresh and destroy, set ${LIST.format(settings)}, or create the file first.\n` +
   `See ${DOCS_URL}/pulumi.md#how-the-plugin-does-it`;

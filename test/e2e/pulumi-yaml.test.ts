@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test, type TestContext } from "node:test";
 import { getSkipReason, reportRun } from "../support/clients.ts";
 import { NetworkJobs } from "../support/network-jobs.ts";
 import { PULUMI_YAML, PulumiStack } from "../support/pulumi-cli.ts";
+import { inRepository } from "../support/runner-job.ts";
 import { ADDRESSES_PATH, TAGS_PATH } from "../support/scm-api.ts";
 import { assertNoSecret } from "../support/secrets.ts";
 import { createTempDir } from "../support/temp-dir.ts";
@@ -80,6 +81,22 @@ describe("Pulumi YAML", { skip: await getSkipReason(PULUMI_YAML), concurrency: 2
     await stack.assertNoSecrets(AUTH_FILE);
     assert.equal((await job.end()).exitCode, 0);
     await report(t, `examples/pulumi-yaml, ${results.length} operations with the file of the action, 0 token requests`);
+  });
+
+  test("the YAML program in docs/pulumi.md works with the plugin's directory as in docs/local-server.md", async (t) => {
+    const [program = "", packages = ""] = await Promise.all(
+      ["pulumi.md", "local-server.md"].map(async (page) => {
+        const text = await readFile(inRepository(`docs/${page}`), "utf8");
+        return /```yaml\n(packages:\n[^]*?)```/.exec(text)?.[1];
+      }),
+    );
+    const stack = await createStack(t, HEADER);
+    const local = packages.replace("/path/to/clone/provider/plugin", join(stack.directory, "../plugin"));
+    const text = HEADER + program.replace(/^packages:\n( .*\n)+/m, local);
+    await writeFile(join(stack.directory, "Pulumi.yaml"), text);
+    assert.match((await stack.succeed(UP)).log, /scm:index:Tag web created/);
+    await stack.succeed(DESTROY);
+    await report(t, "YAML: the program in docs/pulumi.md, with the plugin's directory under packages");
   });
 
   test("a secret argument and tokens are not readable in the data that Pulumi stores, and changes show no other diff", async (t) => {

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { formatError } from "../../provider/error-message.ts";
-import { collectIssues, findMissingVariables, parseSignInArgs, type Args, type ArgsOwner } from "../../provider/sign-in-args.ts";
+import {
+  collectIssues,
+  findMissingVariables,
+  parseSignInArgs,
+  type Args,
+  type ArgsOwner,
+} from "../../provider/sign-in-args.ts";
 import { AuthError, configError } from "../../shared/errors.ts";
 import { createCertificates } from "../support/certificates.ts";
 import { assertNoSecret } from "../support/secrets.ts";

@@ -108,7 +108,7 @@ async function startRefresher(
 ): Promise<TokenServerAddress | undefined> {
   const { runner, context, env, limits } = step;
   const { authRequest, verify, clock } = context;
-  const { clientId, clientSecret, scope, tokenUrl, jwksUrl, issuer, ca } = authRequest;
+  const { clientId, scope, ca } = authRequest;
   const { value, lifetime, scope: granted, signingKey } = token;
   const [expiresAt, remaining] = [token.expiresAt?.getTime(), token.remaining(clock)];
   const jobSecret = randomBytes(32).toString("base64url");
@@ -121,7 +121,7 @@ async function startRefresher(
     const refresher = await spawnRefresher(
       step.refresherScript ?? join(import.meta.dirname, "refresher.cjs"),
       {
-        authRequest: { clientId, clientSecret, scope, tokenUrl: tokenUrl.href, jwksUrl: jwksUrl.href, issuer, ca },
+        authRequest: authRequest.toInput(),
         roots: ca === undefined ? undefined : defaultCACertificates(),
         verify,
         token: { value, expiresAt, remaining, lifetime, scope: granted, signingKey },

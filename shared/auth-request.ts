@@ -124,6 +124,16 @@ export class AuthRequest {
   }
 
   /**
+   * Returns every field as text, with the current client secret. A request parsed from the result is equal to this one.
+   *
+   * @internal
+   */
+  toInput(): AuthRequestInput & Readonly<Record<FieldName, string | undefined>> {
+    const entries = FIELDS.map((field) => [field, this[field]?.toString()] as const);
+    return Object.fromEntries(entries) as Record<FieldName, string>;
+  }
+
+  /**
    * If the client secret is a function, calls it and makes its result the current secret.
    *
    * @returns undefined if it is not a function

@@ -6,7 +6,9 @@ import { after, test, type TestContext } from "node:test";
 import { cleanUpAuthFile, STATE } from "../../action/auth-file-cleanup.ts";
 import { resolvePath, writeAuthFile } from "../../action/auth-file.ts";
 import type { Source } from "../../action/log.ts";
+import type { RefresherConfig } from "../../action/refresher/run.ts";
 import { parseAuthFile, PLACEHOLDER_SECRET, type AuthFileContent } from "../../shared/auth-file/format.ts";
+import { FIELDS, type FieldName } from "../../shared/auth-request-schema.ts";
 import { AuthRequest } from "../../shared/auth-request.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { isRunning } from "../../shared/process-id.ts";
@@ -57,23 +59,26 @@ interface StepOptions {
   readonly keepFresh?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly verify?: boolean;
+  readonly request?: AuthRequest;
+  readonly refresherScript?: string;
 }
 
 /** Creates a job with its own directories and a function that runs a step in it. */
-async function createJob(t: TestContext, options?: ScmServerOptions) {
-  const server = options ? await startScmServer(options) : shared;
-  if (options) t.after(server.close);
+async function createJob(t: TestContext, serverOptions?: ScmServerOptions) {
+  const server = serverOptions ? await startScmServer(serverOptions) : shared;
+  if (serverOptions) t.after(server.close);
   const root = await createTempDir(t);
   const [temp, workspace] = [join(root, "_temp"), join(root, "work")];
   for (const directory of [temp, workspace]) await mkdir(directory);
   await writeFile(join(workspace, "main.tf"), "");
   const { clientId, clientSecret, tsgId, tokenUrl, ca } = server;
-  const request = AuthRequest.parse({ clientId, clientSecret, tsgId, tokenUrl, ca });
+  const jobRequest = AuthRequest.parse({ clientId, clientSecret, tsgId, tokenUrl, ca });
   const jobEnv = {
     ...{ PATH: process.env["PATH"], RUNNER_TEMP: temp, GITHUB_WORKSPACE: workspace },
     ...{ RUNNER_ENVIRONMENT: "github-hosted", RUNNER_TRACKING_ID: root },
   };
-  const run = async ({ path = true, keepFresh = false, env = {}, verify = true }: StepOptions = {}) => {
+  const run = async (options: StepOptions = {}) => {
+    const { path = true, keepFresh = false, env = {}, verify = true, request = jobRequest } = options;
     const runner = new StepRunner();
     const context = createSignInContext(request, { verify, policy: { maxRetries: 0 } });
     const limits = { deadline: systemClock.monotonic() + 60_000 };
@@ -81,7 +86,7 @@ async function createJob(t: TestContext, options?: ScmServerOptions) {
       ...{ runner, context, limits, env: { ...jobEnv, ...env } },
       inputs: { authFile: { path, keepFresh }, minTtl: undefined },
       signIn: async () => ({ token: await requestToken(context, limits), source: "new" satisfies Source }),
-      refresherScript: resolve("action/refresher/main.ts"),
+      refresherScript: options.refresherScript ?? resolve("action/refresher/main.ts"),
     });
     const [pid = "0", startedAt] = (runner.saved[STATE.refresher] ?? "").split(" ");
     const refresher = { pid: Number(pid), startedAt };
@@ -140,6 +145,28 @@ test("writes a file and starts a refresher that the next step reuses and only th
   assert.deepEqual((await post(first)).lines, ["info: Removed the auth file (refreshed 0 times)."]);
   assert.deepEqual(await readdir(temp), []);
   await waitUntil("the refresher has exited", () => !isRunning(first.refresher));
+});
+
+test("passes every field of the request on to the refresher", async (t) => {
+  const issuer = "https://auth.scm.test";
+  const { server, temp, run } = await createJob(t, { issuer });
+  const { clientId, clientSecret, tsgId, tokenUrl, jwksUrl, ca } = server;
+  const scope = `tsg_id:${tsgId}`;
+  const urls = { tokenUrl, jwksUrl, issuer };
+  const fields: Record<FieldName, string> = { clientId, clientSecret, tsgId, scope, ...urls, ca: ca.trim() };
+  const [script, output] = [join(temp, "refresher.mjs"), join(temp, "config.json")];
+  await writeFile(
+    script,
+    `import { writeFileSync } from "node:fs";
+    process.once("message", (config) => {
+      writeFileSync(${JSON.stringify(output)}, JSON.stringify(config));
+      process.send({}, () => process.disconnect());
+    });`,
+  );
+  await run({ keepFresh: true, request: AuthRequest.parse(fields), refresherScript: script });
+  const { authRequest } = JSON.parse(await readFile(output, "utf8")) as RefresherConfig;
+  assert.deepEqual(authRequest, fields);
+  assert.deepEqual(Object.keys(authRequest).sort(), [...FIELDS].sort());
 });
 
 test("writes one valid file if four steps without a refresher run at once, and removes it without a warning", async (t) => {

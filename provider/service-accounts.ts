@@ -22,9 +22,8 @@ export class ServiceAccounts {
   readonly #accounts = new Map<string, ServiceAccount>();
 
   get({ authRequest, timeout, maxRetries }: SignInConfig): ServiceAccount {
-    const { clientId, clientSecret, scope, tokenUrl, jwksUrl, ca } = authRequest;
-    const urls = [tokenUrl.href, jwksUrl.href];
-    const key = JSON.stringify([clientId, clientSecret, normalizeScope(scope), urls, ca, timeout, maxRetries]);
+    const fields = { ...authRequest.toInput(), scope: normalizeScope(authRequest.scope) };
+    const key = JSON.stringify([fields, timeout, maxRetries]);
     const known = this.#accounts.get(key);
     if (known !== undefined) return known;
     const context = createSignInContext(authRequest, {

@@ -8,23 +8,14 @@ import { AuthError } from "../../shared/errors.ts";
 import type { AuthEvent } from "../../shared/events.ts";
 import { OAuth2Client } from "../../shared/oauth2-client.ts";
 import { inRepository } from "../support/runner-job.ts";
+import { getTableRows } from "../support/tables.ts";
 import { setVariables } from "../support/variables.ts";
 
 const page = await readFile(inRepository("docs/library.md"), "utf8");
 
-/** Returns the cells of each row of the table with this first heading. */
-function getRows(heading: string): readonly (readonly string[])[] {
-  const table = page.split(`| ${heading} `)[1]?.split("\n\n")[0] ?? "";
-  return table
-    .split("\n")
-    .slice(2)
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim().replace(/^`|`$/g, "")),
-    );
-}
+/** Returns the cells of a table without the backticks around their text. */
+const getRows = (heading: string): readonly (readonly string[])[] =>
+  getTableRows(page, heading).map((cells) => cells.map((cell) => cell.replace(/^`|`$/g, "")));
 
 test("docs/library.md has a row for each field of a request", () => {
   assert.deepEqual(

@@ -34,7 +34,8 @@ export function looksLikeJwt(token: string): boolean {
   const [header = "", ...others] = token.split(".");
   if (others.length !== 2) return false;
   try {
-    return typeof JSON.parse(Buffer.from(header, "base64url").toString()) === "object";
+    const value: unknown = JSON.parse(Buffer.from(header, "base64url").toString());
+    return typeof value === "object" && value !== null && !Array.isArray(value);
   } catch {
     return false;
   }

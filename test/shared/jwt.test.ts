@@ -127,6 +127,8 @@ test("looksLikeJwt recognizes three segments, the first of which is a JSON objec
     "eyJhbGciOiJub25lIn0=.e30=.x": true,
     "e30.anything.anything": true,
     "eyJhbGciOiJkaXIifQ....": false,
+    "bnVsbA.e30.x": false,
+    "W10.e30.x": false,
     "a.b.c": false,
     opaque: false,
     "": false,

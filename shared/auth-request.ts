@@ -30,7 +30,7 @@ export interface AuthRequestInput {
   readonly tokenUrl?: string | URL | undefined;
   /** The HTTPS URL of the authorization server's JWK Set. Default: `connect/jwk_uri` relative to the token URL. */
   readonly jwksUrl?: string | URL | undefined;
-  /** The expected `iss` claim. By default, any issuer is accepted. */
+  /** The expected `iss` claim. By default, any issuer is accepted. If it is set, opaque tokens are always rejected. */
   readonly issuer?: string | undefined;
   /** CA certificates in PEM format to trust in addition to Node's defaults. */
   readonly ca?: string | undefined;

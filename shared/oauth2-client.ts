@@ -9,7 +9,13 @@ import type { SigningKey } from "./jwks.ts";
 import { decodeJwt, looksLikeJwt, verifyJwt, type JWTClaims } from "./jwt.ts";
 import { copyProperties, DEFAULTS, optionSchemas, validateOptions, type TestHooks } from "./options.ts";
 import { ScmSession, type Session } from "./session.ts";
-import { createSeparateContext, createSignInContext, requestToken, type SignInContext } from "./sign-in.ts";
+import {
+  createSeparateContext,
+  createSignInContext,
+  opaqueTokenError,
+  requestToken,
+  type SignInContext,
+} from "./sign-in.ts";
 import { TokenSource, type AccessTokenOptions } from "./token-source.ts";
 
 /** Options that let a caller abort a call. */
@@ -242,5 +248,5 @@ defineInspect(
 
 function decodeUnverified({ value }: AccessToken): JWTClaims {
   if (looksLikeJwt(value)) return decodeJwt(value).payload as JWTClaims;
-  throw new AuthError("the access token is opaque (not a JWT).", { kind: "protocol", code: "opaque_token" });
+  throw opaqueTokenError("An opaque token has no claims that a client can read. Use it without decoding it.");
 }

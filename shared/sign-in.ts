@@ -2,7 +2,7 @@ import { AccessToken } from "./access-token.ts";
 import { SUSPECT_SECRET } from "./auth-request-schema.ts";
 import type { AuthRequest } from "./auth-request.ts";
 import { sleep, systemClock, type Clock, type Milliseconds, type RandomSource } from "./clock.ts";
-import { abortedError, AuthError, verificationError } from "./errors.ts";
+import { abortedError, AuthError } from "./errors.ts";
 import { safeListener, type AuthEventListener } from "./events.ts";
 import { getProxyPasswords } from "./http/proxy.ts";
 import type { RequestContext, RequestLimits, RetryPolicy } from "./http/request-context.ts";
@@ -246,6 +246,8 @@ function acceptUnverified(context: SignInContext, issued: IssuedToken): AccessTo
   const { authRequest } = context;
   const { accessToken, scope = authRequest.scope } = issued.value;
   const isJwt = looksLikeJwt(accessToken);
+  if (!isJwt && authRequest.issuer !== undefined)
+    throw opaqueTokenError("The issuer of an opaque token is unknown. Check the token URL, or omit the issuer.");
   const clockInfo = getClockInfo(context, issued);
   const claims = isJwt ? validateClaims(decodeJwt(accessToken).payload, authRequest, clockInfo) : undefined;
   // RFC 6749 section 5.1: without a scope in the response, the requested scope is granted.
@@ -282,4 +284,6 @@ const getClockInfo = ({ clock }: SignInContext, { clockOffset }: IssuedToken): C
   skew: clockOffset,
 });
 
-const opaqueTokenError = (): AuthError => verificationError("opaque_token", "the access token is opaque (not a JWT).");
+/** The error for a token that must be a JWT but is not. */
+export const opaqueTokenError = (hint?: string): AuthError =>
+  new AuthError("the access token is opaque (not a JWT).", { kind: "verification", code: "opaque_token", hint });

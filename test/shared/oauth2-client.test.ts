@@ -297,7 +297,7 @@ test("accepts an opaque token but cannot decode it if verify is false", async (t
   assert.equal(await client.accessToken(), "opaque-token-0123456789");
   assert.deepEqual([client.isExpired, client.scope, client.tsgId], [false, `tsg_id:${TSG_ID}`, TSG_ID]);
   const error = await getAuthError(client.decodeToken());
-  assert.deepEqual([error.kind, error.code], ["protocol", "opaque_token"]);
+  assert.deepEqual([error.kind, error.code], ["verification", "opaque_token"]);
 });
 
 for (const offset of [-5 * HOUR, 5 * HOUR])

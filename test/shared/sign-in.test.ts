@@ -161,6 +161,15 @@ for (const [name, response, expected] of UNVERIFIED) {
   });
 }
 
+test("rejects an opaque token if an issuer is expected, even if verify is false", async (t) => {
+  const { request } = await startScripted(t, { token: opaque() });
+  const { code, hint } = await getAuthError(
+    signIn(request.with({ issuer: "https://auth.scm.test" }), { verify: false }),
+  );
+  assert.equal(code, "opaque_token");
+  assert.match(hint, /omit the issuer/);
+});
+
 test("omits everything that is not a scope-token from the granted scope", async (t) => {
   const scope = ["", " ", "a b", `tsg_id:${TSG_ID}`, "x\n::set-output name=a::b", "é", "email"];
   const { request } = await startScripted(t, { token: jwt({ scope }) });

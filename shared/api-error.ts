@@ -39,7 +39,8 @@ export type ApiErrorGroup = `${keyof typeof STATUS_HINTS}`;
 function getGroup(status: number): keyof typeof STATUS_HINTS {
   if (status >= 500) return "5xx";
   if (status < 400) return status < 300 ? "2xx" : "3xx";
-  return Object.hasOwn(STATUS_HINTS, status) ? (status as keyof typeof STATUS_HINTS) : 400;
+  if (Object.hasOwn(STATUS_HINTS, status)) return status as keyof typeof STATUS_HINTS;
+  return status in RETRYABLE_STATUS ? "5xx" : 400;
 }
 
 /** Returns the hint for a status and the URL of its section in the documentation. */

@@ -7,7 +7,7 @@ import type { HttpsAgent } from "./http/connection.ts";
 import { parseJson, retryableStatusError } from "./http/json-response.ts";
 import type { HttpMethod, HttpRequest, HttpResponse } from "./http/request.ts";
 import type { RequestLimits } from "./http/request-context.ts";
-import { requestWithRetries, RETRYABLE_STATUS, type Outcome } from "./http/retry.ts";
+import { isUnprocessed, requestWithRetries, RETRYABLE_STATUS, type Outcome } from "./http/retry.ts";
 import { Redactor } from "./redact.ts";
 import { createApiRequest, resolveUrl, validateRequest, type RequestOptions } from "./session-request.ts";
 import type { SignInContext } from "./sign-in.ts";
@@ -202,13 +202,12 @@ const IDEMPOTENT_METHODS: ReadonlySet<HttpMethod> = new Set(["GET", "HEAD", "PUT
 
 /**
  * Determines whether a response leads to a retry. A request that may have been processed is retried only if its method
- * is idempotent. A request was not processed if the response is a 429, or a 503 with `Retry-After`.
+ * is idempotent.
  */
 function classifyResponse(response: HttpResponse, method: HttpMethod): Outcome<HttpResponse> {
-  const { status, headers } = response;
-  const type = RETRYABLE_STATUS[status];
-  const isUnprocessed = status === 429 || (status === 503 && headers["retry-after"] !== undefined);
-  if (type === undefined || !(IDEMPOTENT_METHODS.has(method) || isUnprocessed))
+  const { status } = response;
+  const type = RETRYABLE_STATUS[status]?.type;
+  if (type === undefined || !(IDEMPOTENT_METHODS.has(method) || isUnprocessed(response)))
     return { type: "success", value: response };
   const description = `the API responded with status ${status}.`;
   return { type, error: retryableStatusError(description, status, getStatusHelp(status)) };

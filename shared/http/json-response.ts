@@ -57,7 +57,7 @@ export function classifyJsonResponse(
   });
   const description = detail === undefined || detail === "" ? `${failed}.` : `${failed}: ${detail.replace(/\.$/, "")}.`;
   const retryable = RETRYABLE_STATUS[status];
-  if (retryable) return { type: retryable, error: retryableStatusError(description, status) };
+  if (retryable) return { type: retryable.type, error: retryableStatusError(description, status) };
   if (status >= 300 && status < 400) {
     const redirect = `${failed} (redirect to ${quote(response.headers.location ?? "an unknown URL")}).`;
     return fail("permanent", redirect, { kind: "rejected", code: "unexpected_redirect" });

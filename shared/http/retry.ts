@@ -28,15 +28,28 @@ export interface Failure {
 /** The meaning of a response. */
 export type Outcome<T> = { readonly type: "success"; readonly value: T } | Failure;
 
+/** How a status is retried. */
+interface RetryableStatus {
+  readonly type: "transient" | "overloaded";
+  /** When the server has not processed the request, so that any method can be retried. Default: never. */
+  readonly unprocessed?: "always" | "with Retry-After";
+}
+
 /** The status codes that are retried (RFC 9110 section 15, RFC 6585 section 4). */
-export const RETRYABLE_STATUS: Readonly<Partial<Record<number, "transient" | "overloaded">>> = Object.freeze({
-  408: "transient",
-  429: "overloaded",
-  500: "transient",
-  502: "transient",
-  503: "overloaded",
-  504: "transient",
+export const RETRYABLE_STATUS: Readonly<Partial<Record<number, RetryableStatus>>> = Object.freeze({
+  408: { type: "transient" },
+  429: { type: "overloaded", unprocessed: "always" },
+  500: { type: "transient" },
+  502: { type: "transient" },
+  503: { type: "overloaded", unprocessed: "with Retry-After" },
+  504: { type: "transient" },
 });
+
+/** Whether the server has not processed the request, according to its response. */
+export function isUnprocessed({ status, headers }: Pick<HttpResponse, "status" | "headers">): boolean {
+  const unprocessed = RETRYABLE_STATUS[status]?.unprocessed;
+  return unprocessed === "always" || (unprocessed !== undefined && headers["retry-after"] !== undefined);
+}
 
 interface ScheduleStep {
   /** Maximum duration of the attempt. */

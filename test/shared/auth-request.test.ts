@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
 
-import { DEFAULT_TOKEN_URL } from "../../shared/auth-request-schema.ts";
+import { DEFAULT_TOKEN_URL, FIELDS, type FieldName } from "../../shared/auth-request-schema.ts";
 import { AuthRequest, toAuthRequest, type AuthRequestInput } from "../../shared/auth-request.ts";
 import { AuthError, type ConfigIssue } from "../../shared/errors.ts";
 import { countRuns, fc } from "../support/fuzzing.ts";
@@ -46,8 +46,7 @@ function getError(call: () => unknown): AuthError {
 
 // Fields
 
-const FIELDS = ["clientId", "clientSecret", "tsgId", "scope", "tokenUrl", "jwksUrl", "issuer", "ca"] as const;
-const INVALID: Readonly<Record<(typeof FIELDS)[number], readonly (string | undefined)[]>> = {
+const INVALID: Readonly<Record<FieldName, readonly (string | undefined)[]>> = {
   clientId: [undefined, "", " \n", "a b", "a\u0000b", "a\nb", "a\u00a0b", '"ci"', "c\u200bi", "c\u00adi", "c\u2011i", "c\ufe0fi", "c\u3164i", "c\uff0di", '{"client_id":"ci"}'],
   clientSecret: [undefined, "", "\t", "line\nline", "a\u0000b", "a\u001b[0mb", "a\u0085b", `"${SECRET}"`, "'a'", '{"a":1}'],
   tsgId: ["abc", "1e9", "12 34", "-1", "1.0", "0x10", "tsg_id:", "tsg_id: 1", "1".repeat(21), "١٢", "${{ vars.TSG }}", '"1"', "1\u200b"],

@@ -114,7 +114,7 @@ export async function startScmServer(options: ScmServerOptions = {}): Promise<Sc
       const form = new URLSearchParams(body);
       record.form = Object.fromEntries([...form.keys()].map((name) => [name, form.getAll(name).join()]));
       const response = failure ? { body: {}, ...failure } : undefined;
-      await delay(tokenDelay);
+      await delay(tokenDelay, undefined, { ref: false });
       return response ?? auth.requestToken(form, headers);
     }
     const scope = auth.findScope(/^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1] ?? "");

@@ -187,7 +187,6 @@ export const SEALED_TOKEN = {
     kind: "verification",
     message: "the sealed token cannot be decrypted: it was sealed with a different client secret, or was modified.",
     cause: "The two jobs have different client secrets, or the value was changed on its way.",
-    more: "Check that both jobs use the same secret of the same environment.",
   },
   sealed_token_too_large: {
     kind: "verification",

@@ -2809,7 +2809,7 @@ var HINTS = {
   refresher_failed: "Run the job again. If the problem persists and one token lifetime is enough for the job, set keep-fresh to false.",
   sealed_token_expired: "Sign in again. Sealing does not extend a token's lifetime of about 15 minutes.",
   sealed_token_malformed: "Pass the whole value of the output sealed-token, unchanged.",
-  sealed_token_decryption_failed: "Use the client secret that the token was sealed with, and pass the sealed token unchanged. Otherwise, sign in again.",
+  sealed_token_decryption_failed: "Check that both jobs use the same client secret, of the same environment, and that the sealed token is passed on unchanged.",
   sealed_token_too_large: "Pass only the sealed token. A token that is too long to be sealed must be requested by each job.",
   sealed_token_not_jwt: "No other job could verify an opaque token. Sign in within each job that needs one.",
   aborted: "Your program aborted the call. The reason is the error's cause.",

@@ -179,7 +179,7 @@ function redactOutput(source: Socket | null, target: NodeJS.WriteStream, secrets
     }
     source.destroy();
     await closed;
-    // The failure of the last write is reported later.
+    // Node reports a failure of the last write in the next turn of the event loop.
     await setImmediate();
     target.off("error", fail);
     return failure;

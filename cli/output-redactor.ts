@@ -41,8 +41,8 @@ export class SecretSet {
   #longest = 0;
 
   /**
-   * Adds a secret. It is ignored if it is shorter than 8 bytes. Only its plain form is replaced. A JWT is also recognized by its signature, with and without the payload, because
-   * they are secret on their own.
+   * Adds a secret. It is ignored if it is shorter than 8 bytes. Only its plain form is replaced. A JWT is also recognized
+   * by its signature, with and without the payload, because they are secret on their own.
    */
   add(secret: string): void {
     if (Buffer.byteLength(secret) < MIN_LENGTH) return;

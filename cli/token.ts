@@ -16,8 +16,8 @@ export async function printToken(args: CommandArguments, env: Environment, termi
 }
 
 /**
- * The default of `--min-ttl` for `seal`. SCM's tokens are valid for 900 s, and a job uses an unsealed token for as long as
- * it is valid for 300 s. With an older token from the cache, the jobs would have to start sooner than after ten minutes.
+ * The default of `--min-ttl` for `seal`. SCM's tokens are valid for 900 s, and a job uses an unsealed token while it is
+ * valid for at least 300 s. With an older token from the cache, other jobs would have less than ten minutes to start.
  */
 const SEAL_MIN_TTL: Seconds = 840;
 

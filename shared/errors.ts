@@ -141,10 +141,13 @@ const BRAND = Symbol.for("scm-auth.AuthError");
 
 /**
  * Any failure in this package except an SCM API error. `message` says what happened, `hint` says what to do, and `docs`
- * is a link to more about it; none contains a secret. `cause` contains only the name and code of the underlying error, or it is the abort reason
- * of the caller's signal, or the error of the caller's `clientSecret` function. JSON omits it. The message starts with `Network error:` (`network`, `timeout`), `HTTP error:`
- * (`rate_limited`, `server`, `rejected` without an OAuth error), `Configuration error:`, `File error:`,
- * `Aborted:`, or `Authentication error:` (all others).
+ * is a link to more about it. None of them contains a secret.
+ *
+ * The message starts with `Network error:` (`network`, `timeout`), `HTTP error:` (`rate_limited`, `server`, `rejected`
+ * without an OAuth error), `Configuration error:`, `File error:`, `Aborted:`, or `Authentication error:` (all others).
+ *
+ * `cause` contains only the name and code of the underlying error. If the caller's signal was aborted or the caller's
+ * `clientSecret` function failed, it is the abort reason or the error of that function. JSON omits it.
  *
  * @example
  * ```ts
